@@ -1,0 +1,171 @@
+//! The event log of a run: what happened besides the requests, one JSON object a line, written as it happens.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Generation, Nanos};
+
+/// When something happened. What was polled happened somewhere in an interval, and says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Not before this instant.
+    pub earliest: Nanos,
+    /// Not after this instant.
+    pub latest: Nanos,
+}
+
+impl Moment {
+    /// An instant that is exactly known.
+    pub fn exact(at: Nanos) -> Moment {
+        Moment { earliest: at, latest: at }
+    }
+}
+
+/// One line of `events.ndjson`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// Position in the log, from 0 without gaps: a missing number is a truncated log.
+    pub number: u64,
+    /// When it happened.
+    pub at: Moment,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What a process is in its generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Owns the listeners, serves nothing.
+    Master,
+    /// Accepts and answers.
+    Worker,
+    /// Anything else the target started (launcher, cache manager, helper).
+    Other,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// `exit(code)`.
+    Exited(i32),
+    /// Killed by this signal number.
+    Killed(i32),
+    /// Gone; a parent other than us took the status.
+    Unknown,
+}
+
+/// What a pid file held when it was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PidFile {
+    /// No such file.
+    #[default]
+    Absent,
+    /// There, with nothing in it.
+    Empty,
+    /// There, but not a decimal pid.
+    Garbage,
+    /// Names this pid.
+    Names(u32),
+}
+
+/// One thing that happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// First line. Nothing was started yet.
+    RunStarted { case: String, seed: u64, version: String },
+    /// A target was told to start; `address` is where it will listen.
+    TargetStarted { target: String, address: String, program: String, version: String },
+    /// The target answered its first request.
+    TargetReady { target: String },
+    /// A new phase (index and name as in `Plan::phases`) begins.
+    PhaseBegan { phase: u8, name: String },
+    /// The generator began to send.
+    LoadStarted,
+    /// The generator sent its last request and waited for the answers.
+    LoadStopped { planned: u64, sent: u64, unsent: u64 },
+    /// How late the generator itself was in a phase (actual minus intended start): a lagging generator voids the run.
+    GeneratorLag { phase: u8, samples: u64, p999_ns: Nanos, max_ns: Nanos },
+    /// A step of the plan begins (its action is about to happen).
+    StepBegan { step: usize, doing: String },
+    /// The step is done.
+    StepDone { step: usize },
+    /// The step could not be done; the run goes on to its end and is judged.
+    StepFailed { step: usize, why: String },
+    /// A process of a target was first seen.
+    ProcessAppeared {
+        target: String,
+        pid: u32,
+        parent: u32,
+        generation: Generation,
+        role: Role,
+        title: String,
+    },
+    /// A process of a target ended.
+    ProcessEnded { target: String, pid: u32, generation: Generation, role: Role, ending: Ending },
+    /// The process lost its parent and is not a master.
+    ProcessOrphaned { target: String, pid: u32, generation: Generation, role: Role },
+    /// The harness sent a signal.
+    SignalSent { target: String, pid: u32, generation: Generation, role: Role, signal: String },
+    /// The pid file or its `.oldbin` changed; `master` says whether the named pid is a live master of the target.
+    PidFileChanged { target: String, file: String, holds: PidFile, live_master: bool },
+    /// First answer of a generation, as told by a probe of the harness.
+    GenerationAnswered { target: String, generation: Generation },
+    /// Everything an expectation about the end needs, taken when the last step is done and the dust has settled.
+    Settled { target: String, view: View },
+    /// Something outlived the run that had to be removed by force.
+    Leaked { what: String },
+    /// A line of the target's own log worth keeping (alerts, signals).
+    TargetSaid { target: String, line: String },
+    /// A self-measurement of the harness: foreign CPU, steal, worst hiccup.
+    SelfCheck { hiccup_max_ns: Nanos, foreign_cpu: f64, steal: f64 },
+    /// Last line. Without it the history is not sealed and nothing passes.
+    RunEnded { interrupted: bool },
+}
+
+/// What the harness sees of a target at one instant. See `site` for what can be asked of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    /// All live processes of the target.
+    pub processes: Vec<Seen>,
+    /// What the pid file holds.
+    pub pid_file: PidFile,
+    /// What `.oldbin` (or the target's equivalent) holds.
+    pub oldbin: PidFile,
+    /// Generation that answers a fresh connection now; 0 when nobody answers or nobody asked.
+    pub answers: Generation,
+    /// Generations that ever answered a probe.
+    pub answered: Vec<Generation>,
+    /// The generation in charge when the last USR2 was sent; before any: the only one.
+    pub old: Generation,
+    /// The highest generation seen.
+    pub newest: Generation,
+    /// Workers a generation should have.
+    pub configured: u32,
+    /// Workers that lived when the last HUP was sent.
+    pub before_reload: Vec<u32>,
+    /// Zombies among the target's processes.
+    pub zombies: u32,
+}
+
+/// One live process in a [`View`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Process id.
+    pub pid: u32,
+    /// Its parent now.
+    pub parent: u32,
+    /// Its generation: a worker keeps the generation of the master that forked it.
+    pub generation: Generation,
+    /// What it is.
+    pub role: Role,
+    /// Worker without a living master of its own.
+    pub orphan: bool,
+    /// Open file descriptors.
+    pub fds: u32,
+    /// Resident memory in KiB.
+    pub rss_kib: u64,
+}

@@ -1,0 +1,34 @@
+//! All facts of one run, as read back from its directory.
+
+use crate::{Event, Nanos, Record, Stamped, journal::Entry};
+
+/// What a check judges. Built by `ledger` from a run directory; nothing here was computed.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// The event log in order.
+    pub events: Vec<Stamped>,
+    /// Every used record of every ledger file.
+    pub records: Vec<Record>,
+    /// Journals by origin name (or target name).
+    pub journals: Vec<(String, Vec<Entry>)>,
+    /// Lines of the log that could not be read (the writer was killed in mid-line).
+    pub unreadable_lines: usize,
+}
+
+impl History {
+    /// True when the run ended by itself and its log has no gap. An unsealed history never passes.
+    pub fn is_sealed(&self) -> bool {
+        let gapless = self.events.iter().enumerate().all(|(index, line)| line.number == index as u64);
+        let ended =
+            matches!(self.events.last().map(|e| &e.event), Some(Event::RunEnded { interrupted: false }));
+        gapless && ended && self.unreadable_lines == 0
+    }
+
+    /// The begin of each phase in order: (phase, instant).
+    pub fn phases(&self) -> impl Iterator<Item = (u8, Nanos)> + '_ {
+        self.events.iter().filter_map(|line| match line.event {
+            Event::PhaseBegan { phase, .. } => Some((phase, line.at.latest)),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,26 @@
+//! The words of a run, and nothing that happens: ids, outcomes, the layout of a record, events, the plan,
+//! the verdict. Knows no clock, no file and no process; every other crate speaks in these words.
+
+pub mod event;
+pub mod expression;
+pub mod history;
+pub mod journal;
+pub mod outcome;
+pub mod plan;
+pub mod record;
+pub mod site;
+pub mod verdict;
+
+pub use event::{Event, Moment, Role, Stamped};
+pub use expression::Expression;
+pub use history::History;
+pub use outcome::{Blame, Outcome};
+pub use plan::Plan;
+pub use record::Record;
+pub use verdict::Verdict;
+
+/// Generation of a target: one master and its workers, numbered from 1. Zero means "not known".
+pub type Generation = u32;
+
+/// Nanoseconds on `CLOCK_MONOTONIC`, the one clock of a run.
+pub type Nanos = u64;

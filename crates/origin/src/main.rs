@@ -1,0 +1,2 @@
+//! origin.
+fn main() {}
