@@ -1,0 +1,34 @@
+//! The moment a generation becomes ready: all its workers accept, then the pid file names it, then it says so.
+
+use super::{Turn, effect::Effect, remark::Remark, state::Stage, wakeup::PeerMessage};
+
+impl Turn {
+    pub(super) fn pid_file_written(&mut self) {
+        if self.state.stage == Stage::Announcing {
+            self.announce();
+        }
+    }
+
+    /// A generation that cannot say who leads it does not take over; the last one left serves all the same.
+    pub(super) fn pid_file_not_written(&mut self) {
+        if self.state.stage != Stage::Announcing {
+            return;
+        }
+        if self.state.orphans {
+            self.announce();
+        } else {
+            self.say(Remark::Unnamed);
+            self.terminate(1);
+        }
+    }
+
+    fn announce(&mut self) {
+        self.state.stage = Stage::Serving;
+        self.state.failures = 0;
+        self.say(Remark::Serving(self.state.generation));
+        self.act(Effect::AnnounceStart);
+        if self.state.predecessor.is_some() {
+            self.act(Effect::TellPredecessor(PeerMessage::Ready));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What a master does: each effect is one named act.
+
+use super::{remark::Remark, state::WorkerId, wakeup::PeerMessage};
+use crate::worker::Command;
+
+/// One act. The instants before and after each are where a crash can fall, so none does two things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Effect {
+    /// Fork a worker for this configuration and hand it the listeners.
+    SpawnWorker(WorkerId, u32),
+    /// Send a worker a command.
+    Tell(WorkerId, Command),
+    /// SIGKILL a worker.
+    KillWorker(WorkerId),
+    /// Give both living peers a pidfd of this worker, so that they can tell it to leave if we die. Comes before `Accept`.
+    Introduce(WorkerId),
+    /// Read the configuration file and open the listeners it adds.
+    LoadConfiguration,
+    /// Forget the configuration read last, and the listeners only it has.
+    DropConfiguration,
+    /// The configuration read last is now the one in force; close listeners that only the old one had.
+    CommitConfiguration,
+    /// Fork, and execute the program file (possibly replaced) with the listeners.
+    SpawnSuccessor,
+    /// SIGKILL the successor. Its workers that never accepted leave by themselves, the others are drained as orphans.
+    KillSuccessor,
+    /// Take the dead successor's exit status; not before the pid file is right again.
+    ReapSuccessor,
+    /// Send the predecessor a message.
+    TellPredecessor(PeerMessage),
+    /// Send the successor a message.
+    TellSuccessor(PeerMessage),
+    /// SIGQUIT the workers introduced by a generation that died.
+    DrainOrphans,
+    /// Write our pid to the pid file: temporary file, then rename.
+    WritePidFile,
+    /// Remove the pid file if it names us.
+    RemovePidFile,
+    /// Write our pid to the old master's pid file: temporary file, then rename.
+    WriteOldBin,
+    /// Remove the old master's pid file if it names us or a dead process.
+    RemoveOldBin,
+    /// Tell whoever started the server (the launching process) that it serves.
+    AnnounceStart,
+    /// Reopen the logs.
+    ReopenLogs,
+    /// Put it in the log.
+    Say(Remark),
+    /// Exit with this code.
+    Exit(u8),
+}

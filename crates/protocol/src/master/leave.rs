@@ -1,0 +1,202 @@
+//! Going: WINCH, QUIT, TERM, and the deadlines.
+
+use alloc::vec::Vec;
+
+use super::{
+    Turn,
+    effect::Effect,
+    remark::Remark,
+    state::{CohortStage, Duty, Stage, SuccessorStage, WorkerId},
+    wakeup::PeerMessage,
+};
+use crate::{signals::Signal, worker::Command};
+
+impl Turn {
+    pub(super) fn winch(&mut self) {
+        match (self.state.stage, self.state.successor.map(|successor| successor.stage)) {
+            (Stage::Serving, Some(SuccessorStage::Spawning | SuccessorStage::Starting { .. })) => {
+                self.defer(Signal::Winch, "until the new generation is ready");
+            }
+            (Stage::Serving, Some(SuccessorStage::Ready)) => {
+                self.state.stage = Stage::Retired;
+                self.drain_all();
+            }
+            (Stage::Retired | Stage::Leaving, _) => {
+                self.refuse(Signal::Winch, "the workers are draining already")
+            }
+            _ => self.refuse(Signal::Winch, "no other generation would serve"),
+        }
+    }
+
+    pub(super) fn quit(&mut self) {
+        match (self.state.stage, self.state.successor.map(|successor| successor.stage)) {
+            (Stage::Starting | Stage::Announcing, _) => self.stop(),
+            (Stage::Serving, None) if self.state.predecessor.is_some() => self.yield_to_predecessor(),
+            (Stage::Serving, None) => self.stop(),
+            (Stage::Serving, Some(SuccessorStage::Spawning | SuccessorStage::Starting { .. })) => {
+                self.defer(Signal::Quit, "until the new generation is ready");
+            }
+            (Stage::Serving | Stage::Retired, Some(SuccessorStage::Ready)) => {
+                self.state.stage = Stage::Leaving;
+                self.drain_all();
+            }
+            (Stage::Serving | Stage::Retired, _) => {
+                self.refuse(Signal::Quit, "the new generation is leaving; send QUIT again when it is gone");
+            }
+            _ => self.refuse(Signal::Quit, "this generation is leaving already"),
+        }
+    }
+
+    /// QUIT to a new generation is a rollback: the old one serves again before this one stops.
+    fn yield_to_predecessor(&mut self) {
+        self.state.stage = Stage::Yielding { remaining_ms: self.state.limits.ready_ms };
+        self.act(Effect::TellPredecessor(PeerMessage::TakeOver));
+    }
+
+    pub(super) fn hear_predecessor(&mut self, message: PeerMessage) {
+        if message == PeerMessage::TookOver && matches!(self.state.stage, Stage::Yielding { .. }) {
+            self.stop();
+        }
+    }
+
+    /// Graceful stop with nobody to wait for.
+    pub(super) fn stop(&mut self) {
+        self.abort_cohort();
+        self.state.stage = Stage::Stopping;
+        self.drop_all_deferred("this generation is leaving");
+        self.drain_all();
+    }
+
+    /// Fast stop. Once more: no mercy.
+    pub(super) fn terminate(&mut self, code: u8) {
+        if let Stage::Terminating { .. } = self.state.stage {
+            return self.kill_all();
+        }
+        self.abort_cohort();
+        self.state.stage = Stage::Terminating { remaining_ms: self.state.limits.terminate_ms, code };
+        self.drop_all_deferred("this generation is stopped");
+        self.tell_all(|worker| worker.duty != Duty::Terminated, Command::Terminate, Duty::Terminated);
+        self.condemn_unready_successor();
+    }
+
+    /// The pid file names us as long as the successor is not ready: whoever stops us means the server.
+    fn condemn_unready_successor(&mut self) {
+        if let Some(successor) = &mut self.state.successor
+            && matches!(successor.stage, SuccessorStage::Spawning | SuccessorStage::Starting { .. })
+        {
+            successor.stage = SuccessorStage::Condemned;
+            self.act(Effect::KillSuccessor);
+        }
+    }
+
+    fn abort_cohort(&mut self) {
+        if let Some(cohort) = self.state.cohort.take()
+            && cohort.stage != CohortStage::Loading
+            && cohort.origin == super::Origin::Reload
+        {
+            self.act(Effect::DropConfiguration);
+        }
+    }
+
+    fn kill_all(&mut self) {
+        let ids: Vec<WorkerId> = self.state.workers.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.act(Effect::KillWorker(id)));
+    }
+
+    /// The last worker is gone: so are we.
+    pub(super) fn advance_leaving(&mut self) {
+        let condemned = self.state.successor.is_some_and(|s| s.stage == SuccessorStage::Condemned);
+        if !self.state.workers.is_empty() || condemned {
+            return;
+        }
+        let code = match self.state.stage {
+            Stage::Leaving | Stage::Stopping => 0,
+            Stage::Terminating { code, .. } => code,
+            _ => return,
+        };
+        if core::mem::take(&mut self.state.orphans) {
+            self.act(Effect::DrainOrphans);
+        }
+        self.leave_files();
+        self.state.stage = Stage::Gone;
+        self.act(Effect::Exit(code));
+    }
+
+    /// The pid file is never absent while another generation lives: that one puts its own name there.
+    fn leave_files(&mut self) {
+        if self.state.successor.is_some() {
+            self.act(Effect::RemoveOldBin);
+        } else if self.state.predecessor.is_none() {
+            self.act(Effect::RemovePidFile);
+        }
+    }
+
+    pub(super) fn time(&mut self, elapsed_ms: u32) {
+        if run_down(&mut self.state.pause_ms, elapsed_ms) {
+            self.state.pause_ms = None;
+        }
+        if run_down(&mut self.state.watchdog_ms, elapsed_ms) {
+            self.kill_late_replacements();
+        }
+        if self.successor_is_late(elapsed_ms) {
+            self.condemn_late_successor();
+        }
+        if self.cohort_time_is_up(elapsed_ms) {
+            self.cohort_is_late();
+        }
+        let stage_is_late = match &mut self.state.stage {
+            Stage::Yielding { remaining_ms } | Stage::Terminating { remaining_ms, .. } => {
+                pass(remaining_ms, elapsed_ms)
+            }
+            _ => false,
+        };
+        if stage_is_late {
+            self.stage_is_late();
+        }
+    }
+
+    fn stage_is_late(&mut self) {
+        if let Stage::Terminating { remaining_ms, .. } = &mut self.state.stage {
+            *remaining_ms = self.state.limits.terminate_ms;
+            self.kill_all();
+        } else {
+            self.state.stage = Stage::Serving;
+            self.say(Remark::NotRelieved);
+        }
+    }
+
+    fn successor_is_late(&mut self, elapsed_ms: u32) -> bool {
+        match self.state.successor.as_mut().map(|successor| &mut successor.stage) {
+            Some(SuccessorStage::Starting { remaining_ms }) => pass(remaining_ms, elapsed_ms),
+            _ => false,
+        }
+    }
+
+    fn condemn_late_successor(&mut self) {
+        if let Some(successor) = &mut self.state.successor {
+            successor.stage = SuccessorStage::Condemned;
+            let generation = successor.generation;
+            self.say(Remark::SuccessorLate(generation));
+            self.act(Effect::KillSuccessor);
+        }
+    }
+
+    fn cohort_time_is_up(&mut self, elapsed_ms: u32) -> bool {
+        match self.state.cohort.as_mut().map(|cohort| &mut cohort.stage) {
+            Some(CohortStage::Preparing { remaining_ms })
+            | Some(CohortStage::Halting { remaining_ms })
+            | Some(CohortStage::Admitting { remaining_ms }) => pass(remaining_ms, elapsed_ms),
+            _ => false,
+        }
+    }
+}
+
+/// Lets time pass on a running deadline; true when it is over.
+fn pass(remaining_ms: &mut u32, elapsed_ms: u32) -> bool {
+    *remaining_ms = remaining_ms.saturating_sub(elapsed_ms);
+    *remaining_ms == 0
+}
+
+fn run_down(remaining_ms: &mut Option<u32>, elapsed_ms: u32) -> bool {
+    remaining_ms.as_mut().is_some_and(|remaining| pass(remaining, elapsed_ms))
+}

@@ -1,0 +1,154 @@
+//! The new generation beside the old one: spawned, awaited, relied upon, and taken back from.
+
+use super::{
+    Turn,
+    effect::Effect,
+    remark::Remark,
+    state::{Stage, Successor, SuccessorStage},
+    wakeup::PeerMessage,
+};
+use crate::signals::{Signal, Signals};
+
+impl Turn {
+    pub(super) fn usr2(&mut self) {
+        match self.state.stage {
+            Stage::Starting | Stage::Announcing => self.defer(Signal::Usr2, "until this generation is ready"),
+            Stage::Serving if self.state.successor.is_some() => {
+                self.refuse(
+                    Signal::Usr2,
+                    "the generation started before is still there; finish or stop it first",
+                );
+            }
+            Stage::Serving if self.state.predecessor.is_some() => {
+                self.refuse(Signal::Usr2, "the old generation is still there; let it finish (QUIT) first");
+            }
+            Stage::Serving if self.state.cohort.is_some() => {
+                self.defer(Signal::Usr2, "until this reload is over")
+            }
+            Stage::Serving => self.spawn_successor(),
+            _ => self.refuse(Signal::Usr2, "this generation is leaving"),
+        }
+    }
+
+    fn spawn_successor(&mut self) {
+        let generation = self.state.next_generation;
+        self.state.next_generation += 1;
+        self.state.successor = Some(Successor { generation, stage: SuccessorStage::Spawning });
+        self.act(Effect::SpawnSuccessor);
+    }
+
+    pub(super) fn successor_spawned(&mut self) {
+        let remaining_ms = self.state.limits.ready_ms;
+        if let Some(successor) = &mut self.state.successor
+            && successor.stage == SuccessorStage::Spawning
+        {
+            successor.stage = SuccessorStage::Starting { remaining_ms };
+        }
+    }
+
+    pub(super) fn hear_successor(&mut self, message: PeerMessage) {
+        let Some(successor) = &mut self.state.successor else { return };
+        match (message, successor.stage) {
+            (PeerMessage::Ready, SuccessorStage::Starting { .. }) => {
+                successor.stage = SuccessorStage::Ready;
+                let generation = successor.generation;
+                // Only now: scripts take this file for "the new generation serves".
+                self.act(Effect::WriteOldBin);
+                self.say(Remark::SuccessorReady(generation));
+            }
+            (PeerMessage::TakeOver, SuccessorStage::Ready) => {
+                successor.stage = SuccessorStage::Yielding;
+                if matches!(self.state.stage, Stage::Retired | Stage::Leaving) {
+                    self.state.stage = Stage::Serving;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// All our workers accept: a successor that waits for that may go.
+    pub(super) fn relieve_successor(&mut self, message: PeerMessage) {
+        if let Some(successor) = &mut self.state.successor
+            && successor.stage == SuccessorStage::Yielding
+        {
+            successor.stage = SuccessorStage::Relieved;
+            self.act(Effect::WritePidFile);
+            self.act(Effect::RemoveOldBin);
+            self.act(Effect::TellSuccessor(message));
+        }
+    }
+
+    /// The successor ended, however far it was: everything is ours again. The files are right before it is reaped, so
+    /// nobody who waits for its end can read a stale name.
+    pub(super) fn lose_successor(&mut self) {
+        let Some(successor) = self.state.successor.take() else { return };
+        if successor.stage != SuccessorStage::Spawning {
+            self.act(Effect::WritePidFile);
+            self.act(Effect::RemoveOldBin);
+            self.act(Effect::ReapSuccessor);
+            self.state.orphans = true;
+        }
+        if matches!(self.state.stage, Stage::Retired | Stage::Leaving) {
+            self.state.stage = Stage::Serving;
+        }
+        self.say(Remark::RolledBack(successor.generation));
+        self.drop_deferred(&[Signal::Winch, Signal::Quit], "the new generation is gone");
+    }
+
+    /// The old generation ended: in order, or not. If not, its workers serve on until ours do. Whoever told us to leave meant
+    /// to go back to it; with nobody to go back to, we stay.
+    pub(super) fn lose_predecessor(&mut self) {
+        let Some(predecessor) = self.state.predecessor.take() else { return };
+        self.say(Remark::PredecessorGone(predecessor.generation));
+        self.state.orphans = true;
+        if matches!(self.state.stage, Stage::Yielding { .. } | Stage::Stopping) {
+            self.state.stage = Stage::Serving;
+            self.say(Remark::Dropped(Signal::Quit, "the old generation is gone and nobody else would serve"));
+        }
+        // It may name the dead one; even if we are not ready, we are the one to talk to.
+        self.act(Effect::WritePidFile);
+        self.act(Effect::RemoveOldBin);
+    }
+
+    /// What had to wait for the successor, or for a reload.
+    pub(super) fn advance_deferred(&mut self) {
+        if self.state.has_ready_successor() {
+            self.redeem(Signal::Winch, Turn::winch);
+            self.redeem(Signal::Quit, Turn::quit);
+        }
+        if self.state.stage == Stage::Serving && self.state.cohort.is_none() {
+            self.redeem(Signal::Hup, Turn::hup);
+            if self.state.cohort.is_none() {
+                self.redeem(Signal::Usr2, Turn::usr2);
+            }
+        }
+    }
+
+    fn redeem(&mut self, signal: Signal, act: fn(&mut Turn)) {
+        if self.state.deferred.take(signal) {
+            act(self);
+        }
+    }
+
+    pub(super) fn drop_all_deferred(&mut self, why: &'static str) {
+        self.drop_deferred(&Signal::ALL, why);
+        self.state.deferred = Signals::NONE;
+    }
+
+    fn drop_deferred(&mut self, signals: &[Signal], why: &'static str) {
+        for signal in signals {
+            if self.state.deferred.take(*signal) {
+                self.say(Remark::Dropped(*signal, why));
+            }
+        }
+    }
+
+    pub(super) fn defer(&mut self, signal: Signal, until: &'static str) {
+        self.state.deferred.insert(signal);
+        self.say(Remark::Deferred(signal, until));
+    }
+
+    pub(super) fn refuse(&mut self, signal: Signal, why: &'static str) {
+        self.say(Remark::Refused(signal, why));
+    }
+}

@@ -1,0 +1,62 @@
+//! Everything a master knows at one turn of its loop.
+
+use alloc::vec::Vec;
+
+use super::state::WorkerId;
+use crate::{signals::Signals, worker::Report};
+
+/// One turn's input: sets and short sequences, never a single event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Wakeup {
+    /// Milliseconds since the last turn.
+    pub elapsed_ms: u32,
+    /// Signals delivered since the last turn.
+    pub signals: Signals,
+    /// Workers that exited.
+    pub exits: Vec<WorkerId>,
+    /// What workers said, in order for each worker.
+    pub reports: Vec<(WorkerId, Report)>,
+    /// The successor's process ended.
+    pub successor_died: bool,
+    /// The predecessor's process ended.
+    pub predecessor_died: bool,
+    /// What the successor said, in order.
+    pub from_successor: Vec<PeerMessage>,
+    /// What the predecessor said, in order.
+    pub from_predecessor: Vec<PeerMessage>,
+    /// How earlier effects went.
+    pub results: Vec<Result>,
+}
+
+/// What one master tells another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PeerMessage {
+    /// To the predecessor: all my workers accept and the pid file names me.
+    Ready,
+    /// To the predecessor: I was told to leave; serve again and say so.
+    TakeOver,
+    /// To the successor: I serve again and the pid file names me; go.
+    TookOver,
+}
+
+/// How an effect went. An effect that is not named here cannot fail in a way that matters to the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Result {
+    /// `SpawnWorker` failed; the caller has logged why.
+    WorkerNotSpawned(WorkerId),
+    /// `LoadConfiguration` worked, new listeners included.
+    ConfigurationLoaded {
+        /// Workers the configuration wants; at least 1.
+        workers: u32,
+    },
+    /// `LoadConfiguration` failed; nothing changed.
+    ConfigurationRefused,
+    /// `SpawnSuccessor` worked: a process was forked that executes the program file.
+    SuccessorSpawned,
+    /// `SpawnSuccessor` failed: no process.
+    SuccessorNotSpawned,
+    /// `WritePidFile` worked.
+    PidFileWritten,
+    /// `WritePidFile` failed; the file holds what it held before.
+    PidFileNotWritten,
+}
