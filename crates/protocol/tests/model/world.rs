@@ -28,6 +28,7 @@ pub(crate) struct MasterProcess {
 pub(crate) struct WorkerProcess {
     pub(crate) owner: usize,
     pub(crate) id: master::WorkerId,
+    pub(crate) revision: u32,
     pub(crate) worker: Worker,
     pub(crate) alive: bool,
     /// Never gets prepared.
@@ -219,23 +220,25 @@ impl World {
         }
     }
 
-    /// A generation told to stop while no other is there, or told to stop the hard way: nobody promised anything.
+    /// A generation told to stop while no other could serve: nobody promised anything from here on. A fast stop beside
+    /// another generation cuts what it serves, so the other one has to recover as from a fault.
     fn note_stop(&mut self, before: Stage, after: &State) {
         let relieved = matches!(before, Stage::Yielding { .. }) && after.predecessor.is_some();
+        let alone = after.predecessor.is_none() && !after.has_ready_successor();
         match after.stage {
-            Stage::Stopping if before != Stage::Stopping && !relieved && after.predecessor.is_none() => {
-                self.stopped = true
-            }
-            Stage::Terminating { code: 0, .. } => self.stopped = true,
+            Stage::Stopping if before != Stage::Stopping && !relieved && alone => self.stopped = true,
+            Stage::Terminating { code: 0, .. } if alone => self.stopped = true,
+            Stage::Terminating { .. } => self.faulted = true,
             _ => {}
         }
     }
 
     fn perform(&mut self, index: usize, effect: Effect) {
         match effect {
-            Effect::SpawnWorker(id, _) => self.workers.push(WorkerProcess {
+            Effect::SpawnWorker(id, revision) => self.workers.push(WorkerProcess {
                 owner: index,
                 id,
+                revision,
                 worker: Worker::default(),
                 alive: true,
                 hangs: false,

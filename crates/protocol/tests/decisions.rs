@@ -1,0 +1,135 @@
+//! One turn at a time: what a master in a known situation does with what is pending, as text.
+
+use protocol::{
+    master::{Effect, Limits, PeerMessage, Result as Outcome, State, Wakeup, step},
+    signals::{Signal, Signals},
+    worker::Report,
+};
+
+/// A generation of one worker that serves.
+fn serving(generation: u32, predecessor: Option<u32>) -> State {
+    let turns = [
+        Wakeup::default(),
+        Wakeup { reports: vec![(1, Report::Prepared)], ..Wakeup::default() },
+        Wakeup { reports: vec![(1, Report::Accepting)], ..Wakeup::default() },
+        Wakeup { results: vec![Outcome::PidFileWritten], ..Wakeup::default() },
+    ];
+    turns
+        .iter()
+        .fold(State::new(generation, 1, predecessor, Limits::default()), |state, turn| step(&state, turn).0)
+}
+
+fn upgrading() -> State {
+    let state = step(&serving(1, None), &signals(&[Signal::Usr2])).0;
+    step(&state, &Wakeup { results: vec![Outcome::SuccessorSpawned], ..Wakeup::default() }).0
+}
+
+fn beside_ready() -> State {
+    step(&upgrading(), &Wakeup { from_successor: vec![PeerMessage::Ready], ..Wakeup::default() }).0
+}
+
+fn signals(raised: &[Signal]) -> Wakeup {
+    Wakeup { signals: Signals::from_iter(raised.iter().copied()), ..Wakeup::default() }
+}
+
+/// The effects of one turn, without the receipt of each signal.
+fn check(state: &State, wakeup: &Wakeup, expected: &str) {
+    let said = |effect: &Effect| match effect {
+        Effect::Say(remark) => remark.to_string(),
+        other => format!("{other:?}"),
+    };
+    let effects = step(state, wakeup).1;
+    let told: Vec<String> = effects.iter().map(said).filter(|line| !line.ends_with("received")).collect();
+    assert_eq!(told.join(" | "), expected);
+}
+
+#[test]
+fn usr2_and_quit_pending_together_are_an_upgrade_and_then_a_commit() {
+    check(
+        &serving(1, None),
+        &signals(&[Signal::Quit, Signal::Usr2]),
+        "SpawnSuccessor | QUIT is deferred until the new generation is ready",
+    );
+}
+
+#[test]
+fn winch_is_refused_when_the_new_generation_died_in_the_same_turn() {
+    let wakeup = Wakeup { successor_died: true, ..signals(&[Signal::Winch]) };
+    check(
+        &beside_ready(),
+        &wakeup,
+        "WritePidFile | RemoveOldBin | ReapSuccessor | generation 2 is gone: rolled back to this one \
+         | WINCH is refused: no other generation would serve | DrainOrphans",
+    );
+}
+
+#[test]
+fn winch_without_another_generation_is_refused() {
+    check(&serving(1, None), &signals(&[Signal::Winch]), "WINCH is refused: no other generation would serve");
+}
+
+#[test]
+fn a_deferred_quit_is_dropped_with_the_generation_it_waited_for() {
+    let state = step(&upgrading(), &signals(&[Signal::Quit])).0;
+    check(
+        &state,
+        &Wakeup { successor_died: true, ..Wakeup::default() },
+        "WritePidFile | RemoveOldBin | ReapSuccessor | generation 2 is gone: rolled back to this one \
+         | deferred QUIT is dropped: the new generation is gone | DrainOrphans",
+    );
+}
+
+#[test]
+fn a_fast_stop_before_the_new_generation_is_ready_stops_both() {
+    check(&upgrading(), &signals(&[Signal::Term]), "Tell(1, Terminate) | KillSuccessor");
+}
+
+#[test]
+fn a_second_upgrade_is_refused_by_naming_what_is_in_the_way() {
+    check(
+        &beside_ready(),
+        &signals(&[Signal::Usr2]),
+        "USR2 is refused: the generation started before is still there; finish or stop it first",
+    );
+    check(
+        &serving(2, Some(1)),
+        &signals(&[Signal::Usr2]),
+        "USR2 is refused: the old generation is still there; let it finish (QUIT) first",
+    );
+}
+
+#[test]
+fn the_old_pid_file_appears_only_after_readiness() {
+    check(
+        &upgrading(),
+        &Wakeup { from_successor: vec![PeerMessage::Ready], ..Wakeup::default() },
+        "WriteOldBin | generation 2 is ready beside this one",
+    );
+}
+
+#[test]
+fn a_late_generation_is_killed_and_a_failed_spawn_changes_nothing() {
+    let late = Wakeup { elapsed_ms: Limits::default().ready_ms, ..Wakeup::default() };
+    check(&upgrading(), &late, "generation 2 was not ready by its deadline: it is killed | KillSuccessor");
+    let asked = step(&serving(1, None), &signals(&[Signal::Usr2])).0;
+    let failed = Wakeup { results: vec![Outcome::SuccessorNotSpawned], ..Wakeup::default() };
+    check(&asked, &failed, "generation 2 is gone: rolled back to this one");
+}
+
+#[test]
+fn a_generation_that_cannot_write_its_name_does_not_take_over() {
+    let state = step(&State::new(2, 1, Some(1), Limits::default()), &Wakeup::default()).0;
+    let state = step(&state, &Wakeup { reports: vec![(1, Report::Prepared)], ..Wakeup::default() }).0;
+    let state = step(&state, &Wakeup { reports: vec![(1, Report::Accepting)], ..Wakeup::default() }).0;
+    check(
+        &state,
+        &Wakeup { results: vec![Outcome::PidFileNotWritten], ..Wakeup::default() },
+        "the pid file could not be written: giving up the start | Tell(1, Terminate)",
+    );
+}
+
+#[test]
+fn a_second_fast_stop_kills() {
+    let state = step(&serving(1, None), &signals(&[Signal::Term])).0;
+    check(&state, &signals(&[Signal::Int]), "KillWorker(1)");
+}

@@ -1,0 +1,6 @@
+//! The protocol in a make-believe kernel: explored exhaustively within small bounds, wandered through beyond them.
+
+mod explore;
+mod properties;
+mod wander;
+mod world;
