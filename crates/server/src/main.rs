@@ -1,2 +1,69 @@
-//! server.
-fn main() {}
+//! `changeoverd`: a master/worker HTTP server that is upgraded without losing a request.
+//!
+//! The master (`master`) lets `protocol` decide and performs its effects; a worker (`worker`) serves. Neither knows anything
+//! of the harness that tests them.
+
+mod command_line;
+mod daemon;
+mod home;
+mod listeners;
+mod log;
+mod master;
+mod os;
+mod pid_file;
+mod privileges;
+mod signal;
+mod wire;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{command_line::CommandLine, home::Home};
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    os::make_room_for_title();
+    if line.version || line.build {
+        return show_version();
+    }
+    match run(&line) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("changeoverd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(line: &CommandLine) -> Result<u8, Box<dyn std::error::Error>> {
+    let inherited = master::Inherited::take();
+    let home = Home::find(line)?;
+    let (configuration, text) = home.read()?;
+    if line.test || line.dump {
+        return Ok(report_test(line, &home, &text));
+    }
+    if let Some(order) = line.signal {
+        signal::send(order, &home.pid_file(&configuration))?;
+        return Ok(0);
+    }
+    Ok(master::start(home, inherited, configuration)?.run()?)
+}
+
+fn report_test(line: &CommandLine, home: &Home, text: &str) -> u8 {
+    let file = home.configuration.display();
+    if !line.quiet {
+        eprintln!("changeoverd: the configuration file {file} syntax is ok");
+        eprintln!("changeoverd: configuration file {file} test is successful");
+    }
+    if line.dump {
+        println!("# configuration file {file}:\n{text}");
+    }
+    0
+}
+
+fn show_version() -> ExitCode {
+    eprintln!("changeoverd version: changeoverd/{}", env!("CARGO_PKG_VERSION"));
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,60 @@
+//! nginx's command line, as far as it means something here.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// A master/worker HTTP server and balancer that is upgraded without losing a request. Takes nginx's options, signals and
+/// a subset of its configuration.
+#[derive(Debug, Parser)]
+#[command(name = "changeoverd", version, disable_version_flag = true, disable_help_flag = true)]
+pub(crate) struct CommandLine {
+    /// Show this help
+    #[arg(short = '?', short_alias = 'h', long = "help", action = clap::ArgAction::Help)]
+    help: Option<bool>,
+    /// Show the version
+    #[arg(short = 'v')]
+    pub(crate) version: bool,
+    /// Show the version and how it was built
+    #[arg(short = 'V')]
+    pub(crate) build: bool,
+    /// Test the configuration and exit
+    #[arg(short = 't')]
+    pub(crate) test: bool,
+    /// Test the configuration, print it and exit
+    #[arg(short = 'T')]
+    pub(crate) dump: bool,
+    /// Say nothing but errors while testing the configuration
+    #[arg(short = 'q')]
+    pub(crate) quiet: bool,
+    /// Send a signal to the running master
+    #[arg(short = 's', value_name = "SIGNAL")]
+    pub(crate) signal: Option<Order>,
+    /// Directory that relative paths start from
+    #[arg(short = 'p', value_name = "PREFIX", default_value = ".")]
+    pub(crate) prefix: PathBuf,
+    /// Log file before the configuration is read
+    #[arg(short = 'e', value_name = "FILE")]
+    pub(crate) error_log: Option<PathBuf>,
+    /// Configuration file
+    #[arg(short = 'c', value_name = "FILE", default_value = "nginx.conf")]
+    pub(crate) configuration: PathBuf,
+    /// Directives that come before the configuration file
+    #[arg(short = 'g', value_name = "DIRECTIVES", default_value = "")]
+    pub(crate) directives: String,
+}
+
+/// What `-s` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// Fast stop (TERM)
+    Stop,
+    /// Graceful stop (QUIT)
+    Quit,
+    /// Reload the configuration (HUP)
+    Reload,
+    /// Reopen the logs (USR1)
+    Reopen,
+    /// Start the program file as a new generation (USR2)
+    Upgrade,
+}

@@ -1,0 +1,109 @@
+//! Where this server lives: its program, its arguments, its prefix, and the configuration file in it.
+
+use std::{
+    env,
+    ffi::{CString, OsString},
+    fs, io,
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+};
+
+use conf::{Configuration, Destination, ErrorLog};
+use diagnostic::Diagnostic;
+
+use crate::command_line::CommandLine;
+
+/// What does not change while the process lives.
+pub(crate) struct Home {
+    /// The program file, absolute, its last symlink kept: a package upgrade replaces what stands there.
+    pub(crate) program: PathBuf,
+    /// The arguments as they came, for the next generation.
+    pub(crate) arguments: Vec<CString>,
+    /// Relative paths of the configuration start here.
+    pub(crate) prefix: PathBuf,
+    /// The configuration file.
+    pub(crate) configuration: PathBuf,
+    directives: String,
+    error_log: Option<PathBuf>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigurationError {
+    #[error("failed to read the configuration file {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{text}")]
+    Refused { text: String },
+}
+
+impl Home {
+    /// Must be called before the title of the process is changed: the arguments are read here.
+    pub(crate) fn find(line: &CommandLine) -> io::Result<Home> {
+        let arguments: Vec<OsString> = env::args_os().collect();
+        let here = env::current_dir()?;
+        let prefix = here.join(&line.prefix);
+        Ok(Home {
+            program: here.join(find_program(arguments.first())?),
+            arguments: arguments.into_iter().filter_map(|argument| CString::new(argument.into_vec()).ok()).collect(),
+            configuration: prefix.join(&line.configuration),
+            error_log: line.error_log.as_ref().map(|path| prefix.join(path)),
+            prefix,
+            directives: line.directives.clone(),
+        })
+    }
+
+    /// Reads and checks the configuration file as it is now.
+    pub(crate) fn read(&self) -> Result<(Configuration, String), ConfigurationError> {
+        let path = &self.configuration;
+        let text = fs::read_to_string(path)
+            .map_err(|source| ConfigurationError::Unreadable { path: path.clone(), source })?;
+        match conf::parse(&path.display().to_string(), &text, &self.directives) {
+            Ok(configuration) => Ok((configuration, text)),
+            Err(diagnostics) => Err(ConfigurationError::Refused { text: self.explain(&diagnostics, &text) }),
+        }
+    }
+
+    /// Where the pid goes.
+    pub(crate) fn pid_file(&self, configuration: &Configuration) -> PathBuf {
+        self.prefix.join(configuration.pid.as_deref().unwrap_or("changeoverd.pid"))
+    }
+
+    /// Where log lines go, with absolute paths.
+    pub(crate) fn error_logs(&self, configuration: &Configuration) -> Vec<ErrorLog> {
+        let mut logs = configuration.error_logs.clone();
+        if logs.is_empty() {
+            let path = self.error_log.clone().unwrap_or_else(|| self.prefix.join("error.log"));
+            logs.push(ErrorLog {
+                destination: Destination::File(path.display().to_string()),
+                level: conf::Level::Error,
+            });
+        }
+        for log in &mut logs {
+            if let Destination::File(path) = &mut log.destination {
+                *path = self.prefix.join(&*path).display().to_string();
+            }
+        }
+        logs
+    }
+
+    fn explain(&self, diagnostics: &[Diagnostic], text: &str) -> String {
+        let file = self.configuration.display().to_string();
+        let source = |d: &Diagnostic| if d.file == file { text.to_owned() } else { self.directives.clone() };
+        let lines: Vec<String> = diagnostics.iter().map(|d| d.render(&source(d))).collect();
+        lines.join("\n")
+    }
+}
+
+/// nginx executes argv[0] as it came, so one started as bare `nginx` can never upgrade (`ngx_exec_new_binary`): we look it up.
+fn find_program(first: Option<&OsString>) -> io::Result<PathBuf> {
+    let Some(name) = first.map(Path::new) else { return env::current_exe() };
+    if name.components().count() > 1 {
+        return Ok(name.to_path_buf());
+    }
+    let found = env::var_os("PATH")
+        .into_iter()
+        .flat_map(|path| env::split_paths(&path).collect::<Vec<_>>())
+        .map(|directory| directory.join(name))
+        .find(|candidate| candidate.is_file());
+    found.map_or_else(env::current_exe, Ok)
+}

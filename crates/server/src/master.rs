@@ -1,0 +1,134 @@
+//! The master: one thread, one loop. Gathers everything that happened into a wakeup, lets `protocol` decide, and
+//! performs the effects in order. Decides nothing itself.
+
+mod child;
+mod gather;
+mod peer;
+mod perform;
+mod start;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
+    sync::Arc,
+    time::Instant,
+};
+
+use conf::Configuration;
+use nix::sys::{
+    epoll::{Epoll, EpollEvent, EpollFlags},
+    signalfd::SignalFd,
+};
+use protocol::master::{State, Wakeup, WorkerId, step};
+
+use self::{child::Child, peer::Peer};
+use crate::{home::Home, listeners::Listening, log::Log};
+
+pub(crate) use self::start::{Inherited, start};
+
+/// Everything a master holds. The decisions live in `state`.
+pub(crate) struct Master {
+    state: State,
+    home: Home,
+    log: Log,
+    epoll: Epoll,
+    signals: SignalFd,
+    /// The configuration in force, and the one being brought into force.
+    settings: Settings,
+    candidate: Option<Settings>,
+    workers: BTreeMap<WorkerId, Child>,
+    predecessor: Option<Peer>,
+    successor: Option<Peer>,
+    /// A successor that ended and was not reaped yet.
+    unreaped: Option<OwnedFd>,
+    /// Workers of dead generations, to be told to leave once ours serve.
+    orphans: Vec<OwnedFd>,
+    /// Pids of generations that are gone, whose name in `.oldbin` is stale.
+    dead: Vec<u32>,
+    /// Tells the launching process that the server serves.
+    launcher: Option<OwnedFd>,
+}
+
+/// A configuration with its sockets.
+#[derive(Clone)]
+struct Settings {
+    configuration: Arc<Configuration>,
+    listeners: Vec<Listening>,
+    pid_file: PathBuf,
+}
+
+/// Whose descriptor became readable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Signals,
+    WorkerExit(WorkerId),
+    WorkerSaid(WorkerId),
+    SuccessorExit,
+    SuccessorSaid,
+    PredecessorExit,
+    PredecessorSaid,
+}
+
+impl Master {
+    /// Serves until the protocol says exit; the returned number is the exit code.
+    pub(crate) fn run(mut self) -> io::Result<u8> {
+        let mut wakeup = Wakeup::default();
+        let mut last = Instant::now();
+        loop {
+            let (state, effects) = step(&self.state, &wakeup);
+            self.state = state;
+            wakeup = Wakeup::default();
+            for effect in effects {
+                if let Some(code) = self.perform(effect, &mut wakeup.results) {
+                    return Ok(code);
+                }
+            }
+            self.gather(&mut wakeup)?;
+            wakeup.elapsed_ms = u32::try_from(last.elapsed().as_millis()).unwrap_or(u32::MAX);
+            last += std::time::Duration::from_millis(wakeup.elapsed_ms.into());
+        }
+    }
+
+    fn watch(&self, fd: impl AsFd, source: Source) {
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, source.token());
+        if let Err(errno) = self.epoll.add(fd, event) {
+            self.log.alert(&format!("failed to watch {source:?}: {errno}"));
+        }
+    }
+
+    fn unwatch(&self, fd: impl AsFd) {
+        if let Err(errno) = self.epoll.delete(fd) {
+            self.log.alert(&format!("failed to stop watching a descriptor: {errno}"));
+        }
+    }
+}
+
+impl Source {
+    fn token(self) -> u64 {
+        let (kind, id) = match self {
+            Source::Signals => (0, 0),
+            Source::WorkerExit(id) => (1, id),
+            Source::WorkerSaid(id) => (2, id),
+            Source::SuccessorExit => (3, 0),
+            Source::SuccessorSaid => (4, 0),
+            Source::PredecessorExit => (5, 0),
+            Source::PredecessorSaid => (6, 0),
+        };
+        kind << 32 | u64::from(id)
+    }
+
+    fn from_token(token: u64) -> Source {
+        let id = token as u32;
+        match token >> 32 {
+            0 => Source::Signals,
+            1 => Source::WorkerExit(id),
+            2 => Source::WorkerSaid(id),
+            3 => Source::SuccessorExit,
+            4 => Source::SuccessorSaid,
+            5 => Source::PredecessorExit,
+            _ => Source::PredecessorSaid,
+        }
+    }
+}

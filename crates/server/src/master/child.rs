@@ -1,0 +1,117 @@
+//! A worker process as its master sees it, and the fork that makes it.
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    process,
+    sync::Arc,
+    time::Duration,
+};
+
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    unistd::Pid,
+};
+use rustix::process::{Pid as RustixPid, PidfdFlags, pidfd_open};
+
+use super::{Master, Settings};
+use crate::{
+    os::{self, Forked},
+    privileges, wire, worker,
+};
+
+/// How long a new worker waits for its listeners, which its master sends right after the fork.
+const LISTENERS_DEADLINE: Duration = Duration::from_secs(5);
+
+/// One worker process.
+pub(super) struct Child {
+    pub(super) pid: Pid,
+    pub(super) pidfd: OwnedFd,
+    pub(super) channel: OwnedFd,
+}
+
+impl Master {
+    /// Forks a worker and hands it the listeners. In the child this never returns.
+    pub(super) fn fork_worker(&self, settings: &Settings) -> io::Result<Child> {
+        let (ours, theirs) = wire::channel()?;
+        match os::fork_single_threaded()? {
+            Forked::Child => process::exit(self.be_worker(settings, theirs)),
+            Forked::Parent(pid) => {
+                let child = Child { pid, pidfd: open_pidfd(pid)?, channel: ours };
+                let sockets: Vec<BorrowedFd> = settings.listeners.iter().map(|l| l.socket.as_fd()).collect();
+                // A child that gets no listeners ends by its own deadline, and is reaped like any other.
+                if let Err(error) = wire::send_listeners(child.channel.as_fd(), &sockets) {
+                    self.log.alert(&format!("failed to send the listeners to worker process {pid}: {error}"));
+                }
+                Ok(child)
+            }
+        }
+    }
+
+    fn be_worker(&self, settings: &Settings, channel: OwnedFd) -> i32 {
+        let mut kept = self.log.descriptors();
+        kept.push(channel.as_raw_fd());
+        os::close_all_but(&kept);
+        os::set_title("changeoverd: worker process");
+        match self.equip(settings, channel) {
+            Ok(start) => worker::run(start),
+            Err(error) => {
+                self.log.emerg(&format!("worker: {error}"));
+                // nginx's "fatal" exit code of a worker that cannot work.
+                2
+            }
+        }
+    }
+
+    fn equip(&self, settings: &Settings, channel: OwnedFd) -> io::Result<worker::Start> {
+        let addresses: Vec<_> = settings.listeners.iter().map(|listening| listening.address).collect();
+        let sockets = receive_listeners(&channel)?;
+        if sockets.len() != addresses.len() {
+            return Err(io::Error::other(format!("got {} listeners instead of {}", sockets.len(), addresses.len())));
+        }
+        privileges::drop(&settings.configuration)?;
+        let listeners = addresses
+            .into_iter()
+            .zip(sockets)
+            .map(|(address, socket)| worker::Listener { address, socket: socket.into() })
+            .collect();
+        Ok(worker::Start {
+            configuration: Arc::clone(&settings.configuration),
+            generation: self.state.generation,
+            listeners,
+            channel,
+            log: self.log.clone(),
+        })
+    }
+}
+
+/// A pidfd of a child that was not reaped yet, so its pid cannot have been given to another process.
+pub(super) fn open_pidfd(pid: Pid) -> io::Result<OwnedFd> {
+    let pid = RustixPid::from_raw(pid.as_raw()).ok_or_else(|| io::Error::other("a child without a pid"))?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+fn receive_listeners(channel: &OwnedFd) -> io::Result<Vec<OwnedFd>> {
+    let mut sockets = Vec::new();
+    loop {
+        wait_readable(channel, LISTENERS_DEADLINE)?;
+        match wire::receive(channel.as_fd())? {
+            Some(wire::Frame::Listeners { more, sockets: next }) => {
+                sockets.extend(next);
+                if !more {
+                    return Ok(sockets);
+                }
+            }
+            other => return Err(io::Error::other(format!("expected listeners from the master, got {other:?}"))),
+        }
+    }
+}
+
+/// Waits until a read would not block.
+pub(super) fn wait_readable(fd: &OwnedFd, deadline: Duration) -> io::Result<()> {
+    let timeout = PollTimeout::try_from(deadline).unwrap_or(PollTimeout::MAX);
+    match poll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLIN)], timeout)? {
+        0 => Err(io::Error::new(io::ErrorKind::TimedOut, "nothing came over the channel in time")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,176 @@
+//! Turns readable descriptors into one wakeup. Records; decides nothing.
+
+use std::{io, os::fd::AsFd};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        epoll::{EpollEvent, EpollTimeout},
+        signal::Signal as Raised,
+        wait::{Id, WaitPidFlag, WaitStatus, waitid},
+    },
+};
+use protocol::{
+    master::{Wakeup, WorkerId},
+    signals::Signal,
+};
+
+use super::{Master, Source, peer::Heard};
+use crate::wire::{self, Frame};
+
+/// Signals a master listens to; all of them stay blocked and come by signalfd.
+pub(super) const SIGNALS: [(Raised, Signal); 7] = [
+    (Raised::SIGHUP, Signal::Hup),
+    (Raised::SIGINT, Signal::Int),
+    (Raised::SIGQUIT, Signal::Quit),
+    (Raised::SIGTERM, Signal::Term),
+    (Raised::SIGUSR1, Signal::Usr1),
+    (Raised::SIGUSR2, Signal::Usr2),
+    (Raised::SIGWINCH, Signal::Winch),
+];
+
+/// Events taken per turn; what does not fit is still readable in the next.
+const EVENTS_PER_TURN: usize = 64;
+
+impl Master {
+    /// Waits for something to happen, or for the next deadline; not at all while results wait to be told.
+    pub(super) fn gather(&mut self, wakeup: &mut Wakeup) -> io::Result<()> {
+        let timeout = if wakeup.results.is_empty() { self.patience() } else { EpollTimeout::ZERO };
+        let mut events = [EpollEvent::empty(); EVENTS_PER_TURN];
+        let ready = match self.epoll.wait(&mut events, timeout) {
+            Ok(ready) => ready,
+            Err(Errno::EINTR) => 0,
+            Err(errno) => return Err(errno.into()),
+        };
+        for event in &events[..ready] {
+            self.note(Source::from_token(event.data()), wakeup);
+        }
+        Ok(())
+    }
+
+    fn patience(&self) -> EpollTimeout {
+        match self.state.deadline_ms() {
+            Some(ms) => EpollTimeout::try_from(ms.min(i32::MAX as u32)).unwrap_or(EpollTimeout::NONE),
+            None => EpollTimeout::NONE,
+        }
+    }
+
+    fn note(&mut self, source: Source, wakeup: &mut Wakeup) {
+        match source {
+            Source::Signals => self.note_signals(wakeup),
+            Source::WorkerExit(id) => self.note_worker_exit(id, wakeup),
+            Source::WorkerSaid(id) => self.note_worker_reports(id, wakeup),
+            Source::SuccessorSaid => wakeup.from_successor.extend(self.hear_successor()),
+            Source::PredecessorSaid => wakeup.from_predecessor.extend(self.hear_predecessor()),
+            Source::SuccessorExit => self.note_successor_death(wakeup),
+            Source::PredecessorExit => self.note_predecessor_death(wakeup),
+        }
+    }
+
+    fn note_signals(&mut self, wakeup: &mut Wakeup) {
+        while let Ok(Some(info)) = self.signals.read_signal() {
+            let raised = SIGNALS.iter().find(|(raised, _)| *raised as u32 == info.ssi_signo);
+            if let Some((_, signal)) = raised {
+                wakeup.signals.insert(*signal);
+            }
+        }
+    }
+
+    fn note_worker_exit(&mut self, id: WorkerId, wakeup: &mut Wakeup) {
+        let Some(child) = self.workers.remove(&id) else { return };
+        self.unwatch(&child.pidfd);
+        match waitid(Id::PIDFd(child.pidfd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
+            Ok(WaitStatus::Exited(pid, code)) => {
+                self.log.notice(&format!("worker process {pid} exited with code {code}"));
+            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) => {
+                self.log.alert(&format!("worker process {pid} was killed by {signal}"));
+            }
+            other => self.log.alert(&format!("worker process {} ended: {other:?}", child.pid)),
+        }
+        wakeup.exits.push(id);
+    }
+
+    fn note_worker_reports(&mut self, id: WorkerId, wakeup: &mut Wakeup) {
+        let Some(child) = self.workers.get(&id) else { return };
+        loop {
+            match wire::receive(child.channel.as_fd()) {
+                Ok(Some(Frame::Report(report))) => wakeup.reports.push((id, report)),
+                Ok(Some(other)) => self.log.alert(&format!("worker process {} sent {other:?}", child.pid)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // The channel is over; that the process is too will be told by its pidfd.
+                Ok(None) => return self.unwatch(&child.channel),
+                Err(error) => {
+                    self.log.alert(&format!("failed to hear worker process {}: {error}", child.pid));
+                    return self.unwatch(&child.channel);
+                }
+            }
+        }
+    }
+
+    fn hear_successor(&mut self) -> Vec<protocol::master::PeerMessage> {
+        let heard = self.successor.as_mut().map(|peer| (peer.hear(), peer.pid));
+        let messages = self.understand(heard, "new");
+        if let (None, Some(peer)) = (&messages, &self.successor) {
+            self.unwatch(&peer.channel);
+        }
+        messages.unwrap_or_default()
+    }
+
+    fn hear_predecessor(&mut self) -> Vec<protocol::master::PeerMessage> {
+        let heard = self.predecessor.as_mut().map(|peer| (peer.hear(), peer.pid));
+        let messages = self.understand(heard, "old");
+        if let (None, Some(peer)) = (&messages, &self.predecessor) {
+            self.unwatch(&peer.channel);
+        }
+        messages.unwrap_or_default()
+    }
+
+    /// What was said; `None` when nothing will be said any more. A peer that talks nonsense is not believed again: its deadline
+    /// or its end decides.
+    fn understand(
+        &self,
+        heard: Option<(io::Result<Heard>, u32)>,
+        which: &str,
+    ) -> Option<Vec<protocol::master::PeerMessage>> {
+        match heard {
+            Some((Ok(heard), _)) if !heard.ended || !heard.messages.is_empty() => Some(heard.messages),
+            Some((Err(error), pid)) => {
+                self.log.alert(&format!("failed to hear the {which} master {pid}: {error}"));
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn note_successor_death(&mut self, wakeup: &mut Wakeup) {
+        // What it introduced before it died are the orphans to take care of.
+        if let Some(peer) = &mut self.successor {
+            let _ = peer.hear();
+        }
+        let Some(peer) = self.successor.take() else { return };
+        self.unwatch(&peer.pidfd);
+        self.unwatch_quietly(&peer.channel);
+        self.orphans.extend(peer.introduced);
+        self.dead.push(peer.pid);
+        self.unreaped = Some(peer.pidfd);
+        wakeup.successor_died = true;
+    }
+
+    fn note_predecessor_death(&mut self, wakeup: &mut Wakeup) {
+        if let Some(peer) = &mut self.predecessor {
+            let _ = peer.hear();
+        }
+        let Some(peer) = self.predecessor.take() else { return };
+        self.unwatch(&peer.pidfd);
+        self.unwatch_quietly(&peer.channel);
+        self.orphans.extend(peer.introduced);
+        self.dead.push(peer.pid);
+        wakeup.predecessor_died = true;
+    }
+
+    /// A channel may have been unwatched before, when its other end closed.
+    fn unwatch_quietly(&self, fd: impl AsFd) {
+        let _ = self.epoll.delete(fd);
+    }
+}

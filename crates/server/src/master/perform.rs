@@ -1,0 +1,294 @@
+//! Performs effects: one function each, no decisions. What can fail in a way the protocol cares about is told back.
+
+use std::{
+    ffi::CString,
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStringExt,
+    },
+    process,
+    sync::Arc,
+};
+
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use protocol::{
+    master::{Effect, PeerMessage, Remark, Result as Outcome, WorkerId},
+    worker::Command,
+};
+use rustix::process::{Signal, pidfd_send_signal};
+
+use super::{
+    Master, Settings, Source,
+    child::open_pidfd,
+    peer::Peer,
+    start::{LISTENERS_VARIABLE, PEER_VARIABLE},
+};
+use crate::{
+    listeners,
+    os::{self, Forked},
+    pid_file, privileges, wire,
+};
+
+impl Master {
+    /// Performs one effect; `Some(code)` when it was to exit.
+    pub(super) fn perform(&mut self, effect: Effect, results: &mut Vec<Outcome>) -> Option<u8> {
+        match effect {
+            Effect::SpawnWorker(id, revision) => results.extend(self.spawn_worker(id, revision)),
+            Effect::Tell(id, command) => self.tell_worker(id, command),
+            Effect::KillWorker(id) => self.kill_worker(id),
+            Effect::Introduce(id) => self.introduce(id),
+            Effect::LoadConfiguration => results.push(self.load_configuration()),
+            Effect::DropConfiguration => self.candidate = None,
+            Effect::CommitConfiguration => self.commit_configuration(),
+            Effect::SpawnSuccessor => results.push(self.spawn_successor()),
+            Effect::KillSuccessor => self.kill_successor(),
+            Effect::ReapSuccessor => self.reap_successor(),
+            Effect::TellPredecessor(message) => self.tell_peer(self.predecessor.as_ref(), message),
+            Effect::TellSuccessor(message) => self.tell_peer(self.successor.as_ref(), message),
+            Effect::DrainOrphans => self.drain_orphans(),
+            Effect::WritePidFile => results.push(self.write_pid_file()),
+            Effect::RemovePidFile => self.remove_pid_file(),
+            Effect::WriteOldBin => self.write_old_bin(),
+            Effect::RemoveOldBin => self.remove_old_bin(),
+            Effect::AnnounceStart => self.announce_start(),
+            Effect::ReopenLogs => self.reopen_logs(),
+            Effect::Say(remark) => self.say(remark),
+            Effect::Exit(code) => return Some(code),
+        }
+        None
+    }
+
+    fn spawn_worker(&mut self, id: WorkerId, revision: u32) -> Option<Outcome> {
+        let settings = match &self.candidate {
+            Some(candidate) if revision != self.state.configuration.revision => candidate,
+            _ => &self.settings,
+        };
+        match self.fork_worker(settings) {
+            Ok(child) => {
+                self.watch(&child.pidfd, Source::WorkerExit(id));
+                self.watch(&child.channel, Source::WorkerSaid(id));
+                self.log.notice(&format!("start worker process {}", child.pid));
+                self.workers.insert(id, child);
+                None
+            }
+            Err(error) => {
+                self.log.alert(&format!("failed to start a worker: {error}"));
+                Some(Outcome::WorkerNotSpawned(id))
+            }
+        }
+    }
+
+    fn tell_worker(&self, id: WorkerId, command: Command) {
+        let Some(child) = self.workers.get(&id) else { return };
+        if command == Command::Terminate {
+            // By signal, because a worker that is busy or stuck may not read its channel in time.
+            self.signal(&child.pidfd, Signal::TERM);
+        } else if let Err(error) = wire::send_command(child.channel.as_fd(), command) {
+            self.log.error(&format!("failed to tell worker process {} to {command:?}: {error}", child.pid));
+        }
+    }
+
+    fn kill_worker(&self, id: WorkerId) {
+        if let Some(child) = self.workers.get(&id) {
+            self.signal(&child.pidfd, Signal::KILL);
+        }
+    }
+
+    fn signal(&self, pidfd: &OwnedFd, signal: Signal) {
+        match pidfd_send_signal(pidfd, signal) {
+            // It ended by itself in the meantime.
+            Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+            Err(errno) => self.log.alert(&format!("failed to send {signal:?}: {errno}")),
+        }
+    }
+
+    fn introduce(&self, id: WorkerId) {
+        let Some(child) = self.workers.get(&id) else { return };
+        for peer in self.predecessor.iter().chain(&self.successor) {
+            if let Err(error) = wire::send_introduction(peer.channel.as_fd(), child.pidfd.as_fd()) {
+                self.log.error(&format!("failed to introduce worker process {} to {}: {error}", child.pid, peer.pid));
+            }
+        }
+    }
+
+    fn load_configuration(&mut self) -> Outcome {
+        match self.read_settings() {
+            Ok(settings) => {
+                let workers = super::start::worker_count(&settings.configuration);
+                self.candidate = Some(settings);
+                Outcome::ConfigurationLoaded { workers }
+            }
+            Err(error) => {
+                self.log.emerg(&format!("the configuration stays as it is: {error}"));
+                Outcome::ConfigurationRefused
+            }
+        }
+    }
+
+    fn read_settings(&self) -> io::Result<Settings> {
+        let (configuration, _) = self.home.read().map_err(io::Error::other)?;
+        let listeners = listeners::open(&configuration, &self.settings.listeners).map_err(io::Error::other)?;
+        Ok(Settings { pid_file: self.home.pid_file(&configuration), configuration: Arc::new(configuration), listeners })
+    }
+
+    fn commit_configuration(&mut self) {
+        let Some(settings) = self.candidate.take() else { return };
+        let old = std::mem::replace(&mut self.settings, settings);
+        if old.pid_file != self.settings.pid_file {
+            // The new name first, so that there is always one.
+            let _ = self.write_pid_file();
+            self.log_failure("remove the old pid file", pid_file::remove_if_names(&old.pid_file, &[process::id()]));
+        }
+        self.log.redirect(&self.home.error_logs(&self.settings.configuration));
+        self.hand_over_logs();
+    }
+
+    fn reopen_logs(&self) {
+        self.log.reopen();
+        self.hand_over_logs();
+    }
+
+    /// Before the workers are told to reopen them.
+    fn hand_over_logs(&self) {
+        let configuration = &self.settings.configuration;
+        let handed = privileges::hand_over_logs(configuration, &self.home.error_logs(configuration));
+        self.log_failure("hand the logs to the workers", handed);
+    }
+
+    fn spawn_successor(&mut self) -> Outcome {
+        match self.fork_successor() {
+            Ok(peer) => {
+                self.watch(&peer.pidfd, Source::SuccessorExit);
+                self.watch(&peer.channel, Source::SuccessorSaid);
+                self.log.notice(&format!("start new master process {}: {}", peer.pid, self.home.program.display()));
+                self.successor = Some(peer);
+                Outcome::SuccessorSpawned
+            }
+            Err(error) => {
+                self.log.alert(&format!("failed to start a new master: {error}"));
+                Outcome::SuccessorNotSpawned
+            }
+        }
+    }
+
+    fn fork_successor(&self) -> io::Result<Peer> {
+        let (ours, theirs) = wire::channel()?;
+        let generation = self.state.successor.map_or(0, |successor| successor.generation);
+        let own = open_pidfd(nix::unistd::getpid())?;
+        wire::send_hello(ours.as_fd(), generation, process::id(), own.as_fd())?;
+        for child in self.workers.values() {
+            wire::send_introduction(ours.as_fd(), child.pidfd.as_fd())?;
+        }
+        match os::fork_single_threaded()? {
+            Forked::Child => {
+                let error = self.become_successor(&theirs);
+                self.log.emerg(&format!("failed to execute {}: {error}", self.home.program.display()));
+                process::exit(127)
+            }
+            Forked::Parent(pid) => Ok(Peer {
+                pid: pid.as_raw().unsigned_abs(),
+                channel: ours,
+                pidfd: open_pidfd(pid)?,
+                introduced: Vec::new(),
+            }),
+        }
+    }
+
+    fn become_successor(&self, channel: &OwnedFd) -> io::Error {
+        let mut kept: Vec<BorrowedFd> = self.settings.listeners.iter().map(|l| l.socket.as_fd()).collect();
+        let listeners: String = kept.iter().map(|fd| format!("{};", os::number(*fd))).collect();
+        kept.push(channel.as_fd());
+        let ours = [(LISTENERS_VARIABLE, listeners), (PEER_VARIABLE, os::number(channel.as_fd()))];
+        let inherited = std::env::vars_os().filter(|(name, _)| ours.iter().all(|(variable, _)| name != variable));
+        let environment: Vec<CString> = inherited
+            .map(|(name, value)| [name, "=".into(), value].concat_bytes())
+            .chain(ours.iter().map(|(name, value)| format!("{name}={value}").into_bytes()))
+            .filter_map(|entry| CString::new(entry).ok())
+            .collect();
+        os::execute(self.home.program.as_os_str(), &self.home.arguments, &environment, &kept)
+    }
+
+    fn kill_successor(&self) {
+        if let Some(peer) = &self.successor {
+            self.signal(&peer.pidfd, Signal::KILL);
+        }
+    }
+
+    fn reap_successor(&mut self) {
+        let Some(pidfd) = self.unreaped.take() else { return };
+        match waitid(Id::PIDFd(pidfd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
+            Ok(status) => self.log.notice(&format!("new master process ended: {status:?}")),
+            Err(errno) => self.log.alert(&format!("failed to reap the new master: {errno}")),
+        }
+    }
+
+    fn tell_peer(&self, peer: Option<&Peer>, message: PeerMessage) {
+        let Some(peer) = peer else { return };
+        if let Err(error) = wire::send_peer(peer.channel.as_fd(), message) {
+            self.log.error(&format!("failed to tell master process {} {message:?}: {error}", peer.pid));
+        }
+    }
+
+    fn drain_orphans(&mut self) {
+        for pidfd in std::mem::take(&mut self.orphans) {
+            self.signal(&pidfd, Signal::QUIT);
+        }
+    }
+
+    fn write_pid_file(&self) -> Outcome {
+        match pid_file::write(&self.settings.pid_file, process::id()) {
+            Ok(()) => Outcome::PidFileWritten,
+            Err(error) => {
+                self.log.emerg(&format!("failed to write {}: {error}", self.settings.pid_file.display()));
+                Outcome::PidFileNotWritten
+            }
+        }
+    }
+
+    fn remove_pid_file(&self) {
+        self.log_failure("remove the pid file", pid_file::remove_if_names(&self.settings.pid_file, &[process::id()]));
+    }
+
+    fn write_old_bin(&self) {
+        let path = pid_file::old_bin(&self.settings.pid_file);
+        self.log_failure("write .oldbin", pid_file::write(&path, process::id()));
+    }
+
+    fn remove_old_bin(&self) {
+        let mut stale = self.dead.clone();
+        stale.push(process::id());
+        let path = pid_file::old_bin(&self.settings.pid_file);
+        self.log_failure("remove .oldbin", pid_file::remove_if_names(&path, &stale));
+    }
+
+    fn log_failure(&self, what: &str, result: io::Result<()>) {
+        if let Err(error) = result {
+            self.log.alert(&format!("failed to {what}: {error}"));
+        }
+    }
+
+    /// The launching process waits for one byte; its end of the pipe closed without one means that the start failed.
+    fn announce_start(&mut self) {
+        if let Some(launcher) = self.launcher.take() {
+            self.log_failure("tell the launcher", nix::unistd::write(&launcher, b"1").map(drop).map_err(Into::into));
+        }
+    }
+
+    fn say(&self, remark: Remark) {
+        match remark {
+            Remark::Refused(..) | Remark::Dropped(..) => self.log.warn(&remark.to_string()),
+            _ => self.log.notice(&remark.to_string()),
+        }
+    }
+}
+
+trait ConcatBytes {
+    fn concat_bytes(self) -> Vec<u8>;
+}
+
+impl ConcatBytes for [std::ffi::OsString; 3] {
+    fn concat_bytes(self) -> Vec<u8> {
+        self.into_iter().flat_map(OsStringExt::into_vec).collect()
+    }
+}

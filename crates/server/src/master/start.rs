@@ -1,0 +1,159 @@
+//! From a configuration file to a running master: listeners, daemon, channel to the predecessor.
+
+use std::{
+    collections::BTreeMap,
+    env, io,
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+    time::Duration,
+};
+
+use conf::{Configuration, WorkerProcesses};
+use nix::sys::{
+    epoll::{Epoll, EpollCreateFlags},
+    signal::{SigSet, SigmaskHow, sigprocmask},
+    signalfd::{SfdFlags, SignalFd},
+};
+use protocol::master::{Limits, State};
+
+use super::{
+    Master, Settings, Source,
+    child::wait_readable,
+    gather::SIGNALS,
+    peer::Peer,
+};
+use crate::{
+    daemon,
+    home::Home,
+    listeners::{self, Listening},
+    log::Log,
+    os, privileges,
+    wire::{self, Frame},
+};
+
+/// nginx's variable for inherited sockets: `6;7;`.
+pub(super) const LISTENERS_VARIABLE: &str = "NGINX";
+
+/// The descriptor of the channel to the master that started us.
+pub(super) const PEER_VARIABLE: &str = "CHANGEOVER_PEER";
+
+/// How long a new master waits for the hello, which its predecessor sent before it was forked.
+const HELLO_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What came with the process from the generation before.
+pub(crate) struct Inherited {
+    listeners: Vec<Listening>,
+    peer: Option<OwnedFd>,
+}
+
+impl Inherited {
+    /// Takes the descriptors named in the environment. Must run once, before anything else is opened.
+    pub(crate) fn take() -> Inherited {
+        let named = env::var(LISTENERS_VARIABLE).unwrap_or_default();
+        let sockets = named.split([';', ':']).filter_map(|word| word.trim().parse().ok()).filter_map(os::inherit);
+        Inherited {
+            listeners: listeners::adopt(sockets.collect()),
+            peer: env::var(PEER_VARIABLE).ok().and_then(|word| word.parse().ok()).and_then(os::inherit),
+        }
+    }
+
+    /// Somebody gave us sockets, so we stay the process that we are: our pid is known to them.
+    fn is_something(&self) -> bool {
+        self.peer.is_some() || !self.listeners.is_empty()
+    }
+}
+
+/// Builds a master that is about to run. In the launching process of a daemon this never returns.
+pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configuration) -> io::Result<Master> {
+    let logs = home.error_logs(&configuration);
+    let log = Log::open(&logs)?;
+    privileges::hand_over_logs(&configuration, &logs)?;
+    let listeners = listeners::open(&configuration, &inherited.listeners).map_err(io::Error::other)?;
+    block_signals()?;
+    let daemonise = configuration.daemon && !inherited.is_something();
+    let launcher = if daemonise { Some(daemon::detach()?) } else { None };
+    if inherited.is_something() && configuration.daemon {
+        daemon::leave_terminal()?;
+    }
+    os::set_title("changeoverd: master process");
+    let (generation, predecessor) = greet(inherited.peer)?;
+    let state = State::new(
+        generation,
+        worker_count(&configuration),
+        predecessor.as_ref().map(|_| generation - 1),
+        limits(&configuration),
+    );
+    let settings =
+        Settings { pid_file: home.pid_file(&configuration), configuration: Arc::new(configuration), listeners };
+    assemble(state, home, log, settings, predecessor, launcher)
+}
+
+fn assemble(
+    state: State,
+    home: Home,
+    log: Log,
+    settings: Settings,
+    predecessor: Option<Peer>,
+    launcher: Option<OwnedFd>,
+) -> io::Result<Master> {
+    let mut mask = SigSet::empty();
+    SIGNALS.iter().for_each(|(raised, _)| mask.add(*raised));
+    let master = Master {
+        state,
+        home,
+        log,
+        epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+        signals: SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?,
+        settings,
+        candidate: None,
+        workers: BTreeMap::new(),
+        predecessor,
+        successor: None,
+        unreaped: None,
+        orphans: Vec::new(),
+        dead: Vec::new(),
+        launcher,
+    };
+    master.watch(&master.signals, Source::Signals);
+    if let Some(peer) = &master.predecessor {
+        master.watch(&peer.pidfd, Source::PredecessorExit);
+        master.watch(&peer.channel, Source::PredecessorSaid);
+    }
+    Ok(master)
+}
+
+/// Signals come by signalfd only; they stay blocked across the exec of the next generation, so that none sent to it while it
+/// starts can kill it by default action.
+fn block_signals() -> io::Result<()> {
+    let mut mask = SigSet::empty();
+    SIGNALS.iter().for_each(|(raised, _)| mask.add(*raised));
+    Ok(sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), None)?)
+}
+
+/// Which generation we lead, and who started us.
+fn greet(channel: Option<OwnedFd>) -> io::Result<(u32, Option<Peer>)> {
+    let Some(channel) = channel else { return Ok((1, None)) };
+    wait_readable(&channel, HELLO_DEADLINE)?;
+    match wire::receive(channel.as_fd())? {
+        // Should it have died since, its pidfd says so in the first turn.
+        Some(Frame::Hello { generation, predecessor, pidfd }) => {
+            Ok((generation, Some(Peer { pid: predecessor, channel, pidfd, introduced: Vec::new() })))
+        }
+        other => Err(io::Error::other(format!("expected a hello from the old master, got {other:?}"))),
+    }
+}
+
+fn limits(configuration: &Configuration) -> Limits {
+    let ready_ms = u32::try_from(configuration.changeover_ready_timeout.as_millis()).unwrap_or(u32::MAX);
+    Limits { ready_ms, ..Limits::default() }
+}
+
+/// Workers a configuration wants.
+pub(super) fn worker_count(configuration: &Configuration) -> u32 {
+    match configuration.worker_processes {
+        WorkerProcesses::Count(count) => count,
+        WorkerProcesses::Auto => {
+            std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Pid files: never absent, never empty, never half written, because each change is one rename.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process,
+};
+
+use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
+
+/// Makes `path` name `pid`.
+pub(crate) fn write(path: &Path, pid: u32) -> io::Result<()> {
+    let temporary = with_suffix(path, &format!(".{}.tmp", process::id()));
+    let written = fs::File::create(&temporary).and_then(|mut file| writeln!(file, "{pid}"));
+    let renamed = written.and_then(|()| fs::rename(&temporary, path));
+    if renamed.is_err() {
+        // Nothing to say about a file that may not even exist: the error that matters is returned.
+        let _ = fs::remove_file(&temporary);
+    }
+    renamed
+}
+
+/// The pid a file names.
+pub(crate) fn read(path: &Path) -> Result<u32, PidFileError> {
+    let text = fs::read_to_string(path).map_err(|source| PidFileError::Unreadable { path: path.into(), source })?;
+    text.trim().parse().map_err(|_| PidFileError::Malformed { path: path.into(), found: text.trim().into() })
+}
+
+/// Removes a file that names one of `pids`, or a process that no longer exists.
+pub(crate) fn remove_if_names(path: &Path, pids: &[u32]) -> io::Result<()> {
+    match read(path) {
+        Ok(pid) if pids.contains(&pid) || is_dead(pid) => fs::remove_file(path),
+        _ => Ok(()),
+    }
+}
+
+/// `path` with `.oldbin` after it, as nginx names it.
+pub(crate) fn old_bin(path: &Path) -> PathBuf {
+    with_suffix(path, ".oldbin")
+}
+
+/// Why a pid could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PidFileError {
+    #[error("failed to read the pid file {}: {source}; is the server running with this configuration?", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("the pid file {} holds {found:?} instead of a decimal pid", path.display())]
+    Malformed { path: PathBuf, found: String },
+}
+
+fn is_dead(pid: u32) -> bool {
+    i32::try_from(pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_file_names_one_process_and_only_that_one_removes_it() {
+        let directory = tempfile::tempdir().expect("tempdir");
+        let path = directory.path().join("server.pid");
+        let me = process::id();
+        write(&path, me).expect("write");
+        assert_eq!(read(&path).expect("read"), me);
+        remove_if_names(&path, &[me + 1]).expect("not ours");
+        assert!(path.exists());
+        remove_if_names(&path, &[me]).expect("ours");
+        assert_eq!(fs::read_dir(directory.path()).expect("list").count(), 0, "no temporary file stays");
+    }
+
+    #[test]
+    fn nonsense_in_a_pid_file_is_named() {
+        let directory = tempfile::tempdir().expect("tempdir");
+        let path = directory.path().join("server.pid");
+        fs::write(&path, "12x\n").expect("write");
+        assert!(read(&path).expect_err("nonsense").to_string().contains("\"12x\""));
+    }
+}

@@ -1,0 +1,50 @@
+//! Workers of a root master run as somebody else.
+
+use std::{ffi::CString, fs::metadata, io, path::Path};
+
+use conf::{Configuration, Destination, ErrorLog};
+use nix::unistd::{Gid, Group, User, chown, geteuid, initgroups, setgid, setuid};
+
+/// nginx's default `user`.
+const DEFAULT_USER: &str = "nobody";
+
+/// Gives up root for good, for `user` or nobody. Does nothing in a process that is not root.
+pub(crate) fn drop(configuration: &Configuration) -> io::Result<()> {
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    let (user, group) = worker_identity(configuration)?;
+    setgid(group)?;
+    initgroups(&CString::new(user.name)?, group)?;
+    setuid(user.uid)?;
+    Ok(())
+}
+
+/// Lets the workers reopen the logs that a root master created (as nginx's `ngx_reopen_files`).
+pub(crate) fn hand_over_logs(configuration: &Configuration, logs: &[ErrorLog]) -> io::Result<()> {
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    let (user, _) = worker_identity(configuration)?;
+    for log in logs {
+        if let Destination::File(path) = &log.destination
+            && metadata(path).is_ok_and(|found| found.is_file())
+        {
+            chown(Path::new(path), Some(user.uid), None)?;
+        }
+    }
+    Ok(())
+}
+
+fn worker_identity(configuration: &Configuration) -> io::Result<(User, Gid)> {
+    let name = configuration.user.as_ref().map_or(DEFAULT_USER, |user| user.name.as_str());
+    let user = User::from_name(name)?
+        .ok_or_else(|| io::Error::other(format!("there is no user \"{name}\"; name one with the directive `user`")))?;
+    let group = match configuration.user.as_ref().map(|user| user.group.as_str()).filter(|group| *group != name) {
+        Some(group) => {
+            Group::from_name(group)?.ok_or_else(|| io::Error::other(format!("there is no group \"{group}\"")))?.gid
+        }
+        None => user.gid,
+    };
+    Ok((user, group))
+}

@@ -1,0 +1,238 @@
+//! Frames between a master and its workers, and between masters: one SEQPACKET message each, so a frame is whole
+//! or absent, carrying at most [`FDS_PER_FRAME`] descriptors. The first byte is the version.
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+};
+
+use nix::{
+    cmsg_space,
+    errno::Errno,
+    sys::socket::{
+        AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
+    },
+};
+use protocol::{
+    master::PeerMessage,
+    worker::{Command, Report},
+};
+
+/// Version of every frame. A peer that speaks another one is refused by name.
+pub(crate) const VERSION: u8 = 1;
+
+/// The kernel's `SCM_MAX_FD`.
+pub(crate) const FDS_PER_FRAME: usize = 253;
+
+/// Longest frame; a hello is the longest there is.
+const FRAME_BYTES: usize = 64;
+
+const COMMANDS: &[(u8, Command)] = &[
+    (1, Command::Accept),
+    (2, Command::StopAccepting),
+    (3, Command::Drain),
+    (4, Command::Terminate),
+    (5, Command::Reopen),
+];
+
+const REPORTS: &[(u8, Report)] =
+    &[(11, Report::Prepared), (12, Report::Accepting), (13, Report::Stopped), (14, Report::Drained)];
+
+const PEER_MESSAGES: &[(u8, PeerMessage)] =
+    &[(21, PeerMessage::Ready), (22, PeerMessage::TakeOver), (23, PeerMessage::TookOver)];
+
+const LISTENERS: u8 = 31;
+const HELLO: u8 = 41;
+const INTRODUCE: u8 = 42;
+
+/// One frame.
+#[derive(Debug)]
+pub(crate) enum Frame {
+    /// Master to worker.
+    Command(Command),
+    /// Worker to master.
+    Report(Report),
+    /// Master to master.
+    Peer(PeerMessage),
+    /// Master to worker: listening sockets, `more` if another such frame follows.
+    Listeners { more: bool, sockets: Vec<OwnedFd> },
+    /// Old master to new master, first of all: which generation it is to lead, and a pidfd of the old one.
+    Hello { generation: u32, predecessor: u32, pidfd: OwnedFd },
+    /// Master to master: a pidfd of one of its workers.
+    Introduce { pidfd: OwnedFd },
+}
+
+/// A connected pair of channels, both close-on-exec and non-blocking.
+pub(crate) fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    Ok(socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?)
+}
+
+/// Sends a command to a worker.
+pub(crate) fn send_command(channel: BorrowedFd, command: Command) -> io::Result<()> {
+    send(channel, &[VERSION, code(COMMANDS, command)], &[])
+}
+
+/// Sends a report to the master.
+pub(crate) fn send_to_master(channel: BorrowedFd, report: &Report) -> io::Result<()> {
+    send(channel, &[VERSION, code(REPORTS, *report)], &[])
+}
+
+/// Sends a message to another master.
+pub(crate) fn send_peer(channel: BorrowedFd, message: PeerMessage) -> io::Result<()> {
+    send(channel, &[VERSION, code(PEER_MESSAGES, message)], &[])
+}
+
+/// Sends listening sockets to a worker, in as many frames as it takes (at least one).
+pub(crate) fn send_listeners(channel: BorrowedFd, sockets: &[BorrowedFd]) -> io::Result<()> {
+    let mut chunks = sockets.chunks(FDS_PER_FRAME).peekable();
+    if chunks.peek().is_none() {
+        return send(channel, &[VERSION, LISTENERS, 0], &[]);
+    }
+    while let Some(chunk) = chunks.next() {
+        send(channel, &[VERSION, LISTENERS, u8::from(chunks.peek().is_some())], chunk)?;
+    }
+    Ok(())
+}
+
+/// Tells a new master who it is.
+pub(crate) fn send_hello(channel: BorrowedFd, generation: u32, predecessor: u32, pidfd: BorrowedFd) -> io::Result<()> {
+    let mut bytes = vec![VERSION, HELLO];
+    bytes.extend(generation.to_le_bytes());
+    bytes.extend(predecessor.to_le_bytes());
+    send(channel, &bytes, &[pidfd])
+}
+
+/// Gives another master a pidfd of a worker.
+pub(crate) fn send_introduction(channel: BorrowedFd, pidfd: BorrowedFd) -> io::Result<()> {
+    send(channel, &[VERSION, INTRODUCE], &[pidfd])
+}
+
+/// The next command from the master; `None` when the master is gone, `WouldBlock` when there is nothing.
+pub(crate) fn receive_from_master(channel: BorrowedFd) -> io::Result<Option<Command>> {
+    match receive(channel)? {
+        None => Ok(None),
+        Some(Frame::Command(command)) => Ok(Some(command)),
+        Some(other) => Err(io::Error::other(format!("expected a command from the master, got {other:?}"))),
+    }
+}
+
+/// The next frame; `None` when the other side is gone, `WouldBlock` when there is nothing.
+pub(crate) fn receive(channel: BorrowedFd) -> io::Result<Option<Frame>> {
+    let mut bytes = [0; FRAME_BYTES];
+    let mut space = cmsg_space!([RawFd; FDS_PER_FRAME]);
+    let (length, fds) = {
+        let mut slices = [IoSliceMut::new(&mut bytes)];
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
+        let message = match recvmsg::<()>(channel.as_raw_fd(), &mut slices, Some(&mut space), flags) {
+            Ok(message) => message,
+            // The other end died with our frames unread.
+            Err(Errno::ECONNRESET) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        };
+        let mut fds = Vec::new();
+        for control in message.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(raw) = control {
+                fds.extend(raw.into_iter().map(own));
+            }
+        }
+        (message.bytes, fds)
+    };
+    if length == 0 {
+        return Ok(None);
+    }
+    parse(&bytes[..length], fds).map(Some)
+}
+
+#[expect(unsafe_code, reason = "a descriptor that arrives by SCM_RIGHTS is a bare number")]
+fn own(raw: RawFd) -> OwnedFd {
+    // SAFETY: the kernel has just installed this descriptor for us in recvmsg, and nothing else knows its number.
+    unsafe { OwnedFd::from_raw_fd(raw) }
+}
+
+fn parse(bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<Frame> {
+    let malformed = || io::Error::other(format!("malformed frame {bytes:?}"));
+    let (version, kind) = (*bytes.first().ok_or_else(malformed)?, *bytes.get(1).ok_or_else(malformed)?);
+    if version != VERSION {
+        return Err(io::Error::other(format!("the other side speaks version {version} of the protocol, we {VERSION}")));
+    }
+    if let Some(command) = decode(COMMANDS, kind) {
+        return Ok(Frame::Command(command));
+    }
+    if let Some(report) = decode(REPORTS, kind) {
+        return Ok(Frame::Report(report));
+    }
+    if let Some(message) = decode(PEER_MESSAGES, kind) {
+        return Ok(Frame::Peer(message));
+    }
+    let number = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
+    match kind {
+        LISTENERS => Ok(Frame::Listeners { more: bytes.get(2) == Some(&1), sockets: fds }),
+        HELLO => {
+            let (generation, predecessor) = number(2).zip(number(6)).ok_or_else(malformed)?;
+            let pidfd = fds.into_iter().next().ok_or_else(malformed)?;
+            Ok(Frame::Hello { generation, predecessor, pidfd })
+        }
+        INTRODUCE => Ok(Frame::Introduce { pidfd: fds.into_iter().next().ok_or_else(malformed)? }),
+        _ => Err(malformed()),
+    }
+}
+
+fn code<T: Copy + PartialEq>(table: &[(u8, T)], value: T) -> u8 {
+    table.iter().find(|(_, listed)| *listed == value).map_or(0, |(code, _)| *code)
+}
+
+fn decode<T: Copy>(table: &[(u8, T)], code: u8) -> Option<T> {
+    table.iter().find(|(listed, _)| *listed == code).map(|(_, value)| *value)
+}
+
+fn send(channel: BorrowedFd, bytes: &[u8], fds: &[BorrowedFd]) -> io::Result<()> {
+    let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&raw)];
+    let control: &[ControlMessage] = if raw.is_empty() { &[] } else { &rights };
+    sendmsg::<()>(channel.as_raw_fd(), &[IoSlice::new(bytes)], control, MsgFlags::MSG_NOSIGNAL, None)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn every_small_frame_arrives_as_it_was_sent() {
+        let (a, b) = channel().expect("socketpair");
+        for (_, command) in COMMANDS {
+            send_command(a.as_fd(), *command).expect("send");
+            assert_eq!(receive_from_master(b.as_fd()).expect("receive"), Some(*command));
+        }
+        for (_, report) in REPORTS {
+            send_to_master(a.as_fd(), report).expect("send");
+            assert!(matches!(receive(b.as_fd()).expect("receive"), Some(Frame::Report(got)) if got == *report));
+        }
+    }
+
+    #[test]
+    fn more_sockets_than_a_message_holds_arrive_in_order() {
+        let (a, b) = channel().expect("socketpair");
+        let spare = channel().expect("socketpair").0;
+        let sockets = vec![spare.as_fd(); FDS_PER_FRAME + 1];
+        send_listeners(a.as_fd(), &sockets).expect("send");
+        let mut counts = Vec::new();
+        while let Ok(Some(Frame::Listeners { more, sockets })) = receive(b.as_fd()) {
+            counts.push((more, sockets.len()));
+        }
+        assert_eq!(counts, [(true, FDS_PER_FRAME), (false, 1)]);
+    }
+
+    #[test]
+    fn the_end_of_the_other_side_is_not_a_frame_and_another_version_is_refused_by_name() {
+        let (a, b) = channel().expect("socketpair");
+        send(a.as_fd(), &[VERSION + 1, HELLO], &[]).expect("send");
+        let error = receive(b.as_fd()).expect_err("another version");
+        assert!(error.to_string().contains("speaks version 2"), "{error}");
+        drop(a);
+        assert!(receive(b.as_fd()).expect("end").is_none());
+    }
+}

@@ -1,0 +1,110 @@
+//! A worker: one process with one thread that accepts, answers and forwards. It hears from its master over a channel
+//! and from operators by signals; `protocol::worker::step` decides, `life` acts.
+//!
+//! Does not know: other workers, pid files, how it was started.
+
+mod answer;
+mod body;
+mod connection;
+mod exchange;
+mod forward;
+mod framing;
+mod headers;
+mod life;
+mod listen;
+mod page;
+mod path;
+mod self_test;
+mod service;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+use std::{io, net::SocketAddr, os::fd::OwnedFd, sync::Arc};
+
+use conf::Configuration;
+use nix::sys::signal::SigSet;
+use protocol::signals::Signal;
+use tokio::{
+    runtime,
+    signal::unix::{SignalKind, signal},
+    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
+    task::{LocalSet, spawn_local},
+};
+
+use self::{life::Life, service::Service};
+use crate::log::Log;
+
+/// What a worker is born with.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// What it serves.
+    pub(crate) configuration: Arc<Configuration>,
+    /// Whose worker it is.
+    pub(crate) generation: u32,
+    /// Where it will accept, once told to.
+    pub(crate) listeners: Vec<Listener>,
+    /// To its master: SEQPACKET, non-blocking.
+    pub(crate) channel: OwnedFd,
+    /// Where it says what it does.
+    pub(crate) log: Log,
+}
+
+/// A listening socket, shared with the master and the other workers.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// As configured.
+    pub(crate) address: SocketAddr,
+    /// Non-blocking.
+    pub(crate) socket: std::net::TcpListener,
+}
+
+/// The whole life of a worker process. Returns the code to exit with: 0 after a drain or when told to leave, 2 if it
+/// cannot work.
+pub(crate) fn run(start: Start) -> i32 {
+    let log = start.log.clone();
+    live(start).unwrap_or_else(|error| {
+        log.emerg(&format!("worker cannot start: {error}"));
+        2
+    })
+}
+
+fn live(start: Start) -> io::Result<i32> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = LocalSet::new();
+    local.block_on(&runtime, async {
+        let (sender, signals) = mpsc::unbounded_channel();
+        listen_for_signals(&sender)?;
+        // Blocked by the master for its signalfd, and inherited so. Only now is there somebody to handle them.
+        SigSet::all().thread_unblock()?;
+        serve(start, signals).await
+    })
+}
+
+/// Everything after the birth; tests begin here, with a channel and signals of their own.
+async fn serve(start: Start, signals: UnboundedReceiver<Signal>) -> io::Result<i32> {
+    let Start { configuration, generation, listeners, channel, log } = start;
+    let service = Service::new(configuration, generation, log);
+    Ok(Life::new(service, listeners, channel, signals)?.live().await)
+}
+
+fn listen_for_signals(sender: &UnboundedSender<Signal>) -> io::Result<()> {
+    for name in Signal::ALL {
+        let mut stream = signal(kind(name))?;
+        let sender = sender.clone();
+        spawn_local(async move { while stream.recv().await.is_some() && sender.send(name).is_ok() {} });
+    }
+    Ok(())
+}
+
+fn kind(signal: Signal) -> SignalKind {
+    match signal {
+        Signal::Hup => SignalKind::hangup(),
+        Signal::Int => SignalKind::interrupt(),
+        Signal::Quit => SignalKind::quit(),
+        Signal::Term => SignalKind::terminate(),
+        Signal::Usr1 => SignalKind::user_defined1(),
+        Signal::Usr2 => SignalKind::user_defined2(),
+        Signal::Winch => SignalKind::window_change(),
+    }
+}

@@ -1,0 +1,154 @@
+//! Answers one request: finds the location, does what it says, and gives the answer its last headers.
+
+use std::rc::Rc;
+
+use conf::{Handler, Return, ReturnContent, Server, Settings};
+use hyper::{
+    Request, Response, StatusCode,
+    body::Incoming,
+    header::{CONTENT_TYPE, HeaderValue, LOCATION},
+    http::request::Parts,
+};
+
+use super::{
+    body::{AnswerBody, Content, Fault, RequestBody},
+    connection::{Client, Connection},
+    exchange::{self, Exchange},
+    forward,
+    headers::{self, Persistence},
+    page, path,
+};
+
+/// The connection is to be closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("closed without an answer")]
+pub(super) struct Hangup;
+
+/// What a location came up with, before the last headers.
+pub(super) struct Draft {
+    pub(super) response: Response<Content>,
+    pub(super) persistence: Persistence,
+}
+
+impl Draft {
+    fn new(status: StatusCode, content_type: &str, content: Content) -> Self {
+        let mut response = Response::new(content);
+        *response.status_mut() = status;
+        if let Ok(value) = HeaderValue::from_str(content_type) {
+            response.headers_mut().insert(CONTENT_TYPE, value);
+        }
+        Draft { response, persistence: Persistence::Stays }
+    }
+
+    /// The page that belongs to a status.
+    pub(super) fn page(status: StatusCode, settings: &Settings) -> Self {
+        Draft::new(status, "text/html", Content::text(page::page(status, settings.server_tokens)))
+    }
+
+    /// As `page`, and the connection cannot be used any more: some of the request is unread.
+    pub(super) fn last_page(status: StatusCode, settings: &Settings) -> Self {
+        Draft { persistence: Persistence::Ends, ..Draft::page(status, settings) }
+    }
+
+    /// What a client gets whose body could not be read.
+    pub(super) fn of_fault(fault: Fault, settings: &Settings) -> Result<Self, Hangup> {
+        match fault {
+            Fault::TooLarge => Ok(Draft::last_page(StatusCode::PAYLOAD_TOO_LARGE, settings)),
+            Fault::TimedOut => Ok(Draft::last_page(StatusCode::REQUEST_TIMEOUT, settings)),
+            Fault::Broken => Err(Hangup),
+        }
+    }
+}
+
+/// The whole service.
+pub(super) async fn answer(
+    connection: Rc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Hangup> {
+    let busy = connection.begin();
+    let (request, incoming) = request.into_parts();
+    let host = exchange::requested_host(&request);
+    let http = &connection.service.configuration.http;
+    let server = http.server_for(connection.local, host.as_deref().unwrap_or_default()).ok_or(Hangup)?;
+    let path = path::normalize(request.uri.path());
+    let location = path.as_deref().and_then(|path| server.location_for(path));
+    let settings = location.map_or(&server.settings, |location| &location.settings);
+    connection.stay_idle_for(settings.keepalive_timeout);
+    let body = RequestBody::new(incoming, settings.client_max_body_size, settings.client_body_timeout);
+    let named = path.is_some().then_some(host).flatten();
+    let mut exchange =
+        exchange(&connection, request, server, settings, named.clone(), path.unwrap_or_default());
+    let draft = if named.is_none() {
+        Draft::last_page(StatusCode::BAD_REQUEST, settings)
+    } else if connection.client == Client::SelfTest {
+        Draft::page(StatusCode::OK, settings)
+    } else if body.is_announced_too_large() {
+        Draft::last_page(StatusCode::PAYLOAD_TOO_LARGE, settings)
+    } else {
+        let handler = location.map_or(&Handler::Nothing, |location| &location.handler);
+        handle(&mut exchange, server.answer.as_ref(), handler, body).await?
+    };
+    Ok(headers::finish(&exchange, draft).map(|content| content.with(busy)))
+}
+
+fn exchange<'a>(
+    connection: &'a Connection,
+    request: Parts,
+    server: &'a Server,
+    settings: &'a Settings,
+    host: Option<String>,
+    path: String,
+) -> Exchange<'a> {
+    let host = host.filter(|host| !host.is_empty()).unwrap_or_else(|| exchange::server_name(server));
+    Exchange { connection, request, server, settings, path, host, proxy_host: "", tried: Vec::new().into() }
+}
+
+/// A `return` of the server comes before whatever the location says.
+async fn handle<'a>(
+    exchange: &mut Exchange<'a>,
+    first: Option<&'a Return>,
+    handler: &'a Handler,
+    body: RequestBody,
+) -> Result<Draft, Hangup> {
+    let settings = exchange.settings;
+    let answer = match (first, handler) {
+        (Some(answer), _) | (None, Handler::Return(answer)) => Some(answer),
+        (None, Handler::Nothing) => None,
+        (None, Handler::Proxy(proxy)) => {
+            exchange.proxy_host = &proxy.host;
+            return forward::forward(exchange, proxy, body).await;
+        }
+    };
+    // Answering with the body unread would end the connection: the next request begins where this body ends.
+    if let Err(fault) = body.discard().await {
+        return Draft::of_fault(fault, settings);
+    }
+    answer
+        .map_or_else(|| Ok(Draft::page(StatusCode::NOT_FOUND, settings)), |answer| returned(exchange, answer))
+}
+
+fn returned(exchange: &Exchange, answer: &Return) -> Result<Draft, Hangup> {
+    let settings = exchange.settings;
+    let status = StatusCode::from_u16(answer.status).map_err(|_| Hangup)?;
+    match &answer.content {
+        _ if answer.status == 444 => Err(Hangup),
+        ReturnContent::Page if answer.status < 400 => {
+            Ok(Draft::new(status, &settings.default_type, Content::text("")))
+        }
+        ReturnContent::Page => Ok(Draft::page(status, settings)),
+        ReturnContent::Text(text) => {
+            let text = text.fill(|variable| exchange.value(variable, answer.status));
+            Ok(Draft::new(status, &settings.default_type, Content::text(text)))
+        }
+        ReturnContent::Location(url) => {
+            let url = url.fill(|variable| exchange.value(variable, answer.status));
+            let mut draft = Draft::page(status, settings);
+            let absolute = headers::absolute(exchange, &url);
+            // A line break that a variable brought in is left out with its header.
+            if let Ok(value) = HeaderValue::try_from(absolute) {
+                draft.response.headers_mut().insert(LOCATION, value);
+            }
+            Ok(draft)
+        }
+    }
+}

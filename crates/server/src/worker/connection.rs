@@ -1,0 +1,224 @@
+//! One client's connection, from the moment it was accepted to the last byte.
+
+use std::{
+    cell::Cell,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::Poll,
+    time::Duration,
+};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{
+    answer,
+    service::{Service, Stage, Ticket},
+    socket::{Handle, Socket, Stream},
+};
+
+/// nginx's `lingering_timeout` and `lingering_time`: how long a client may be silent, and how long it may talk,
+/// after we have closed our side.
+const LINGER_SILENT: Duration = Duration::from_secs(5);
+const LINGER_LONGEST: Duration = Duration::from_secs(30);
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Client {
+    /// A client, from this address.
+    Remote(SocketAddr),
+    /// This worker itself, to see whether it can serve.
+    SelfTest,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) service: Rc<Service>,
+    pub(super) socket: Rc<Socket>,
+    pub(super) client: Client,
+    /// The address the client connected to.
+    pub(super) local: SocketAddr,
+    /// `$connection`; 0 for the self-test.
+    pub(super) number: u64,
+    accepted: Instant,
+    started: Cell<u64>,
+    finished: Cell<u64>,
+    quiet_since: Cell<Instant>,
+    keepalive_timeout: Cell<Duration>,
+    header_timeout: Duration,
+    /// Counted as open for as long as the connection exists.
+    _ticket: Option<Ticket>,
+}
+
+/// A request being answered. Dropped with the last byte of its answer handed over.
+#[derive(Debug)]
+pub(super) struct Busy(Rc<Connection>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.finished.set(self.0.finished.get() + 1);
+        self.0.quiet_since.set(Instant::now());
+    }
+}
+
+/// Why a connection is over.
+enum End {
+    /// hyper says so: the client left, or an answer announced it.
+    Http,
+    /// hyper says so, and something was wrong.
+    Error(hyper::Error),
+    /// A deadline passed.
+    Late,
+    /// The worker shuts down.
+    Cut,
+}
+
+impl Connection {
+    pub(super) fn new(service: &Rc<Service>, stream: Stream, client: Client, local: SocketAddr) -> Rc<Self> {
+        let now = Instant::now();
+        let ticket = matches!(client, Client::Remote(_)).then(|| service.admit());
+        let settings = service.configuration.http.server_for(local, "").map(|server| &server.settings);
+        let minute = Duration::from_secs(60);
+        Rc::new(Connection {
+            service: Rc::clone(service),
+            socket: Rc::new(Socket::new(stream)),
+            client,
+            local,
+            number: ticket.as_ref().map_or(0, |ticket| ticket.number),
+            accepted: now,
+            started: Cell::new(0),
+            finished: Cell::new(0),
+            quiet_since: Cell::new(now),
+            keepalive_timeout: Cell::new(minute),
+            header_timeout: settings.map_or(minute, |settings| settings.client_header_timeout),
+            _ticket: ticket,
+        })
+    }
+
+    /// Begins a request; its settings say how long the connection may be idle after it.
+    pub(super) fn begin(self: &Rc<Self>) -> Busy {
+        self.started.set(self.started.get() + 1);
+        Busy(Rc::clone(self))
+    }
+
+    pub(super) fn stay_idle_for(&self, keepalive_timeout: Duration) {
+        self.keepalive_timeout.set(keepalive_timeout);
+    }
+
+    /// `$connection_requests`.
+    pub(super) fn requests(&self) -> u64 {
+        self.started.get()
+    }
+
+    /// Whether a request after the one being answered is already on its way to us. It must be answered too, so this
+    /// answer must not announce the end. Looks into the socket.
+    pub(super) fn has_next_request(&self) -> bool {
+        self.socket.look();
+        self.socket.requests_begun().is_some_and(|begun| begun > self.started.get())
+    }
+
+    /// When the client has waited too long with what it is to send next. `None` while it is our turn.
+    fn deadline(&self) -> Option<Instant> {
+        let started = self.started.get();
+        if started > self.finished.get() {
+            return None;
+        }
+        if self.socket.requests_begun().is_some_and(|begun| begun > started) {
+            return Some(self.socket.head_since() + self.header_timeout);
+        }
+        if started == 0 {
+            return Some(self.accepted + self.header_timeout);
+        }
+        Some(self.quiet_since.get().max(self.socket.written()) + self.keepalive_timeout.get())
+    }
+
+    fn is_late(&self) -> bool {
+        // A request that came at the last moment is in time.
+        self.socket.look();
+        self.deadline().is_some_and(|deadline| deadline <= Instant::now())
+    }
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(connection: Rc<Connection>) {
+    let end = serve_http(&connection).await;
+    if let End::Error(error) = &end
+        && !error.is_incomplete_message()
+    {
+        connection.service.log.info(&format!("*{} client connection: {error}", connection.number));
+    }
+    if !matches!(end, End::Cut) {
+        linger(&connection).await;
+    }
+}
+
+async fn serve_http(connection: &Rc<Connection>) -> End {
+    let answering = Rc::clone(connection);
+    // Not `pipeline_flush`: with it hyper 1.12 shuts down without writing an answer that says `Connection: close`
+    // while a further request is in its buffer. Not `header_read_timeout`: it counts idle time too, so an idle
+    // connection would end at client_header_timeout instead of keepalive_timeout.
+    let http =
+        http1::Builder::new().half_close(true).keep_alive(true).title_case_headers(true).serve_connection(
+            TokioIo::new(Handle(Rc::clone(&connection.socket))),
+            service_fn(move |request| answer::answer(Rc::clone(&answering), request)),
+        );
+    let mut http = pin!(http);
+    let mut cut = pin!(connection.service.cut());
+    let mut alarm = pin!(sleep_until(connection.accepted + connection.header_timeout));
+    std::future::poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(result) = http.as_mut().poll(cx) {
+                return Poll::Ready(result.map_or_else(End::Error, |()| End::Http));
+            }
+            if cut.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(End::Cut);
+            }
+            set(alarm.as_mut(), connection.deadline());
+            if alarm.as_mut().poll(cx).is_pending() || connection.deadline().is_none() {
+                return Poll::Pending;
+            }
+            if connection.is_late() {
+                return Poll::Ready(End::Late);
+            }
+        }
+    })
+    .await
+}
+
+/// An alarm that rings too early is cheap, so it is only ever moved when it must: when it has rung, or is too late.
+fn set(alarm: Pin<&mut Sleep>, deadline: Option<Instant>) {
+    if let Some(deadline) = deadline
+        && (alarm.is_elapsed() || deadline < alarm.deadline())
+    {
+        alarm.reset(deadline);
+    }
+}
+
+/// Closes our side and waits for the client to close its own. Closing both with bytes unread would make the kernel
+/// reset the connection, and the reset can overtake an answer that is still on its way (`ngx_http_set_lingering_close`).
+async fn linger(connection: &Connection) {
+    if connection.socket.has_ended() || connection.socket.close_write().is_err() {
+        return;
+    }
+    let last = sleep_until(Instant::now() + LINGER_LONGEST);
+    let discard = async {
+        while !connection.socket.has_ended() {
+            connection.socket.discard(LINGER_SILENT).await;
+        }
+    };
+    tokio::select! {
+        () = discard => {}
+        () = last => {}
+        () = connection.service.cut() => {}
+    }
+}
+
+impl Service {
+    /// Whether an answer to this connection has to announce its end.
+    pub(super) fn ends(&self, connection: &Connection) -> bool {
+        self.stage() != Stage::Serving && !connection.has_next_request()
+    }
+}

@@ -1,0 +1,163 @@
+//! One request, and everything about it that a configuration can ask for by name.
+
+use std::{cell::RefCell, net::IpAddr};
+
+use conf::{Server, Settings, Variable};
+use hyper::{
+    Version,
+    header::{HOST, HeaderName},
+    http::request::Parts,
+};
+
+use super::connection::{Client, Connection};
+
+/// A request being answered.
+pub(super) struct Exchange<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) request: Parts,
+    pub(super) server: &'a Server,
+    pub(super) settings: &'a Settings,
+    /// `$uri`.
+    pub(super) path: String,
+    /// `$host`.
+    pub(super) host: String,
+    /// `$proxy_host`; empty where nothing is proxied.
+    pub(super) proxy_host: &'a str,
+    /// `$upstream_addr`: the peers that were tried.
+    pub(super) tried: RefCell<Vec<String>>,
+}
+
+impl Exchange<'_> {
+    /// What a variable stands for; `status` is that of the response, 0 as long as there is none.
+    pub(super) fn value(&self, variable: &Variable, status: u16) -> String {
+        let text = |number: u64| number.to_string();
+        match variable {
+            Variable::RequestHeader(name) => self.header(name),
+            Variable::Argument(name) => self.argument(name),
+            Variable::Arguments => self.arguments().unwrap_or_default().to_owned(),
+            Variable::IsArguments => {
+                if self.arguments().is_some_and(|text| !text.is_empty()) { "?" } else { "" }.into()
+            }
+            Variable::Connection => text(self.connection.number),
+            Variable::ConnectionRequests => text(self.connection.requests()),
+            Variable::Host => self.host.clone(),
+            Variable::Hostname => self.connection.service.hostname.clone(),
+            Variable::NginxVersion => env!("CARGO_PKG_VERSION").to_owned(),
+            Variable::Pid => text(std::process::id().into()),
+            Variable::ProxyAddForwardedFor => self.forwarded_for(),
+            Variable::ProxyHost => self.proxy_host.to_owned(),
+            Variable::RemoteAddress => self.remote_address(),
+            Variable::RemotePort => {
+                self.remote().map_or_else(String::new, |remote| remote.port().to_string())
+            }
+            Variable::RequestMethod => self.request.method.to_string(),
+            Variable::RequestUri => self.request_uri(),
+            Variable::Scheme => "http".to_owned(),
+            Variable::ServerAddress => address(self.connection.local.ip()),
+            Variable::ServerName => self.server_name(),
+            Variable::ServerPort => text(self.connection.local.port().into()),
+            Variable::ServerProtocol => protocol(self.request.version).to_owned(),
+            Variable::Status => format!("{status:03}"),
+            Variable::UpstreamAddress => self.tried.borrow().join(", "),
+            Variable::Uri => self.path.clone(),
+        }
+    }
+
+    /// `$request_uri`: path and query as they came.
+    pub(super) fn request_uri(&self) -> String {
+        self.request.uri.path_and_query().map_or_else(|| "/".to_owned(), |text| text.as_str().to_owned())
+    }
+
+    /// A header of the request, several of a name joined.
+    pub(super) fn header(&self, name: &str) -> String {
+        let Ok(name) = HeaderName::try_from(name) else { return String::new() };
+        let values = self.request.headers.get_all(name).iter();
+        values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect::<Vec<_>>().join(", ")
+    }
+
+    /// How log lines name this request.
+    pub(super) fn context(&self) -> String {
+        let Parts { method, version, .. } = &self.request;
+        let (uri, version) = (self.request_uri(), protocol(*version));
+        let (client, server) = (self.remote_address(), self.server_name());
+        format!(
+            "client: {client}, server: {server}, request: \"{method} {uri} {version}\", host: \"{}\"",
+            self.host
+        )
+    }
+
+    fn remote(&self) -> Option<std::net::SocketAddr> {
+        match self.connection.client {
+            Client::Remote(address) => Some(address),
+            Client::SelfTest => None,
+        }
+    }
+
+    fn remote_address(&self) -> String {
+        self.remote().map_or_else(|| "unix:".to_owned(), |remote| address(remote.ip()))
+    }
+
+    fn forwarded_for(&self) -> String {
+        match (self.header("x-forwarded-for"), self.remote_address()) {
+            (before, own) if before.is_empty() => own,
+            (before, own) => format!("{before}, {own}"),
+        }
+    }
+
+    fn arguments(&self) -> Option<&str> {
+        self.request.uri.query()
+    }
+
+    fn argument(&self, name: &str) -> String {
+        let pairs = self.arguments().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        pairs
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.to_owned())
+            .next()
+            .unwrap_or_default()
+    }
+
+    fn server_name(&self) -> String {
+        server_name(self.server)
+    }
+}
+
+/// The first name of a server, as it was written.
+pub(super) fn server_name(server: &Server) -> String {
+    match server.names.first() {
+        None => String::new(),
+        Some(conf::ServerName::Exact(name)) => name.clone(),
+        Some(conf::ServerName::LeadingWildcard(tail)) => format!("*{tail}"),
+        Some(conf::ServerName::TrailingWildcard(head)) => format!("{head}*"),
+    }
+}
+
+/// The host a request names, lower case and without port: of the request line, else of the header.
+/// `None` if a request of HTTP/1.1 names none, or more than one.
+pub(super) fn requested_host(request: &Parts) -> Option<String> {
+    let mut headers = request.headers.get_all(HOST).iter();
+    let header = headers.next();
+    if headers.next().is_some() || (header.is_none() && request.version == Version::HTTP_11) {
+        return None;
+    }
+    let named = match request.uri.host() {
+        Some(host) => host.to_owned(),
+        None => String::from_utf8_lossy(header.map_or(&[][..], |value| value.as_bytes())).into_owned(),
+    };
+    Some(without_port(&named).trim_end_matches('.').to_ascii_lowercase())
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
+        _ => host,
+    }
+}
+
+fn address(ip: IpAddr) -> String {
+    ip.to_canonical().to_string()
+}
+
+fn protocol(version: Version) -> &'static str {
+    if version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" }
+}

@@ -1,0 +1,200 @@
+//! Where one request ends and the next begins in what a client sends. hyper reads ahead of what it serves and does
+//! not say how far; a server that is about to close must know whether another request is already in its hands.
+
+/// Longest head that is followed; hyper refuses longer ones later by itself.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+const HEADERS_MAX: usize = 100;
+
+/// Follows the bytes of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Framing {
+    place: Place,
+    begun: u64,
+    /// The unfinished head or chunk line.
+    partial: Vec<u8>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Between,
+    Head,
+    Body {
+        left: u64,
+    },
+    ChunkSize,
+    ChunkData {
+        left: u64,
+    },
+    Trailer,
+    /// What came is no HTTP we understand. From here on nothing is known.
+    Lost,
+}
+
+impl Framing {
+    /// How many requests have sent at least one byte; `None` once that cannot be known any more.
+    pub(super) fn begun(&self) -> Option<u64> {
+        (self.place != Place::Lost).then_some(self.begun)
+    }
+
+    /// Takes the next bytes, as they came.
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let taken = match self.place {
+                Place::Between => self.begin(bytes),
+                Place::Head => self.head(bytes),
+                Place::Body { left } => self.skip(bytes, left, Place::Between, |left| Place::Body { left }),
+                Place::ChunkData { left } => {
+                    self.skip(bytes, left, Place::ChunkSize, |left| Place::ChunkData { left })
+                }
+                Place::ChunkSize | Place::Trailer => self.chunk_line(bytes),
+                Place::Lost => return,
+            };
+            bytes = &bytes[taken..];
+        }
+    }
+
+    /// Empty lines before a request are not part of it.
+    fn begin(&mut self, bytes: &[u8]) -> usize {
+        match bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')) {
+            None => bytes.len(),
+            Some(start) => {
+                self.begun += 1;
+                self.place = Place::Head;
+                start
+            }
+        }
+    }
+
+    fn head(&mut self, bytes: &[u8]) -> usize {
+        let before = self.partial.len();
+        if before == 0 {
+            return self.parse_head(bytes, bytes).unwrap_or(bytes.len());
+        }
+        let mut whole = std::mem::take(&mut self.partial);
+        whole.extend_from_slice(bytes);
+        if !bytes.contains(&b'\n') && whole.len() <= HEAD_BYTES_MAX {
+            self.partial = whole;
+            return bytes.len();
+        }
+        self.parse_head(&whole, &whole).map_or(bytes.len(), |end| end - before)
+    }
+
+    /// The length of the head if it is complete.
+    fn parse_head(&mut self, bytes: &[u8], keep: &[u8]) -> Option<usize> {
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+        let mut request = httparse::Request::new(&mut headers);
+        match request.parse(bytes) {
+            Ok(httparse::Status::Complete(end)) => {
+                self.place = after_head(request.headers);
+                Some(end)
+            }
+            Ok(httparse::Status::Partial) if keep.len() <= HEAD_BYTES_MAX => {
+                self.partial = keep.to_vec();
+                None
+            }
+            _ => {
+                self.place = Place::Lost;
+                None
+            }
+        }
+    }
+
+    fn skip(&mut self, bytes: &[u8], left: u64, then: Place, again: fn(u64) -> Place) -> usize {
+        let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        let left = left - here as u64;
+        self.place = if left == 0 { then } else { again(left) };
+        here
+    }
+
+    fn chunk_line(&mut self, bytes: &[u8]) -> usize {
+        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+            self.partial.extend_from_slice(bytes);
+            if self.partial.len() > HEAD_BYTES_MAX {
+                self.place = Place::Lost;
+            }
+            return bytes.len();
+        };
+        let mut line = std::mem::take(&mut self.partial);
+        line.extend_from_slice(&bytes[..=end]);
+        self.place =
+            if self.place == Place::Trailer { after_trailer(&line) } else { after_chunk_size(&line) };
+        end + 1
+    }
+}
+
+fn after_head(headers: &[httparse::Header]) -> Place {
+    let named = |name: &str| headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+    if named("transfer-encoding").is_some() {
+        // Anything but chunked is refused by hyper, and then it does not matter where it ends.
+        return Place::ChunkSize;
+    }
+    match named("content-length") {
+        None => Place::Between,
+        Some(header) => {
+            match std::str::from_utf8(header.value).ok().and_then(|text| text.trim().parse().ok()) {
+                None => Place::Lost,
+                Some(0) => Place::Between,
+                Some(left) => Place::Body { left },
+            }
+        }
+    }
+}
+
+fn after_chunk_size(line: &[u8]) -> Place {
+    let digits: Vec<u8> = line.iter().copied().take_while(u8::is_ascii_hexdigit).collect();
+    let size = std::str::from_utf8(&digits).ok().and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    match size {
+        None => Place::Lost,
+        Some(0) => Place::Trailer,
+        // The data, and the line end after it.
+        Some(size) => size.checked_add(2).map_or(Place::Lost, |left| Place::ChunkData { left }),
+    }
+}
+
+fn after_trailer(line: &[u8]) -> Place {
+    if line == b"\r\n" || line == b"\n" { Place::Between } else { Place::Trailer }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds `text` whole and byte by byte: both must find as many beginnings, and end between requests or not.
+    fn check(text: &str, begun: Option<u64>, between: bool) {
+        for step in [text.len().max(1), 1, 3] {
+            let mut framing = Framing::default();
+            text.as_bytes().chunks(step).for_each(|bytes| framing.feed(bytes));
+            assert_eq!(framing.begun(), begun, "{text:?} in steps of {step}");
+            assert_eq!(framing.place == Place::Between, between, "{text:?} in steps of {step}: {framing:?}");
+        }
+    }
+
+    #[test]
+    fn requests_are_counted_when_they_begin() {
+        check("", Some(0), true);
+        check("\r\n", Some(0), true);
+        check("G", Some(1), false);
+        check("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Some(1), true);
+        check("GET / HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET / HT", Some(2), false);
+        check("GET / HTTP/1.1\n\nGET / HTTP/1.1\n\n", Some(2), true);
+    }
+
+    #[test]
+    fn bodies_are_not_requests() {
+        let post = "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nGET /";
+        check(post, Some(1), true);
+        check(&format!("{post}{post}P"), Some(3), false);
+        check("POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\nGET /", Some(1), false);
+        let chunked =
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nGET /\r\n0\r\nA: b\r\n\r\n";
+        check(chunked, Some(1), true);
+        check(&format!("{chunked}{chunked}GET"), Some(3), false);
+    }
+
+    #[test]
+    fn what_is_not_http_is_not_counted() {
+        check("\u{1}\u{2} what\r\n\r\n", None, false);
+        check("POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", None, false);
+    }
+}

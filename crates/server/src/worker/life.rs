@@ -1,0 +1,188 @@
+//! The life of a worker: gathers what happened, asks the protocol what to do, does it.
+
+use std::{
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixDatagram as StdChannel,
+    },
+    rc::Rc,
+};
+
+use conf::Level;
+use protocol::{
+    signals::{Signal, Signals},
+    worker::{self, Command, Effect, Wakeup, Worker},
+};
+use tokio::{io::Interest, net::UnixDatagram, sync::mpsc::UnboundedReceiver, task::spawn_local, time::sleep};
+
+use super::{
+    Listener, listen, self_test,
+    service::{Service, Stage},
+};
+use crate::wire;
+
+/// Exit code of a worker that cannot work (nginx's "fatal").
+const FATAL: i32 = 2;
+
+/// A worker and what it holds.
+pub(super) struct Life {
+    worker: Worker,
+    service: Rc<Service>,
+    listeners: Vec<Listener>,
+    accepting: Option<listen::Accepting>,
+    /// A SEQPACKET socket. What tokio knows of a datagram socket, its readiness, is the same for both.
+    channel: UnixDatagram,
+    master: Master,
+    signals: UnboundedReceiver<Signal>,
+}
+
+/// Whether the channel still leads anywhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Master {
+    There,
+    Gone,
+}
+
+/// What the wait for something to do ended with.
+enum News {
+    Commands(Vec<Command>),
+    /// Or what it says cannot be understood, which is no better.
+    MasterGone(io::Result<()>),
+    Signal(Signal),
+    ConnectionClosed,
+}
+
+impl Life {
+    pub(super) fn new(
+        service: Rc<Service>,
+        listeners: Vec<Listener>,
+        channel: OwnedFd,
+        signals: UnboundedReceiver<Signal>,
+    ) -> io::Result<Self> {
+        let channel = StdChannel::from(channel);
+        channel.set_nonblocking(true)?;
+        let channel = UnixDatagram::from_std(channel)?;
+        let (worker, master) = (Worker::default(), Master::There);
+        Ok(Life { worker, service, listeners, accepting: None, channel, master, signals })
+    }
+
+    /// Lives until there is a reason to exit; with which code.
+    pub(super) async fn live(mut self) -> i32 {
+        if let Err(error) = self_test::run(&self.service, &self.listeners).await {
+            self.service.log.emerg(&format!("worker cannot serve: {error}"));
+            return FATAL;
+        }
+        let mut wakeup = Wakeup { prepared: true, ..Wakeup::default() };
+        loop {
+            wakeup.idle = self.service.open() == 0;
+            if let Some(code) = self.turn(&wakeup) {
+                return code;
+            }
+            wakeup = self.wait().await;
+        }
+    }
+
+    fn turn(&mut self, wakeup: &Wakeup) -> Option<i32> {
+        let (worker, effects) = worker::step(&self.worker, wakeup);
+        self.worker = worker;
+        effects.into_iter().find_map(|effect| self.perform(effect))
+    }
+
+    /// The next thing that happens.
+    async fn wait(&mut self) -> Wakeup {
+        let service = Rc::clone(&self.service);
+        let news = tokio::select! {
+            biased;
+            news = commands(&self.channel), if self.master == Master::There => news,
+            Some(signal) = self.signals.recv() => News::Signal(signal),
+            () = service.closed.notified() => News::ConnectionClosed,
+        };
+        match news {
+            News::Commands(commands) => Wakeup { commands, ..Wakeup::default() },
+            News::Signal(signal) => Wakeup { signals: Signals::from_iter([signal]), ..Wakeup::default() },
+            News::ConnectionClosed => Wakeup::default(),
+            News::MasterGone(result) => {
+                if let Err(error) = result {
+                    self.service.log.alert(&format!("failed to hear the master: {error}"));
+                }
+                self.master = Master::Gone;
+                Wakeup { master_gone: true, ..Wakeup::default() }
+            }
+        }
+    }
+
+    /// Does one thing; some exit code if it is the last.
+    fn perform(&mut self, effect: Effect) -> Option<i32> {
+        let log = &self.service.log;
+        match effect {
+            Effect::StartAccepting => match listen::start(&self.service, &self.listeners) {
+                Ok(accepting) => self.accepting = Some(accepting),
+                Err(error) => {
+                    log.emerg(&format!("worker cannot register its listeners: {error}"));
+                    return Some(FATAL);
+                }
+            },
+            Effect::StopAccepting => self.accepting = None,
+            Effect::AnnounceClose => self.announce_close(),
+            Effect::Report(report) => {
+                // A master that is gone is noticed where it is listened to.
+                if let Err(error) = wire::send_to_master(self.channel.as_fd(), &report) {
+                    log.line(Level::Warn, &format!("failed to report {report:?} to the master: {error}"));
+                }
+            }
+            Effect::Reopen => {
+                log.notice("reopening logs");
+                log.reopen();
+            }
+            Effect::Ignore(signal) => {
+                log.notice(&format!("signal {} ignored by a worker: send it to the master", signal.name()));
+            }
+            Effect::SayOrphaned => {
+                log.warn("the master is gone: serving on until another generation's master says to leave");
+            }
+            Effect::Exit(code) => {
+                log.notice("exit");
+                return Some(code);
+            }
+        }
+        None
+    }
+
+    fn announce_close(&self) {
+        let service = Rc::clone(&self.service);
+        service.log.notice(&format!("gracefully shutting down, {} connections open", service.open()));
+        // A test's own title is none of our business.
+        if !cfg!(test) {
+            crate::os::set_title("changeoverd: worker process is shutting down");
+        }
+        service.enter(Stage::Draining);
+        if let Some(longest) = service.configuration.worker_shutdown_timeout {
+            spawn_local(async move {
+                sleep(longest).await;
+                let open = service.open();
+                service.log.notice(&format!("worker_shutdown_timeout is over: closing {open} connections"));
+                service.enter(Stage::Cutting);
+            });
+        }
+    }
+}
+
+/// All commands that have come, in order; waits for the first.
+async fn commands(channel: &UnixDatagram) -> News {
+    let mut commands = Vec::new();
+    loop {
+        match channel.try_io(Interest::READABLE, || wire::receive_from_master(channel.as_fd())) {
+            Ok(Some(command)) => commands.push(command),
+            // What was said before the end is obeyed first; the end is still there at the next look.
+            _ if !commands.is_empty() => return News::Commands(commands),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if let Err(error) = channel.readable().await {
+                    return News::MasterGone(Err(error));
+                }
+            }
+            Ok(None) => return News::MasterGone(Ok(())),
+            Err(error) => return News::MasterGone(Err(error)),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Accepting: one loop per listener, for as long as the worker is told to.
+
+use std::{io, net::SocketAddr, rc::Rc, time::Duration};
+
+use nix::errno::Errno;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::{AbortHandle, spawn_local},
+    time::timeout,
+};
+
+use super::{
+    Listener,
+    connection::{self, Client, Connection},
+    service::Service,
+    socket::Stream,
+};
+
+/// How long accepting rests when there are no descriptors, unless a connection closes first.
+const REST: Duration = Duration::from_millis(100);
+
+/// The running loops. Dropping it deregisters the listeners. The sockets stay open: they are shared with the master
+/// and with other workers, and what is queued in them is theirs to accept.
+#[derive(Debug)]
+pub(super) struct Accepting(Vec<AbortHandle>);
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        // A loop can be ended only where it waits: between accepting a connection and starting to serve it there is
+        // no such place.
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// Registers every listener and begins to accept.
+///
+/// # Errors
+/// A listener cannot be duplicated or registered; then none is.
+pub(super) fn start(service: &Rc<Service>, listeners: &[Listener]) -> io::Result<Accepting> {
+    let registered: io::Result<Vec<(TcpListener, SocketAddr)>> = listeners.iter().map(register).collect();
+    let start = |(listener, address)| spawn_local(run(Rc::clone(service), listener, address)).abort_handle();
+    Ok(Accepting(registered?.into_iter().map(start).collect()))
+}
+
+/// A duplicate, so that accepting can be stopped and started again.
+fn register(listener: &Listener) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = listener.socket.try_clone()?;
+    socket.set_nonblocking(true)?;
+    Ok((TcpListener::from_std(socket)?, listener.address))
+}
+
+async fn run(service: Rc<Service>, listener: TcpListener, address: SocketAddr) {
+    let most = usize::try_from(service.configuration.worker_connections).unwrap_or(usize::MAX);
+    let mut resting = false;
+    loop {
+        if service.open() >= most {
+            // Left in the queue they can be accepted by another worker; nginx accepts and closes them.
+            rest_until(&service, || service.open() < most).await;
+        }
+        match listener.accept().await {
+            Ok((stream, client)) => {
+                resting = false;
+                admit(&service, stream, client, address);
+            }
+            Err(error) => {
+                if is_exhausted(&error) && !resting {
+                    service.log.crit(&format!(
+                        "accept4() failed ({error}): accepting rests until a connection closes"
+                    ));
+                    resting = true;
+                }
+                if is_exhausted(&error) {
+                    let _ = timeout(REST, service.closed.notified()).await;
+                }
+            }
+        }
+    }
+}
+
+async fn rest_until(service: &Service, fits: impl Fn() -> bool) {
+    while !fits() {
+        let _ = timeout(REST, service.closed.notified()).await;
+    }
+}
+
+/// From here on the connection is served, whatever the worker is told.
+fn admit(service: &Rc<Service>, stream: TcpStream, client: SocketAddr, listener: SocketAddr) {
+    // Answers are written whole; waiting for an acknowledgement would only delay them.
+    if let Err(error) = stream.set_nodelay(true) {
+        service.log.info(&format!("setsockopt(TCP_NODELAY) failed ({error}), client: {client}"));
+    }
+    let local = stream.local_addr().unwrap_or(listener);
+    let connection = Connection::new(service, Stream::Tcp(stream), Client::Remote(client), local);
+    spawn_local(connection::serve(connection));
+}
+
+/// Out of descriptors or memory: trying again at once would only burn the processor.
+fn is_exhausted(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM))
+}

@@ -1,0 +1,130 @@
+//! What all connections of a worker share.
+
+use std::{
+    cell::{Cell, RefCell},
+    fs,
+    rc::Rc,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use balance::{Availability, Pool, Setup};
+use conf::{Configuration, Peer, PeerRole, Upstream};
+use tokio::sync::{Notify, watch};
+
+use crate::log::Log;
+
+/// The services of a worker, and the count of its connections.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) configuration: Arc<Configuration>,
+    pub(super) generation: u32,
+    pub(super) log: Log,
+    pub(super) hostname: String,
+    /// One for each upstream, in the order of the configuration.
+    pub(super) pools: Vec<RefCell<Pool>>,
+    stage: watch::Sender<Stage>,
+    open: Cell<usize>,
+    accepted: Cell<u64>,
+    /// Told whenever a connection has closed.
+    pub(super) closed: Notify,
+}
+
+/// What connections need to know of the worker's stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Connections may stay.
+    Serving,
+    /// Every answer announces the end of its connection.
+    Draining,
+    /// `worker_shutdown_timeout` is over: connections end now.
+    Cutting,
+}
+
+impl Service {
+    pub(super) fn new(configuration: Arc<Configuration>, generation: u32, log: Log) -> Rc<Self> {
+        let pools =
+            configuration.http.upstreams.iter().map(|upstream| RefCell::new(pool(upstream))).collect();
+        Rc::new(Service {
+            configuration,
+            generation,
+            log,
+            hostname: hostname(),
+            pools,
+            stage: watch::Sender::new(Stage::Serving),
+            open: Cell::new(0),
+            accepted: Cell::new(0),
+            closed: Notify::new(),
+        })
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        *self.stage.borrow()
+    }
+
+    pub(super) fn enter(&self, stage: Stage) {
+        self.stage.send_replace(stage);
+    }
+
+    /// Returns once connections are to end.
+    pub(super) async fn cut(&self) {
+        // The sender lives as long as `self`, so the wait cannot fail.
+        let _ = self.stage.subscribe().wait_for(|stage| *stage == Stage::Cutting).await;
+    }
+
+    /// Open connections, those of the self-test not counted.
+    pub(super) fn open(&self) -> usize {
+        self.open.get()
+    }
+
+    /// Counts a connection in, until the ticket is dropped.
+    pub(super) fn admit(self: &Rc<Self>) -> Ticket {
+        self.open.set(self.open.get() + 1);
+        self.accepted.set(self.accepted.get() + 1);
+        Ticket { service: Rc::clone(self), number: self.accepted.get() }
+    }
+}
+
+/// A connection that counts as open.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    service: Rc<Service>,
+    /// `$connection`.
+    pub(super) number: u64,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.service.open.set(self.service.open.get() - 1);
+        self.service.closed.notify_waiters();
+    }
+}
+
+fn pool(upstream: &Upstream) -> Pool {
+    Pool::new(&upstream.peers.iter().map(setup).collect::<Vec<_>>())
+}
+
+fn setup(peer: &Peer) -> Setup {
+    let availability = match (peer.role, peer.down) {
+        (PeerRole::Primary, false) => Availability::Primary,
+        (PeerRole::Primary, true) => Availability::PrimaryDown,
+        (PeerRole::Backup, false) => Availability::Backup,
+        (PeerRole::Backup, true) => Availability::BackupDown,
+    };
+    Setup {
+        weight: peer.weight,
+        max_fails: peer.max_fails,
+        fail_timeout_seconds: u32::try_from(peer.fail_timeout.as_secs()).unwrap_or(u32::MAX),
+        availability,
+    }
+}
+
+/// Whole seconds, as the balancer of nginx counts them.
+pub(super) fn now_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn hostname() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned()).unwrap_or_default()
+}

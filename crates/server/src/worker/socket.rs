@@ -1,0 +1,239 @@
+//! A client's socket as hyper reads and writes it, shared so that the connection can look at it beside hyper: what
+//! has come that hyper has not asked for yet, when something was last written, and whether the client is done.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    os::fd::{AsRawFd, RawFd},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use bytes::{Buf, BytesMut};
+use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpStream, UnixStream},
+    time::{Instant, timeout},
+};
+
+use super::framing::Framing;
+
+/// Most that is taken from the kernel before hyper asks for it.
+const AHEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// A connected stream.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    /// The self-test's.
+    Unix(UnixStream),
+}
+
+/// One client's socket.
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: Stream,
+    framing: RefCell<Framing>,
+    /// Looked at, and not yet given to hyper.
+    ahead: RefCell<BytesMut>,
+    /// Who waits for bytes; told when `look` takes them first.
+    reader: RefCell<Option<Waker>>,
+    ended: Cell<bool>,
+    head_since: Cell<Instant>,
+    written: Cell<Instant>,
+}
+
+impl Socket {
+    pub(super) fn new(stream: Stream) -> Self {
+        let now = Instant::now();
+        Socket {
+            stream,
+            framing: RefCell::default(),
+            ahead: RefCell::default(),
+            reader: RefCell::default(),
+            ended: Cell::new(false),
+            head_since: Cell::new(now),
+            written: Cell::new(now),
+        }
+    }
+
+    /// Takes what has come into our hands, as far as there is room.
+    pub(super) fn look(&self) {
+        let mut buffer = [0; 4096];
+        let before = self.ahead.borrow().len();
+        while !self.ended.get() && self.ahead.borrow().len() < AHEAD_BYTES_MAX {
+            // Past tokio, which only knows of events it has already polled for. An event too many is harmless to it.
+            match recv(self.fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(0) => self.ended.set(true),
+                Ok(count) => {
+                    self.feed(&buffer[..count]);
+                    self.ahead.borrow_mut().extend_from_slice(&buffer[..count]);
+                }
+                Err(_) => break,
+            }
+        }
+        // The kernel tells of bytes only while they are there: whoever waits for these would wait in vain.
+        if self.ahead.borrow().len() > before
+            && let Some(reader) = self.reader.take()
+        {
+            reader.wake();
+        }
+    }
+
+    /// How many requests have begun to arrive; `None` if what came is no HTTP.
+    pub(super) fn requests_begun(&self) -> Option<u64> {
+        self.framing.borrow().begun()
+    }
+
+    /// Whether the client will send nothing more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.get()
+    }
+
+    /// When the newest request began to arrive.
+    pub(super) fn head_since(&self) -> Instant {
+        self.head_since.get()
+    }
+
+    /// When something was last written.
+    pub(super) fn written(&self) -> Instant {
+        self.written.get()
+    }
+
+    /// Says that nothing more will be written.
+    pub(super) fn close_write(&self) -> io::Result<()> {
+        Ok(shutdown(self.fd(), Shutdown::Write)?)
+    }
+
+    /// Reads and forgets what comes next, if anything does within `silent`.
+    pub(super) async fn discard(&self, silent: Duration) {
+        let readable = async {
+            match &self.stream {
+                Stream::Tcp(stream) => stream.readable().await,
+                Stream::Unix(stream) => stream.readable().await,
+            }
+        };
+        let ready = timeout(silent, readable).await.unwrap_or_else(|late| Err(late.into()));
+        match ready.and_then(|()| self.try_read(&mut ReadBuf::new(&mut [0; 4096]))) {
+            Ok(0) => self.ended.set(true),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.ended.set(true),
+            _ => {}
+        }
+    }
+
+    fn feed(&self, bytes: &[u8]) {
+        let mut framing = self.framing.borrow_mut();
+        let before = framing.begun();
+        framing.feed(bytes);
+        if framing.begun() != before {
+            self.head_since.set(Instant::now());
+        }
+    }
+
+    fn try_read(&self, buffer: &mut ReadBuf) -> io::Result<usize> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.try_read_buf(buffer),
+            Stream::Unix(stream) => stream.try_read_buf(buffer),
+        }
+    }
+
+    fn poll_readable(&self, cx: &mut Context) -> Poll<io::Result<()>> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.poll_read_ready(cx),
+            Stream::Unix(stream) => stream.poll_read_ready(cx),
+        }
+    }
+
+    fn poll_writable(&self, cx: &mut Context) -> Poll<io::Result<()>> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.poll_write_ready(cx),
+            Stream::Unix(stream) => stream.poll_write_ready(cx),
+        }
+    }
+
+    fn try_write(&self, buffers: &[io::IoSlice]) -> io::Result<usize> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.try_write_vectored(buffers),
+            Stream::Unix(stream) => stream.try_write_vectored(buffers),
+        }
+    }
+
+    fn fd(&self) -> RawFd {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.as_raw_fd(),
+            Stream::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+}
+
+/// What hyper holds of a socket.
+#[derive(Debug, Clone)]
+pub(super) struct Handle(pub(super) Rc<Socket>);
+
+impl AsyncRead for Handle {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
+        let socket = &self.0;
+        let mut ahead = socket.ahead.borrow_mut();
+        if !ahead.is_empty() {
+            let count = ahead.len().min(buffer.remaining());
+            buffer.put_slice(&ahead[..count]);
+            ahead.advance(count);
+            return Poll::Ready(Ok(()));
+        }
+        while !socket.ended.get() {
+            if socket.poll_readable(cx)?.is_pending() {
+                socket.reader.replace(Some(cx.waker().clone()));
+                return Poll::Pending;
+            }
+            let before = buffer.filled().len();
+            match socket.try_read(buffer) {
+                Ok(0) => socket.ended.set(true),
+                Ok(_) => {
+                    socket.feed(&buffer.filled()[before..]);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Handle {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context,
+        buffers: &[io::IoSlice],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.poll_writable(cx))?;
+            match self.0.try_write(buffers) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => {
+                    self.0.written.set(Instant::now());
+                    return Poll::Ready(result);
+                }
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.close_write())
+    }
+}
