@@ -1,2 +1,43 @@
-//! xtask.
-fn main() {}
+//! `cargo xtask VERB`: builds every binary, then hands over to it. Thin on purpose, and without dependencies: it is
+//! compiled before anything else can begin. One verb, one file.
+
+mod bench;
+mod binaries;
+mod ci;
+mod scenario;
+mod test;
+mod verify;
+
+use std::process::ExitCode;
+
+/// A verb of `cargo xtask`.
+struct Verb {
+    name: &'static str,
+    says: &'static str,
+    run: fn(&[String]) -> ExitCode,
+}
+
+const VERBS: &[Verb] = &[
+    Verb { name: "verify", says: "run scenarios on real servers and judge them", run: verify::verify },
+    Verb { name: "test", says: "run all tests of the workspace", run: test::test },
+    Verb { name: "bench", says: "measure upgrades side by side", run: bench::bench },
+    Verb { name: "scenario", says: "check, explain or list scenarios", run: scenario::scenario },
+    Verb { name: "ci", says: "what CI runs: fmt, clippy, test, verify", run: ci::ci },
+];
+
+/// clap's number for a command line that is not understood.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let asked = arguments.split_first();
+    let found = asked.and_then(|(name, rest)| Some((VERBS.iter().find(|verb| verb.name == name)?, rest)));
+    match found {
+        Some((verb, rest)) => (verb.run)(rest),
+        None => {
+            eprintln!("usage: cargo xtask VERB [ARGUMENTS]; each verb takes --help");
+            VERBS.iter().for_each(|verb| eprintln!("  {:<9} {}", verb.name, verb.says));
+            ExitCode::from(USAGE)
+        }
+    }
+}

@@ -1,1 +1,36 @@
-//! checks.
+//! Judges a history against its plan. One property, one function, one row in [`CHECKS`]; expectations of a scenario
+//! are judged by [`judge`] too. It never runs anything and reads no file: the same history gives the same verdict,
+//! today and in a replay. Nothing passes by default: what was not seen is unknown.
+
+mod ask;
+mod attempt;
+mod check;
+mod generations;
+mod generator;
+mod identities;
+mod idle;
+mod index;
+mod judge;
+mod latency;
+mod leftovers;
+mod masters;
+mod phase_row;
+mod pid_file;
+mod proof;
+mod sealed;
+mod serving;
+mod spelling;
+mod steps;
+mod story;
+mod upgrade;
+
+#[cfg(test)]
+mod built;
+
+pub use check::{CHECKS, Check};
+pub use index::Index;
+pub use judge::{Judged, Judgement, judge};
+pub use latency::Latencies;
+pub use phase_row::PhaseRow;
+pub use story::{Holder, LifeStory, SignalBefore};
+pub use upgrade::Upgrade;

@@ -1,1 +1,135 @@
-//! diagnostic.
+//! One diagnostic: what is wrong, where in a text file, and what to write instead. Every rendering (rustc-like
+//! block, one line) is of this one value. Knows nothing of the language it talks about and reads no file: the
+//! source is an argument.
+
+mod closest;
+
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+pub use closest::closest;
+
+/// Width of a rendered block. Fixed, so that the same mistake always reads the same.
+const COLUMNS: usize = 120;
+
+/// One mistake in a text file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Stable code, such as `CO0004`; what a user searches for.
+    pub code: &'static str,
+    /// The file, as the user named it.
+    pub file: String,
+    /// Where in the source, in bytes.
+    pub span: Range<usize>,
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// What to say beside the caret; may be empty.
+    pub label: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// Line and column of the span's start in `source`, from 1; the column counts characters.
+    pub fn position(&self, source: &str) -> (u32, u32) {
+        position(source, self.span.start)
+    }
+
+    /// A block as rustc prints it, without colour: message, place, source line with a caret, help.
+    pub fn render(&self, source: &str) -> String {
+        let mut annotation = AnnotationKind::Primary.span(self.span_within(source));
+        if !self.label.is_empty() {
+            annotation = annotation.label(&self.label);
+        }
+        let snippet = Snippet::source(source).path(&self.file).annotation(annotation);
+        let mut group = Level::ERROR.primary_title(&self.message).id(self.code).element(snippet);
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help));
+        }
+        Renderer::plain().term_width(COLUMNS).render(&[group])
+    }
+
+    /// `file:line:column: error[CODE]: message (help)`, for logs and editors.
+    pub fn one_line(&self, source: &str) -> String {
+        let (line, column) = self.position(source);
+        let help = self.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+        format!("{}:{line}:{column}: error[{}]: {}{help}", self.file, self.code, self.message)
+    }
+
+    /// The span, cut to what `source` has: a diagnostic shown with a file that changed meanwhile must not panic.
+    fn span_within(&self, source: &str) -> Range<usize> {
+        let start = boundary(source, self.span.start);
+        start..boundary(source, self.span.end).max(start)
+    }
+}
+
+/// Line and column of a byte offset in `source`, from 1; the column counts characters.
+pub fn position(source: &str, offset: usize) -> (u32, u32) {
+    let before = &source[..boundary(source, offset)];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = before.matches('\n').count() + 1;
+    let column = before[line_start..].chars().count() + 1;
+    (line as u32, column as u32)
+}
+
+/// The last character boundary of `source` that is not after `offset`.
+fn boundary(source: &str, offset: usize) -> usize {
+    let within = offset.min(source.len());
+    (0..=within).rev().find(|at| source.is_char_boundary(*at)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "name = \"é\"\n[step]\nsigg = \"USR2\"\n";
+
+    fn diagnostic(span: Range<usize>) -> Diagnostic {
+        Diagnostic {
+            code: "CO0004",
+            file: "a.toml".into(),
+            span,
+            message: "unknown key `sigg`".into(),
+            label: "not known here".into(),
+            help: Some("did you mean `sig`?".into()),
+        }
+    }
+
+    #[test]
+    fn a_position_counts_lines_and_characters_from_one() {
+        assert_eq!(position(SOURCE, 0), (1, 1));
+        assert_eq!(position(SOURCE, SOURCE.find("\"\n").unwrap()), (1, 10), "é is one character");
+        assert_eq!(position(SOURCE, SOURCE.find("sigg").unwrap()), (3, 1));
+        assert_eq!(position(SOURCE, 1000), (4, 1), "the end");
+    }
+
+    #[test]
+    fn a_block_points_at_the_word() {
+        let start = SOURCE.find("sigg").unwrap();
+        let expected = "\
+error[CO0004]: unknown key `sigg`
+ --> a.toml:3:1
+  |
+3 | sigg = \"USR2\"
+  | ^^^^ not known here
+  |
+  = help: did you mean `sig`?";
+        assert_eq!(diagnostic(start..start + 4).render(SOURCE), expected);
+    }
+
+    #[test]
+    fn one_line_is_what_an_editor_can_jump_to() {
+        let start = SOURCE.find("sigg").unwrap();
+        let expected = "a.toml:3:1: error[CO0004]: unknown key `sigg` (did you mean `sig`?)";
+        assert_eq!(diagnostic(start..start + 4).one_line(SOURCE), expected);
+    }
+
+    #[test]
+    fn a_span_outside_the_source_or_inside_a_character_still_renders() {
+        for span in [0..1000, 9..9, 500..600, 0..0] {
+            assert!(diagnostic(span.clone()).render(SOURCE).contains("a.toml"), "{span:?}");
+            assert!(diagnostic(span.clone()).render("").contains("CO0004"), "{span:?} of nothing");
+        }
+    }
+}

@@ -13,15 +13,17 @@ pub struct History {
     pub journals: Vec<(String, Vec<Entry>)>,
     /// Lines of the log that could not be read (the writer was killed in mid-line).
     pub unreadable_lines: usize,
+    /// Files that are not the whole truth, one sentence each: a ledger that was never sealed, a journal that was full.
+    pub incomplete: Vec<String>,
 }
 
 impl History {
-    /// True when the run ended by itself and its log has no gap. An unsealed history never passes.
+    /// True when the run ended by itself and neither its log nor its ledgers and journals have a gap. An unsealed history never passes.
     pub fn is_sealed(&self) -> bool {
         let gapless = self.events.iter().enumerate().all(|(index, line)| line.number == index as u64);
         let ended =
             matches!(self.events.last().map(|e| &e.event), Some(Event::RunEnded { interrupted: false }));
-        gapless && ended && self.unreadable_lines == 0
+        gapless && ended && self.unreadable_lines == 0 && self.incomplete.is_empty()
     }
 
     /// The begin of each phase in order: (phase, instant).

@@ -24,3 +24,6 @@ pub struct Entry {
 }
 
 const _: () = assert!(size_of::<Entry>() == 32);
+
+/// Set in the ids of the harness's own probes: journals have them, no ledger does.
+pub const PROBE_BIT: u64 = 1 << 63;

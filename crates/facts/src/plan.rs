@@ -34,6 +34,9 @@ pub struct Plan {
     pub expectations: Vec<Expectation>,
     /// Why this case is known to fail on this target. Then it must fail; passing is red.
     pub known_failure: Option<String>,
+    /// A planted loss: every expectation that has a place must fail, and none may be unknown. Passing is red.
+    #[serde(default)]
+    pub must_fail: bool,
 }
 
 /// The name of a case and where it comes from.

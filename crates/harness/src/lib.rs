@@ -1,1 +1,22 @@
-//! harness.
+//! Runs a plan on real processes and records what happens. Judges nothing: a lost request, a step that found
+//! nothing, a process that had to be killed are facts in the run directory.
+
+mod address;
+mod census;
+mod error;
+mod excerpt;
+mod handles;
+mod installed;
+mod origins;
+mod pid_file;
+mod probe;
+mod procfs;
+mod run;
+mod self_check;
+mod site;
+mod template;
+pub mod warden;
+mod watcher;
+
+pub use error::Error;
+pub use run::{Setup, run};

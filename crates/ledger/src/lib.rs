@@ -1,1 +1,32 @@
-//! ledger.
+//! The files of a run, written so that a SIGKILL of the writer loses nothing that was written: attempt records
+//! and server journals in preallocated shared mappings (the page cache outlives the process), the event log
+//! with one `write(2)` per line. It knows what the words are (`facts`), never what they mean for a verdict.
+
+pub mod clock;
+mod error;
+mod event_log;
+mod header;
+mod journal;
+mod read;
+mod table;
+mod writer;
+
+pub use error::{Error, Full};
+pub use event_log::EventLog;
+pub use journal::{Begun, Journal};
+pub use read::{read_history, read_journal, read_ledger};
+pub use table::Slot;
+pub use writer::Writer;
+
+/// Name of the event log in a run directory.
+pub const EVENT_LOG_NAME: &str = "events.ndjson";
+
+/// Name of the n-th ledger file in a run directory.
+pub fn ledger_name(number: usize) -> String {
+    format!("ledger-{number}.bin")
+}
+
+/// Name in a run directory of the journal of an origin or a target.
+pub fn journal_name(server: &str) -> String {
+    format!("journal-{server}.bin")
+}

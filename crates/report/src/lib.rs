@@ -1,1 +1,20 @@
-//! report.
+//! Renderings of one value: what became of a case. Terminal lines, the per-phase table, `result.json`. It judges
+//! nothing, and writes nowhere: every rendering is a `String` for its caller to print or keep.
+
+mod case;
+mod figures;
+mod json;
+mod paint;
+mod phase_table;
+mod summary;
+mod terminal;
+
+#[cfg(test)]
+mod example;
+
+pub use case::{CaseResult, Disposition};
+pub use json::result_json;
+pub use paint::Paint;
+pub use phase_table::phase_table;
+pub use summary::Tally;
+pub use terminal::{case_line, evidence};

@@ -7,6 +7,7 @@ use std::{
     process,
 };
 
+use conf::{Destination, ErrorLog};
 use nix::{
     fcntl::OFlag,
     unistd::{dup2_stderr, dup2_stdin, dup2_stdout, pipe2, read, setsid},
@@ -16,37 +17,53 @@ use crate::os::{self, Forked};
 
 /// Forks; the child returns with the pipe on which it tells that it serves. The parent exits with 0 once told, with 1 if the
 /// child ends before.
-pub(crate) fn detach() -> io::Result<OwnedFd> {
+pub(crate) fn detach(logs: &[ErrorLog]) -> io::Result<OwnedFd> {
     let (told, tell) = pipe2(OFlag::O_CLOEXEC)?;
     match os::fork_single_threaded()? {
         Forked::Parent(_) => {
             drop(tell);
-            process::exit(wait_for_word(&told));
+            process::exit(wait_for_word(&told, logs));
         }
         Forked::Child => {
             drop(told);
             setsid()?;
-            leave_terminal()?;
+            leave_terminal(logs)?;
             Ok(tell)
         }
     }
 }
 
-/// Standard input and output go nowhere; so does standard error, because the error log has taken over.
-pub(crate) fn leave_terminal() -> io::Result<()> {
+/// Standard input and output go nowhere.
+pub(crate) fn leave_terminal(logs: &[ErrorLog]) -> io::Result<()> {
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     dup2_stdin(null.as_fd())?;
     dup2_stdout(null.as_fd())?;
-    dup2_stderr(null.as_fd())?;
-    Ok(())
+    redirect_stderr(logs)
 }
 
-fn wait_for_word(told: &OwnedFd) -> i32 {
+/// Standard error goes to the first log file, so that a new generation which cannot even read its configuration is heard.
+pub(crate) fn redirect_stderr(logs: &[ErrorLog]) -> io::Result<()> {
+    let file = match log_file(logs) {
+        Some(path) => OpenOptions::new().append(true).create(true).open(path)?,
+        None => return Ok(()),
+    };
+    Ok(dup2_stderr(file.as_fd())?)
+}
+
+fn log_file(logs: &[ErrorLog]) -> Option<&str> {
+    logs.iter().find_map(|log| match &log.destination {
+        Destination::File(path) => Some(path.as_str()),
+        Destination::Stderr => None,
+    })
+}
+
+fn wait_for_word(told: &OwnedFd, logs: &[ErrorLog]) -> i32 {
     let mut word = [0];
     match read(told, &mut word) {
         Ok(1) => 0,
         _ => {
-            eprintln!("changeoverd: the server did not start; its error log says why");
+            let place = log_file(logs).unwrap_or("the error log");
+            eprintln!("changeoverd: the server did not start; {place} says why");
             1
         }
     }

@@ -41,10 +41,13 @@ impl Home {
     pub(crate) fn find(line: &CommandLine) -> io::Result<Home> {
         let arguments: Vec<OsString> = env::args_os().collect();
         let here = env::current_dir()?;
-        let prefix = here.join(&line.prefix);
+        let prefix = tidy(here.join(&line.prefix));
         Ok(Home {
-            program: here.join(find_program(arguments.first())?),
-            arguments: arguments.into_iter().filter_map(|argument| CString::new(argument.into_vec()).ok()).collect(),
+            program: tidy(here.join(find_program(arguments.first())?)),
+            arguments: arguments
+                .into_iter()
+                .filter_map(|argument| CString::new(argument.into_vec()).ok())
+                .collect(),
             configuration: prefix.join(&line.configuration),
             error_log: line.error_log.as_ref().map(|path| prefix.join(path)),
             prefix,
@@ -92,6 +95,11 @@ impl Home {
         let lines: Vec<String> = diagnostics.iter().map(|d| d.render(&source(d))).collect();
         lines.join("\n")
     }
+}
+
+/// Without `.` in the middle, as a person would write it; symlinks stay.
+fn tidy(path: PathBuf) -> PathBuf {
+    path.components().collect()
 }
 
 /// nginx executes argv[0] as it came, so one started as bare `nginx` can never upgrade (`ngx_exec_new_binary`): we look it up.

@@ -10,8 +10,8 @@ use std::{
 
 use conf::Configuration;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockProtocol, SockType, SockaddrStorage, bind, getsockname, listen, setsockopt,
-    socket, sockopt,
+    AddressFamily, Backlog, SockFlag, SockProtocol, SockType, SockaddrStorage, bind, getsockname, listen,
+    setsockopt, socket, sockopt,
 };
 
 /// nginx's NGX_LISTEN_BACKLOG.
@@ -62,10 +62,12 @@ pub(crate) fn open(configuration: &Configuration, have: &[Listening]) -> Result<
 }
 
 fn bind_new(address: SocketAddr, backlog: u32) -> Result<Listening, ListenError> {
-    let failed = |doing, help| move |errno: nix::Error| ListenError { doing, address, source: errno.into(), help };
+    let failed =
+        |doing, help| move |errno: nix::Error| ListenError { doing, address, source: errno.into(), help };
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let fd = socket(family, SockType::Stream, flags, SockProtocol::Tcp).map_err(failed("open a socket for", ""))?;
+    let fd = socket(family, SockType::Stream, flags, SockProtocol::Tcp)
+        .map_err(failed("open a socket for", ""))?;
     setsockopt(&fd, sockopt::ReuseAddr, &true).map_err(failed("set SO_REUSEADDR on", ""))?;
     if address.is_ipv6() {
         setsockopt(&fd, sockopt::Ipv6V6Only, &true).map_err(failed("set IPV6_V6ONLY on", ""))?;

@@ -35,7 +35,12 @@ pub(crate) fn fork_single_threaded() -> io::Result<Forked> {
 }
 
 /// Replaces this process by `program`; returns only on failure. `kept` stay open across it.
-pub(crate) fn execute(program: &OsStr, arguments: &[CString], environment: &[CString], kept: &[BorrowedFd]) -> io::Error {
+pub(crate) fn execute(
+    program: &OsStr,
+    arguments: &[CString],
+    environment: &[CString],
+    kept: &[BorrowedFd],
+) -> io::Error {
     for fd in kept {
         if let Err(errno) = fcntl(*fd, FcntlArg::F_SETFD(FdFlag::empty())) {
             return errno.into();
@@ -64,7 +69,8 @@ pub(crate) fn inherit(raw: RawFd) -> Option<OwnedFd> {
 
 /// Closes everything above stdio but `kept`: a worker must not hold its master's channels, pidfds or listeners.
 pub(crate) fn close_all_but(kept: &[RawFd]) {
-    let mut kept: Vec<u32> = kept.iter().filter_map(|fd| u32::try_from(*fd).ok()).filter(|fd| *fd > 2).collect();
+    let mut kept: Vec<u32> =
+        kept.iter().filter_map(|fd| u32::try_from(*fd).ok()).filter(|fd| *fd > 2).collect();
     kept.sort_unstable();
     let mut first = 3;
     for fd in kept.into_iter().chain([u32::MAX]) {
@@ -108,7 +114,8 @@ fn title_area() -> Option<(usize, usize)> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3).and_then(|text| text.parse::<usize>().ok());
     let (start, end) = (field(48)?, field(49)?);
-    let contiguous = field(50).zip(field(51)).filter(|(env_start, _)| *env_start == end).map(|(_, env_end)| env_end);
+    let contiguous =
+        field(50).zip(field(51)).filter(|(env_start, _)| *env_start == end).map(|(_, env_end)| env_end);
     (start > 0 && end > start).then(|| (start, contiguous.unwrap_or(end)))
 }
 

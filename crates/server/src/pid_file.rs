@@ -23,7 +23,8 @@ pub(crate) fn write(path: &Path, pid: u32) -> io::Result<()> {
 
 /// The pid a file names.
 pub(crate) fn read(path: &Path) -> Result<u32, PidFileError> {
-    let text = fs::read_to_string(path).map_err(|source| PidFileError::Unreadable { path: path.into(), source })?;
+    let text =
+        fs::read_to_string(path).map_err(|source| PidFileError::Unreadable { path: path.into(), source })?;
     text.trim().parse().map_err(|_| PidFileError::Malformed { path: path.into(), found: text.trim().into() })
 }
 

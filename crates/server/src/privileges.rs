@@ -38,13 +38,17 @@ pub(crate) fn hand_over_logs(configuration: &Configuration, logs: &[ErrorLog]) -
 
 fn worker_identity(configuration: &Configuration) -> io::Result<(User, Gid)> {
     let name = configuration.user.as_ref().map_or(DEFAULT_USER, |user| user.name.as_str());
-    let user = User::from_name(name)?
-        .ok_or_else(|| io::Error::other(format!("there is no user \"{name}\"; name one with the directive `user`")))?;
-    let group = match configuration.user.as_ref().map(|user| user.group.as_str()).filter(|group| *group != name) {
-        Some(group) => {
-            Group::from_name(group)?.ok_or_else(|| io::Error::other(format!("there is no group \"{group}\"")))?.gid
-        }
-        None => user.gid,
-    };
+    let user = User::from_name(name)?.ok_or_else(|| {
+        io::Error::other(format!("there is no user \"{name}\"; name one with the directive `user`"))
+    })?;
+    let group =
+        match configuration.user.as_ref().map(|user| user.group.as_str()).filter(|group| *group != name) {
+            Some(group) => {
+                Group::from_name(group)?
+                    .ok_or_else(|| io::Error::other(format!("there is no group \"{group}\"")))?
+                    .gid
+            }
+            None => user.gid,
+        };
     Ok((user, group))
 }

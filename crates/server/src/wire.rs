@@ -10,7 +10,8 @@ use nix::{
     cmsg_space,
     errno::Errno,
     sys::socket::{
-        AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
+        AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg,
+        socketpair,
     },
 };
 use protocol::{
@@ -96,7 +97,12 @@ pub(crate) fn send_listeners(channel: BorrowedFd, sockets: &[BorrowedFd]) -> io:
 }
 
 /// Tells a new master who it is.
-pub(crate) fn send_hello(channel: BorrowedFd, generation: u32, predecessor: u32, pidfd: BorrowedFd) -> io::Result<()> {
+pub(crate) fn send_hello(
+    channel: BorrowedFd,
+    generation: u32,
+    predecessor: u32,
+    pidfd: BorrowedFd,
+) -> io::Result<()> {
     let mut bytes = vec![VERSION, HELLO];
     bytes.extend(generation.to_le_bytes());
     bytes.extend(predecessor.to_le_bytes());
@@ -154,7 +160,9 @@ fn parse(bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<Frame> {
     let malformed = || io::Error::other(format!("malformed frame {bytes:?}"));
     let (version, kind) = (*bytes.first().ok_or_else(malformed)?, *bytes.get(1).ok_or_else(malformed)?);
     if version != VERSION {
-        return Err(io::Error::other(format!("the other side speaks version {version} of the protocol, we {VERSION}")));
+        return Err(io::Error::other(format!(
+            "the other side speaks version {version} of the protocol, we {VERSION}"
+        )));
     }
     if let Some(command) = decode(COMMANDS, kind) {
         return Ok(Frame::Command(command));
@@ -209,7 +217,9 @@ mod tests {
         }
         for (_, report) in REPORTS {
             send_to_master(a.as_fd(), report).expect("send");
-            assert!(matches!(receive(b.as_fd()).expect("receive"), Some(Frame::Report(got)) if got == *report));
+            assert!(
+                matches!(receive(b.as_fd()).expect("receive"), Some(Frame::Report(got)) if got == *report)
+            );
         }
     }
 

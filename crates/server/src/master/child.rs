@@ -67,7 +67,11 @@ impl Master {
         let addresses: Vec<_> = settings.listeners.iter().map(|listening| listening.address).collect();
         let sockets = receive_listeners(&channel)?;
         if sockets.len() != addresses.len() {
-            return Err(io::Error::other(format!("got {} listeners instead of {}", sockets.len(), addresses.len())));
+            return Err(io::Error::other(format!(
+                "got {} listeners instead of {}",
+                sockets.len(),
+                addresses.len()
+            )));
         }
         privileges::drop(&settings.configuration)?;
         let listeners = addresses
@@ -102,7 +106,9 @@ fn receive_listeners(channel: &OwnedFd) -> io::Result<Vec<OwnedFd>> {
                     return Ok(sockets);
                 }
             }
-            other => return Err(io::Error::other(format!("expected listeners from the master, got {other:?}"))),
+            other => {
+                return Err(io::Error::other(format!("expected listeners from the master, got {other:?}")));
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ use super::{
     start::{LISTENERS_VARIABLE, PEER_VARIABLE},
 };
 use crate::{
-    listeners,
+    daemon, listeners,
     os::{self, Forked},
     pid_file, privileges, wire,
 };
@@ -107,7 +107,10 @@ impl Master {
         let Some(child) = self.workers.get(&id) else { return };
         for peer in self.predecessor.iter().chain(&self.successor) {
             if let Err(error) = wire::send_introduction(peer.channel.as_fd(), child.pidfd.as_fd()) {
-                self.log.error(&format!("failed to introduce worker process {} to {}: {error}", child.pid, peer.pid));
+                self.log.error(&format!(
+                    "failed to introduce worker process {} to {}: {error}",
+                    child.pid, peer.pid
+                ));
             }
         }
     }
@@ -128,8 +131,13 @@ impl Master {
 
     fn read_settings(&self) -> io::Result<Settings> {
         let (configuration, _) = self.home.read().map_err(io::Error::other)?;
-        let listeners = listeners::open(&configuration, &self.settings.listeners).map_err(io::Error::other)?;
-        Ok(Settings { pid_file: self.home.pid_file(&configuration), configuration: Arc::new(configuration), listeners })
+        let listeners =
+            listeners::open(&configuration, &self.settings.listeners).map_err(io::Error::other)?;
+        Ok(Settings {
+            pid_file: self.home.pid_file(&configuration),
+            configuration: Arc::new(configuration),
+            listeners,
+        })
     }
 
     fn commit_configuration(&mut self) {
@@ -138,7 +146,10 @@ impl Master {
         if old.pid_file != self.settings.pid_file {
             // The new name first, so that there is always one.
             let _ = self.write_pid_file();
-            self.log_failure("remove the old pid file", pid_file::remove_if_names(&old.pid_file, &[process::id()]));
+            self.log_failure(
+                "remove the old pid file",
+                pid_file::remove_if_names(&old.pid_file, &[process::id()]),
+            );
         }
         self.log.redirect(&self.home.error_logs(&self.settings.configuration));
         self.hand_over_logs();
@@ -147,6 +158,10 @@ impl Master {
     fn reopen_logs(&self) {
         self.log.reopen();
         self.hand_over_logs();
+        if self.settings.configuration.daemon {
+            let logs = self.home.error_logs(&self.settings.configuration);
+            self.log_failure("reopen standard error", daemon::redirect_stderr(&logs));
+        }
     }
 
     /// Before the workers are told to reopen them.
@@ -161,7 +176,11 @@ impl Master {
             Ok(peer) => {
                 self.watch(&peer.pidfd, Source::SuccessorExit);
                 self.watch(&peer.channel, Source::SuccessorSaid);
-                self.log.notice(&format!("start new master process {}: {}", peer.pid, self.home.program.display()));
+                self.log.notice(&format!(
+                    "start new master process {}: {}",
+                    peer.pid,
+                    self.home.program.display()
+                ));
                 self.successor = Some(peer);
                 Outcome::SuccessorSpawned
             }
@@ -200,7 +219,8 @@ impl Master {
         let listeners: String = kept.iter().map(|fd| format!("{};", os::number(*fd))).collect();
         kept.push(channel.as_fd());
         let ours = [(LISTENERS_VARIABLE, listeners), (PEER_VARIABLE, os::number(channel.as_fd()))];
-        let inherited = std::env::vars_os().filter(|(name, _)| ours.iter().all(|(variable, _)| name != variable));
+        let inherited =
+            std::env::vars_os().filter(|(name, _)| ours.iter().all(|(variable, _)| name != variable));
         let environment: Vec<CString> = inherited
             .map(|(name, value)| [name, "=".into(), value].concat_bytes())
             .chain(ours.iter().map(|(name, value)| format!("{name}={value}").into_bytes()))
@@ -247,7 +267,10 @@ impl Master {
     }
 
     fn remove_pid_file(&self) {
-        self.log_failure("remove the pid file", pid_file::remove_if_names(&self.settings.pid_file, &[process::id()]));
+        self.log_failure(
+            "remove the pid file",
+            pid_file::remove_if_names(&self.settings.pid_file, &[process::id()]),
+        );
     }
 
     fn write_old_bin(&self) {
@@ -271,7 +294,10 @@ impl Master {
     /// The launching process waits for one byte; its end of the pipe closed without one means that the start failed.
     fn announce_start(&mut self) {
         if let Some(launcher) = self.launcher.take() {
-            self.log_failure("tell the launcher", nix::unistd::write(&launcher, b"1").map(drop).map_err(Into::into));
+            self.log_failure(
+                "tell the launcher",
+                nix::unistd::write(&launcher, b"1").map(drop).map_err(Into::into),
+            );
         }
     }
 

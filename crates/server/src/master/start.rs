@@ -16,12 +16,7 @@ use nix::sys::{
 };
 use protocol::master::{Limits, State};
 
-use super::{
-    Master, Settings, Source,
-    child::wait_readable,
-    gather::SIGNALS,
-    peer::Peer,
-};
+use super::{Master, Settings, Source, child::wait_readable, gather::SIGNALS, peer::Peer};
 use crate::{
     daemon,
     home::Home,
@@ -50,7 +45,8 @@ impl Inherited {
     /// Takes the descriptors named in the environment. Must run once, before anything else is opened.
     pub(crate) fn take() -> Inherited {
         let named = env::var(LISTENERS_VARIABLE).unwrap_or_default();
-        let sockets = named.split([';', ':']).filter_map(|word| word.trim().parse().ok()).filter_map(os::inherit);
+        let sockets =
+            named.split([';', ':']).filter_map(|word| word.trim().parse().ok()).filter_map(os::inherit);
         Inherited {
             listeners: listeners::adopt(sockets.collect()),
             peer: env::var(PEER_VARIABLE).ok().and_then(|word| word.parse().ok()).and_then(os::inherit),
@@ -71,9 +67,9 @@ pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configurati
     let listeners = listeners::open(&configuration, &inherited.listeners).map_err(io::Error::other)?;
     block_signals()?;
     let daemonise = configuration.daemon && !inherited.is_something();
-    let launcher = if daemonise { Some(daemon::detach()?) } else { None };
+    let launcher = if daemonise { Some(daemon::detach(&logs)?) } else { None };
     if inherited.is_something() && configuration.daemon {
-        daemon::leave_terminal()?;
+        daemon::leave_terminal(&logs)?;
     }
     os::set_title("changeoverd: master process");
     let (generation, predecessor) = greet(inherited.peer)?;
@@ -83,8 +79,11 @@ pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configurati
         predecessor.as_ref().map(|_| generation - 1),
         limits(&configuration),
     );
-    let settings =
-        Settings { pid_file: home.pid_file(&configuration), configuration: Arc::new(configuration), listeners };
+    let settings = Settings {
+        pid_file: home.pid_file(&configuration),
+        configuration: Arc::new(configuration),
+        listeners,
+    };
     assemble(state, home, log, settings, predecessor, launcher)
 }
 

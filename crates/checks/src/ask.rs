@@ -1,0 +1,151 @@
+//! What the functions of a scenario's expectations are worth in a history. Functions of an instant are answered
+//! from the last look at the settled target, functions of the ledger from the attempts.
+
+use facts::{
+    Blame, Outcome,
+    expression::{Argument, Function, Kind},
+};
+
+use crate::{Index, attempt::Attempt, idle, index::Scope, latency, proof::Shown, spelling};
+
+/// The worth of one call.
+pub(crate) fn ask(index: &Index, function: Function, arguments: &[Argument]) -> Shown {
+    let scope = Scope::of(arguments);
+    match function {
+        Function::Lost => tally(index, scope, |a| a.blame() == Blame::Lost),
+        Function::Retriable => tally(index, scope, |a| a.blame() == Blame::Retriable),
+        Function::Corrupt => tally(index, scope, |a| a.blame() == Blame::Corrupt),
+        Function::Ok => tally(index, scope, Attempt::is_answered),
+        Function::Count => tally(index, scope, was_sent),
+        Function::Class(class) => tally(index, scope, |a| a.outcome == class),
+        Function::IdleClosesSeen => {
+            tally(index, scope, |a| a.record.has(facts::record::flag::IDLE_CLOSE_SEEN))
+        }
+        Function::Percentile(per_mille) => latency::percentile(index, scope, per_mille),
+        Function::Max => latency::max(index, scope),
+        Function::LongestGap => latency::longest_gap(index, scope),
+        Function::Share => share(index, scope),
+        Function::Idle => idle::idle(index, scope),
+        Function::IdleLost => idle::idle_lost(index, scope),
+        Function::StrayLost => idle::stray_lost(index, scope),
+        _ => of_settled(index, function, arguments),
+    }
+}
+
+/// True for an attempt the generator really began.
+pub(crate) fn was_sent(attempt: &Attempt) -> bool {
+    !matches!(attempt.outcome, Outcome::Unsent | Outcome::GeneratorFault)
+}
+
+/// How many attempts of a scope are such, at least and at most. Of no attempts nothing is shown.
+fn tally(index: &Index, scope: Scope, is_such: impl Fn(&Attempt) -> bool) -> Shown {
+    if index.attempts(scope).next().is_none() {
+        return Shown::unknown(format!("no attempt in {}", spelling::scope(index, scope)));
+    }
+    let count = index.attempts(scope).filter(|a| is_such(a)).count() as f64;
+    Shown::between(count, count + index.unseen(scope))
+}
+
+/// The part of the complete answers in a scope that one origin gave.
+fn share(index: &Index, scope: Scope) -> Shown {
+    let answered = |scope| index.attempts(scope).filter(|a| a.is_answered()).count() as f64;
+    let all = answered(Scope { origin: None, ..scope });
+    let unseen = index.unseen(scope);
+    if all == 0.0 || unseen.is_infinite() {
+        return Shown::unknown(format!("no complete answer in {}", spelling::scope(index, scope)));
+    }
+    let own = answered(scope);
+    Shown::Number { low: own / (all + unseen), high: (own + unseen) / (all + unseen), kind: Kind::Number }
+}
+
+fn of_settled(index: &Index, function: Function, arguments: &[Argument]) -> Shown {
+    let target = Scope::of(arguments).target.unwrap_or(0);
+    let Some(view) = index.settled(target) else {
+        return Shown::unknown("the run ended before the target had settled");
+    };
+    match view.answer(function, arguments) {
+        Some(value) => value.into(),
+        None => {
+            Shown::unknown(format!("`{}` cannot be asked of a finished run", spelling::function(function)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use facts::{
+        Outcome,
+        expression::{Argument, Function, Operator, Value},
+    };
+
+    use crate::built::{Built, FAIL, PASS, UNKNOWN, in_phase};
+
+    #[test]
+    fn a_proven_loss_is_a_fail_even_in_a_run_that_was_not_seen_whole() {
+        let none_lost = |built: Built, expected: &str| {
+            built.holds(Function::Lost, &in_phase(1), Operator::Equal, Value::Number(0.0), expected);
+        };
+        none_lost(Built::good(), PASS);
+        none_lost(Built::default(), UNKNOWN);
+        none_lost(Built::good().outcome(120, Outcome::Refused), FAIL);
+        none_lost(Built::good().outcome(20, Outcome::Refused), PASS);
+        none_lost(Built::good().outcome(120, Outcome::Unsent), UNKNOWN);
+        none_lost(Built::good().outcome(120, Outcome::Refused).outcome(121, Outcome::Unsent), FAIL);
+    }
+
+    #[test]
+    fn a_planted_loss_is_shown_by_one_and_not_by_an_attempt_that_nobody_saw() {
+        let some_lost = |built: Built, expected: &str| {
+            built.holds(Function::Lost, &[], Operator::Greater, Value::Number(0.0), expected);
+        };
+        some_lost(Built::good(), FAIL);
+        some_lost(Built::good().outcome(9, Outcome::CutInBody), PASS);
+        some_lost(Built::good().outcome(9, Outcome::StillOpen), UNKNOWN);
+    }
+
+    #[test]
+    fn counts_are_of_their_class() {
+        let one = Value::Number(1.0);
+        let built = Built::good().outcome(9, Outcome::RetriableClose).outcome(10, Outcome::WrongBody);
+        built.holds(Function::Retriable, &[], Operator::Equal, one, PASS);
+        built.holds(Function::Corrupt, &[], Operator::Equal, one, PASS);
+        built.holds(Function::Class(Outcome::WrongBody), &[], Operator::Equal, one, PASS);
+        built.holds(Function::Lost, &[], Operator::Equal, one, FAIL);
+        built.holds(Function::Count, &[], Operator::Equal, Value::Number(289.0), PASS);
+        built.holds(Function::Ok, &[], Operator::Equal, Value::Number(287.0), PASS);
+        built.holds(Function::Count, &in_phase(7), Operator::Equal, Value::Number(0.0), UNKNOWN);
+    }
+
+    #[test]
+    fn a_share_is_of_the_complete_answers() {
+        let share = |origin, value: f64, expected: &str| {
+            let arguments = [Argument::Origin(origin), Argument::Phases { first: 0, last: 2 }];
+            Built::good().holds(Function::Share, &arguments, Operator::Equal, Value::Number(value), expected);
+        };
+        share(0, 1.0, PASS);
+        share(1, 0.0, PASS);
+        share(1, 1.0, FAIL);
+    }
+
+    #[test]
+    fn an_instant_is_asked_of_the_settled_target() {
+        let oldbin = |built: Built, expected| {
+            built.holds(
+                Function::OldBin,
+                &[Argument::Target(0)],
+                Operator::Equal,
+                Value::Pid(Some(1)),
+                expected,
+            );
+        };
+        oldbin(Built::good(), FAIL);
+        oldbin(Built::default(), UNKNOWN);
+        Built::good().holds(
+            Function::Workers,
+            &[Argument::Target(0)],
+            Operator::Equal,
+            Value::Number(1.0),
+            PASS,
+        );
+    }
+}

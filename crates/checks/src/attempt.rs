@@ -1,0 +1,246 @@
+//! An attempt with what other facts say about it: which process had its connection, and what its outcome becomes
+//! in the light of the journals and of the kills the harness did itself. The client alone cannot tell a request
+//! that was executed from one that never arrived; the journal can.
+
+use std::collections::{HashMap, HashSet};
+
+use facts::{Blame, Event, Generation, History, Nanos, Outcome, Plan, Record, Role, journal::PROBE_BIT};
+
+use crate::Holder;
+
+/// A killed process's sockets are reset by the kernel as it dies; on a busy machine the client may read that late.
+const DEATH_IS_SEEN_WITHIN: Nanos = 250_000_000;
+/// A connection that was established later than this after a kill was never in the hands of the killed process.
+const DEATH_TAKES: Nanos = 20_000_000;
+
+/// One attempt in the light of all facts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    /// What the client wrote down.
+    pub(crate) record: Record,
+    /// What it was.
+    pub(crate) outcome: Outcome,
+    /// Who answered it.
+    pub(crate) answered_by: Option<Holder>,
+    /// Who answered the request before it on the same connection.
+    pub(crate) held_by: Option<Holder>,
+}
+
+impl Attempt {
+    /// Whose doing it was.
+    pub(crate) fn blame(&self) -> Blame {
+        self.outcome.blame()
+    }
+
+    /// True when the client got all it asked for.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.blame() == Blame::Nobody
+    }
+
+    /// When the client began it on the wire, as far as it got.
+    pub(crate) fn began_at(&self) -> Nanos {
+        self.record.sent_at().unwrap_or(self.record.intended)
+    }
+
+    /// When it was over; an attempt that never was is as old as its intention.
+    pub(crate) fn done_at(&self) -> Nanos {
+        self.record.done_at().unwrap_or(self.record.intended)
+    }
+}
+
+/// Every attempt of a history in order of intention.
+pub(crate) fn attempts(plan: &Plan, history: &History) -> Vec<Attempt> {
+    let kills = kills(history);
+    let executed: HashSet<u64> = journalled(history).collect();
+    let twice = executed_twice(plan, history);
+    let mut attempts = with_holders(history);
+    for attempt in &mut attempts {
+        let record = attempt.record;
+        attempt.outcome = match attempt.outcome.blame() {
+            _ if twice.contains(&record.id) => Outcome::Duplicate,
+            Blame::Lost | Blame::Retriable if kills.iter().any(|kill| kill.took(attempt)) => {
+                Outcome::KilledWithProcess
+            }
+            Blame::Lost | Blame::Retriable if executed.contains(&record.id) && record.bytes_in == 0 => {
+                Outcome::ExecutedNoReply
+            }
+            _ => continue,
+        };
+    }
+    attempts.sort_by_key(|a| (a.record.intended, a.record.id));
+    attempts
+}
+
+/// The attempts with who answered them and who had their connection, not yet refined.
+fn with_holders(history: &History) -> Vec<Attempt> {
+    let generations = Generations::of(history);
+    let mut records: Vec<&Record> = history.records.iter().collect();
+    records.sort_by_key(|r| (r.connection, r.sequence, r.intended));
+    let mut last: Option<(u32, Holder)> = None;
+    let mut attempts = Vec::with_capacity(records.len());
+    for record in records {
+        let answered_by = generations.holder(record);
+        let held_by = last.filter(|(connection, _)| *connection == record.connection).map(|(_, held)| held);
+        let held_by = held_by.filter(|_| record.reused());
+        last = answered_by.or(held_by).map(|holder| (record.connection, holder));
+        attempts.push(Attempt { record: *record, outcome: record.outcome(), answered_by, held_by });
+    }
+    attempts
+}
+
+/// Which generation a pid belonged to, for servers that do not name their generation.
+struct Generations(HashMap<u32, Vec<(Nanos, Generation)>>);
+
+impl Generations {
+    fn of(history: &History) -> Generations {
+        let mut seen: HashMap<u32, Vec<(Nanos, Generation)>> = HashMap::new();
+        for line in &history.events {
+            if let Event::ProcessAppeared { pid, generation, .. } = line.event {
+                seen.entry(pid).or_default().push((line.at.earliest, generation));
+            }
+        }
+        Generations(seen)
+    }
+
+    fn holder(&self, record: &Record) -> Option<Holder> {
+        let named = record.generation();
+        let pid = record.server_pid;
+        let generation = if named > 0 { named } else { self.of_pid(pid, record.done_at()?) };
+        (pid > 0 || generation > 0).then_some(Holder { pid, generation })
+    }
+
+    /// A pid may be used again: the last process that had it by then is meant. One that was only noticed later
+    /// is better than none.
+    fn of_pid(&self, pid: u32, at: Nanos) -> Generation {
+        let Some(seen) = self.0.get(&pid) else { return 0 };
+        let before = seen.iter().rev().find(|(appeared, _)| *appeared <= at);
+        before.or(seen.first()).map_or(0, |(_, generation)| *generation)
+    }
+}
+
+/// A worker the harness killed.
+struct Kill {
+    at: Nanos,
+    pid: u32,
+}
+
+fn kills(history: &History) -> Vec<Kill> {
+    let kill = |line: &facts::Stamped| match &line.event {
+        Event::SignalSent { pid, role: Role::Worker, signal, .. } if is_kill(signal) => {
+            Some(Kill { at: line.at.latest, pid: *pid })
+        }
+        _ => None,
+    };
+    history.events.iter().filter_map(kill).collect()
+}
+
+fn is_kill(signal: &str) -> bool {
+    matches!(signal, "KILL" | "SIGKILL")
+}
+
+impl Kill {
+    /// True when the killed process had the connection, or may have had it and the connection ended with it.
+    fn took(&self, attempt: &Attempt) -> bool {
+        use Outcome::{CutInBody, CutInHeaders, ResetInAcceptQueue, RetriableClose, UnsafeClose};
+        let closed = [ResetInAcceptQueue, RetriableClose, UnsafeClose, CutInHeaders, CutInBody];
+        let over = attempt.record.done_at().is_some_and(|done| done + DEATH_TAKES >= self.at);
+        if !over || !closed.contains(&attempt.outcome) {
+            return false;
+        }
+        match attempt.answered_by.or(attempt.held_by) {
+            Some(holder) if holder.pid > 0 => holder.pid == self.pid,
+            _ => self.ended_with(&attempt.record),
+        }
+    }
+
+    fn ended_with(&self, record: &Record) -> bool {
+        let connected = record.intended + facts::record::nanos(record.connected);
+        let existed = record.connected != facts::record::NEVER && connected <= self.at + DEATH_TAKES;
+        existed && record.done_at().is_some_and(|done| done <= self.at + DEATH_IS_SEEN_WITHIN)
+    }
+}
+
+/// Ids that more than one execution was begun for: twice by one server, or by two back ends. A proxy that keeps a
+/// journal and the back end behind it execute one request once each.
+fn executed_twice(plan: &Plan, history: &History) -> HashSet<u64> {
+    let mut seen: HashSet<(Option<&str>, u64)> = HashSet::new();
+    let mut twice = HashSet::new();
+    for (name, entries) in &history.journals {
+        let is_origin = plan.origins.iter().any(|origin| origin.name == *name);
+        let layer = (!is_origin).then_some(name.as_str());
+        twice.extend(entries.iter().filter(|e| e.id != 0 && !seen.insert((layer, e.id))).map(|e| e.id));
+    }
+    twice
+}
+
+/// Every id in every journal that a client sent; the harness's own probes are nobody's request.
+pub(crate) fn journalled(history: &History) -> impl Iterator<Item = u64> + '_ {
+    let ids = history.journals.iter().flat_map(|(_, entries)| entries).map(|entry| entry.id);
+    ids.filter(|id| *id != 0 && id & PROBE_BIT == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use facts::{Event, Outcome, Role};
+
+    use super::attempts;
+    use crate::built::Built;
+
+    /// What the attempt with an id becomes.
+    fn refined(built: &Built, id: u64) -> Outcome {
+        let all = attempts(&built.plan, &built.history);
+        all.iter().find(|a| a.record.id == id).expect("the attempt is in the history").outcome
+    }
+
+    fn killed(pid: u32, role: Role) -> Event {
+        Event::SignalSent { target: "web".into(), pid, generation: 1, role, signal: "KILL".into() }
+    }
+
+    #[test]
+    fn no_answer_and_an_execution_is_executed_no_reply() {
+        for outcome in [Outcome::TimeoutFirstByte, Outcome::RetriableClose, Outcome::ResetInAcceptQueue] {
+            assert_eq!(refined(&Built::good().outcome(9, outcome), 9), outcome, "no execution");
+            assert_eq!(
+                refined(&Built::good().outcome(9, outcome).executed("web", 9), 9),
+                Outcome::ExecutedNoReply
+            );
+        }
+        assert_eq!(refined(&Built::good().executed("web", 9), 9), Outcome::Ok);
+    }
+
+    #[test]
+    fn what_a_killed_worker_had_in_hand_is_excused_and_nothing_else_is() {
+        let reset = |id| Built::good().outcome(id, Outcome::ResetInAcceptQueue);
+        // Attempt 50 is over at 501 ms.
+        assert_eq!(
+            refined(&reset(50).inserted(500, killed(11, Role::Worker)), 50),
+            Outcome::KilledWithProcess
+        );
+        assert_eq!(
+            refined(&reset(50).inserted(500, killed(10, Role::Master)), 50),
+            Outcome::ResetInAcceptQueue
+        );
+        assert_eq!(
+            refined(&reset(60).inserted(500, killed(11, Role::Worker)), 60),
+            Outcome::ResetInAcceptQueue
+        );
+        assert_eq!(
+            refined(&reset(40).inserted(500, killed(11, Role::Worker)), 40),
+            Outcome::ResetInAcceptQueue
+        );
+        let refused = Built::good().outcome(50, Outcome::Refused).inserted(500, killed(11, Role::Worker));
+        assert_eq!(refined(&refused, 50), Outcome::Refused, "a listener is not in the hands of a worker");
+    }
+
+    #[test]
+    fn a_connection_that_another_process_held_is_not_excused() {
+        let mut built =
+            Built::good().outcome(50, Outcome::RetriableClose).inserted(500, killed(11, Role::Worker));
+        let before = built.history.records[47];
+        let next = &mut built.history.records[49];
+        (next.connection, next.sequence) = (before.connection, 1);
+        assert_eq!(refined(&built, 50), Outcome::KilledWithProcess, "worker 11 answered before on it");
+        built.history.records[47].server_pid = 12;
+        assert_eq!(refined(&built, 50), Outcome::RetriableClose);
+    }
+}

@@ -1,0 +1,61 @@
+//! The table of named properties.
+
+use facts::Verdict;
+
+use crate::{Index, generations, generator, identities, leftovers, pid_file, sealed, serving, steps};
+
+/// A named property of a run.
+pub struct Check {
+    /// Its name in scenarios and target folders.
+    pub name: &'static str,
+    /// What it claims, as a sentence.
+    pub says: &'static str,
+    /// Judges it.
+    pub judge: fn(&Index) -> Verdict,
+}
+
+/// Every property that can be asked for by name.
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "sealed",
+        says: "the run ended by itself and its history has no gap",
+        judge: sealed::sealed,
+    },
+    Check {
+        name: "generator",
+        says: "the generator sent everything it planned and saw how it ended",
+        judge: generator::generator,
+    },
+    Check {
+        name: "identities",
+        says: "planned = sent + unsent, sent = sum of outcomes, ids are unique and every executed id is known",
+        judge: identities::identities,
+    },
+    Check { name: "steps", says: "every step of the scenario was done", judge: steps::steps },
+    Check {
+        name: "served-in-every-phase",
+        says: "some generation gave a complete answer in every phase",
+        judge: serving::served_in_every_phase,
+    },
+    Check {
+        name: "nothing-left-behind",
+        says: "no process, socket or file outlived the run; no zombie, no orphan",
+        judge: leftovers::nothing_left_behind,
+    },
+    Check {
+        name: "no-corruption",
+        says: "no answer was wrong and no request was executed twice",
+        judge: serving::no_corruption,
+    },
+    Check {
+        name: "pid-file-always",
+        says: "the pid file always named a live master; .oldbin appeared only after it named the new one",
+        judge: pid_file::pid_file_always,
+    },
+    Check { name: "no-orphans", says: "no process was left without a master", judge: leftovers::no_orphans },
+    Check {
+        name: "right-generation",
+        says: "once a generation had left, none of it answered a later request",
+        judge: generations::right_generation,
+    },
+];

@@ -1,0 +1,113 @@
+//! Whether the right generation answered: after a commit only the new one, after a rollback only the old one.
+
+use facts::{Generation, Nanos, Verdict, event::Ending};
+
+use crate::{
+    Index,
+    attempt::Attempt,
+    masters::{Master, masters},
+    story::story,
+};
+
+/// A master that leaves by itself waits for its workers. A worker whose master was killed notices at once, but what
+/// it had accepted it still answers.
+const LEAVES_WITHIN: Nanos = 1_000_000_000;
+/// So many lives are told as evidence.
+const TOLD: usize = 5;
+
+/// A generation whose master has left while another one was in charge answers no request meant to start later.
+pub(crate) fn right_generation(index: &Index) -> Verdict {
+    Verdict::worst((0..index.plan.targets.len()).map(|target| of_target(index, target)))
+}
+
+/// A generation that has left.
+struct Left {
+    generation: Generation,
+    /// When its last master ended.
+    at: Nanos,
+    /// From when on none of it may answer.
+    silent_from: Nanos,
+}
+
+fn of_target(index: &Index, target: usize) -> Verdict {
+    let answered: Vec<&Attempt> = answered_by_known(index, target).collect();
+    if answered.is_empty() {
+        return Verdict::unknown("no answer said which generation gave it");
+    }
+    let left = left(&masters(index, &index.plan.targets[target].name));
+    let late: Vec<&Attempt> =
+        answered.iter().copied().filter(|a| left.iter().any(|l| l.answered(a))).collect();
+    if !late.is_empty() {
+        let told = late.iter().take(TOLD).map(|attempt| story(index, attempt).to_string());
+        let count = format!("{} requests were answered by a generation that had left", late.len());
+        return Verdict::Fail { lines: [count].into_iter().chain(told).collect() };
+    }
+    match left.iter().find(|l| !answered.iter().any(|a| a.record.intended > l.at)) {
+        Some(silent) => {
+            Verdict::unknown(format!("nobody was answered after generation {} had left", silent.generation))
+        }
+        None => Verdict::pass(format!("{} answers, {} generations left", answered.len(), left.len())),
+    }
+}
+
+fn answered_by_known<'a>(index: &'a Index, target: usize) -> impl Iterator<Item = &'a Attempt> {
+    let scope = crate::index::Scope { target: Some(target), ..Default::default() };
+    index.attempts(scope).filter(|a| a.is_answered() && a.answered_by.is_some_and(|by| by.generation > 0))
+}
+
+/// The generations whose last master ended while a master of another one lived.
+fn left(masters: &[Master]) -> Vec<Left> {
+    let is_last = |m: &&Master| !masters.iter().any(|o| o.generation == m.generation && o.until > m.until);
+    let lives_on = |m: &Master| masters.iter().any(|o| o.generation == m.generation && o.until.is_none());
+    let ended = masters.iter().filter(is_last).filter(|m| !lives_on(m));
+    let replaced = ended.filter_map(|master| {
+        let until = master.until?;
+        let other = masters.iter().any(|o| o.generation != master.generation && o.lived_at(until));
+        let grace = if matches!(master.ending, Some(Ending::Exited(_))) { 0 } else { LEAVES_WITHIN };
+        other.then_some(Left { generation: master.generation, at: until, silent_from: until + grace })
+    });
+    replaced.collect()
+}
+
+impl Left {
+    fn answered(&self, attempt: &Attempt) -> bool {
+        let own = attempt.answered_by.is_some_and(|by| by.generation == self.generation);
+        own && attempt.record.intended > self.silent_from
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use facts::event::Ending;
+
+    use crate::built::{Built, FAIL, PASS, UNKNOWN, check};
+
+    #[test]
+    fn a_generation_that_has_left_answers_nothing_later() {
+        check("right-generation", Built::good(), PASS);
+        check("right-generation", Built::default(), UNKNOWN);
+        check("right-generation", Built::good().answered_by(1, |r| r.intended > 2_100_000_000), FAIL);
+        check("right-generation", Built::good().answered_by(1, |r| r.intended < 1_990_000_000), PASS);
+    }
+
+    #[test]
+    fn what_a_killed_master_leaves_behind_has_a_moment_to_go() {
+        let killed = || Built::good().ended(10, 1300, Ending::Killed(9));
+        let until = |at_ms: u64| killed().answered_by(1, move |r| r.intended < at_ms * 1_000_000);
+        check("right-generation", until(2_200), PASS);
+        check("right-generation", until(2_500), FAIL);
+    }
+
+    #[test]
+    fn nothing_is_shown_when_nobody_was_answered_afterwards() {
+        let mut built = Built::good();
+        built.history.records.retain(|record| record.intended < 2_000_000_000);
+        check("right-generation", built, UNKNOWN);
+    }
+
+    #[test]
+    fn a_server_that_does_not_name_its_generation_is_known_by_its_pids() {
+        let by_pid = Built::good().answered_by(0, |_| true);
+        check("right-generation", by_pid, PASS);
+    }
+}

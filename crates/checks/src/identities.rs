@@ -1,0 +1,89 @@
+//! Whether the books balance. An account that does not is our own mistake or a lost fact, and voids the run; an
+//! execution of an id that nobody sent is the server's.
+
+use std::collections::HashSet;
+
+use facts::{Event, Outcome, Verdict};
+
+use crate::{Index, attempt::journalled};
+
+/// planned = sent + unsent, sent = sum of outcomes, ids unique, every journalled id known to a client.
+pub(crate) fn identities(index: &Index) -> Verdict {
+    if index.attempts.is_empty() {
+        return Verdict::unknown("there is no record");
+    }
+    Verdict::worst([unique(index), balanced(index), known(index)])
+}
+
+fn unique(index: &Index) -> Verdict {
+    // An attempt that is repeated on purpose keeps its id and counts up.
+    let mut seen = HashSet::new();
+    match index.attempts.iter().find(|a| !seen.insert((a.record.id, a.record.attempt))) {
+        Some(twice) => Verdict::unknown(format!("id {:016x} was given twice", twice.record.id)),
+        None => Verdict::pass(format!("{} ids are unique", seen.len())),
+    }
+}
+
+fn balanced(index: &Index) -> Verdict {
+    let totals = index.history.events.iter().filter_map(|line| match line.event {
+        Event::LoadStopped { planned, sent, unsent } => Some((planned, sent, unsent)),
+        _ => None,
+    });
+    let Some((planned, sent, unsent)) = totals.reduce(|a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2)) else {
+        return Verdict::unknown("the load never stopped by itself, so there is nothing to balance");
+    };
+    let begun = index.attempts.iter().filter(|a| a.outcome != Outcome::Unsent).count() as u64;
+    if planned != sent + unsent {
+        return Verdict::unknown(format!("planned {planned} is not sent {sent} + unsent {unsent}"));
+    }
+    if begun != sent {
+        return Verdict::unknown(format!("{sent} were sent and {begun} have an outcome"));
+    }
+    Verdict::pass(format!("{planned} planned = {sent} sent + {unsent} unsent, each with one outcome"))
+}
+
+fn known(index: &Index) -> Verdict {
+    let sent: HashSet<u64> = index.attempts.iter().map(|a| a.record.id).collect();
+    let unknown: Vec<u64> = journalled(index.history).filter(|id| !sent.contains(id)).collect();
+    match unknown.first() {
+        Some(first) => Verdict::fail(format!(
+            "{} executed ids were sent by no client, the first is {first:016x}",
+            unknown.len()
+        )),
+        None => Verdict::pass(format!("{} executions are known", journalled(index.history).count())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use facts::Event;
+
+    use crate::built::{Built, FAIL, PASS, UNKNOWN, check};
+
+    #[test]
+    fn books_that_do_not_balance_void_the_run() {
+        check("identities", Built::good(), PASS);
+        check("identities", Built::default(), UNKNOWN);
+        let mut twice = Built::good();
+        twice.history.records[4].id = twice.history.records[5].id;
+        check("identities", twice, UNKNOWN);
+        let mut gone = Built::good();
+        gone.history.records.pop();
+        check("identities", gone, UNKNOWN);
+        let mut wrong = Built::good();
+        wrong.amend(|event| {
+            if let Event::LoadStopped { planned, .. } = event {
+                *planned += 1;
+            }
+        });
+        check("identities", wrong, UNKNOWN);
+        check("identities", Built::good().without(|e| matches!(e, Event::LoadStopped { .. })), UNKNOWN);
+    }
+
+    #[test]
+    fn an_execution_that_nobody_asked_for_is_the_servers() {
+        check("identities", Built::good().executed("blue", 3), PASS);
+        check("identities", Built::good().executed("blue", 0xdead), FAIL);
+        check("identities", Built::good().executed("blue", facts::journal::PROBE_BIT | 1), PASS);
+    }
+}

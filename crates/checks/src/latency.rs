@@ -1,0 +1,205 @@
+//! Latency from the intended start of an attempt to its end. An attempt that was never answered took at least its
+//! deadline; leaving it out would make an outage look fast (coordinated omission).
+
+use facts::{
+    Blame, Event, Nanos,
+    expression::{Kind, Value},
+};
+
+use crate::{
+    Index,
+    attempt::Attempt,
+    index::{Interval, Scope},
+    proof::Shown,
+    spelling,
+};
+
+/// A percentile stands on at least this many samples beyond it, or it is the luck of a few.
+const SAMPLES_BEYOND: f64 = 10.0;
+/// Above this a generator's own lateness (99.9 % of a phase) makes its latencies its own. Two busy cores of a
+/// virtual machine show 1 to 8 ms.
+const LAG_P999_NANOS: Nanos = 20_000_000;
+/// As `LAG_P999_NANOS`, for the worst single one.
+const LAG_MAX_NANOS: Nanos = 100_000_000;
+
+/// Latencies, sorted.
+#[derive(Clone, Debug, Default)]
+pub struct Latencies(Vec<Nanos>);
+
+impl Latencies {
+    /// Sorts samples.
+    pub fn new(mut samples: Vec<Nanos>) -> Latencies {
+        samples.sort_unstable();
+        Latencies(samples)
+    }
+
+    /// Of the attempts that say something about the server.
+    pub(crate) fn of<'a>(index: &Index, attempts: impl Iterator<Item = &'a Attempt>) -> Latencies {
+        Latencies::new(attempts.filter_map(|a| latency(index, a)).collect())
+    }
+
+    /// Nearest-rank percentile in nanoseconds; `None` when fewer than 10 samples lie beyond it.
+    pub fn percentile(&self, per_mille: u16) -> Option<Nanos> {
+        let beyond = self.0.len() as f64 * f64::from(1000_u16.saturating_sub(per_mille)) / 1000.0;
+        if beyond < SAMPLES_BEYOND { None } else { self.rank(per_mille) }
+    }
+
+    /// Nearest-rank percentile however few the samples are: one of the samples, and no more than that.
+    pub fn rank(&self, per_mille: u16) -> Option<Nanos> {
+        let rank = (self.0.len() * usize::from(per_mille)).div_ceil(1000).max(1);
+        self.0.get(rank - 1).copied()
+    }
+
+    /// The shortest.
+    pub fn min(&self) -> Option<Nanos> {
+        self.0.first().copied()
+    }
+
+    /// The longest.
+    pub fn max(&self) -> Option<Nanos> {
+        self.0.last().copied()
+    }
+
+    /// In ascending order.
+    pub fn samples(&self) -> &[Nanos] {
+        &self.0
+    }
+}
+
+/// How long an attempt took, if it says something about the server.
+pub(crate) fn latency(index: &Index, attempt: &Attempt) -> Option<Nanos> {
+    let population = index.plan.populations.get(usize::from(attempt.record.population));
+    let deadline = population.map_or(0, |p| u64::from(p.timeout_ms) * 1_000_000);
+    let seen = attempt.record.done_at().map_or(0, |done| done - attempt.record.intended);
+    match attempt.blame() {
+        Blame::Nobody | Blame::Corrupt => Some(seen),
+        Blame::Lost | Blame::Retriable => Some(seen.max(deadline)),
+        Blame::Excused | Blame::Generator => None,
+    }
+}
+
+/// `p99(phases)`.
+pub(crate) fn percentile(index: &Index, scope: Scope, per_mille: u16) -> Shown {
+    if let Err(why) = is_measurable(index, scope) {
+        return Shown::Unknown(why);
+    }
+    let latencies = Latencies::of(index, index.attempts(scope));
+    let samples = latencies.samples().len() as u64;
+    let place = spelling::scope(index, scope);
+    match latencies.percentile(per_mille) {
+        Some(nanos) if samples >= index.plan.minimum_samples => duration(nanos),
+        _ => Shown::unknown(format!("{samples} samples in {place} are too few for this percentile")),
+    }
+}
+
+/// `max(phases)`.
+pub(crate) fn max(index: &Index, scope: Scope) -> Shown {
+    if let Err(why) = is_measurable(index, scope) {
+        return Shown::Unknown(why);
+    }
+    let none = || Shown::unknown(format!("no sample in {}", spelling::scope(index, scope)));
+    Latencies::of(index, index.attempts(scope)).max().map_or_else(none, duration)
+}
+
+/// `longest_gap(phases)`: between complete answers, and from the edges of the phases to the nearest one.
+pub(crate) fn longest_gap(index: &Index, scope: Scope) -> Shown {
+    if let Err(why) = is_measurable(index, scope) {
+        return Shown::Unknown(why);
+    }
+    let (Some(stretch), Some(loaded)) = (index.interval(scope), index.loaded()) else {
+        return Shown::unknown(format!("{} did not happen", spelling::scope(index, scope)));
+    };
+    let stretch = Interval { begin: stretch.begin.max(loaded.begin), end: stretch.end.min(loaded.end) };
+    let anywhen = Scope { phases: None, ..scope };
+    let answered = index.attempts(anywhen).filter(|a| a.is_answered()).map(Attempt::done_at);
+    let mut instants: Vec<Nanos> = answered.filter(|at| (stretch.begin..=stretch.end).contains(at)).collect();
+    instants.extend([stretch.begin, stretch.end]);
+    instants.sort_unstable();
+    duration(instants.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0))
+}
+
+/// Whether times in a scope are the server's: everything was seen, and the generator kept up.
+fn is_measurable(index: &Index, scope: Scope) -> Result<(), String> {
+    let unseen = index.unseen(scope);
+    if unseen > 0.0 {
+        return Err(format!("how {} attempts ended was not seen", Shown::between(unseen, unseen)));
+    }
+    let (first, last) = scope.phases.unwrap_or((0, index.plan.phases.len().saturating_sub(1) as u8));
+    (first..=last).try_for_each(|phase| kept_up(index, phase))
+}
+
+/// Whether the generator kept up in a phase; why not, if not.
+pub(crate) fn kept_up(index: &Index, phase: u8) -> Result<(), String> {
+    let measured = |line: &facts::Stamped| match line.event {
+        Event::GeneratorLag { phase: of, samples, p999_ns, max_ns } if of == phase => {
+            Some((samples, p999_ns, max_ns))
+        }
+        _ => None,
+    };
+    let name = index.phase_name(phase);
+    match index.history.events.iter().rev().find_map(measured) {
+        None if index.attempts(Scope::phase(phase)).next().is_none() => Ok(()),
+        None => Err(format!("the generator did not measure its own lateness in {name}")),
+        Some((_, p999, max)) if p999 > LAG_P999_NANOS || max > LAG_MAX_NANOS => Err(format!(
+            "the generator itself was late in {name}: p99.9 {}, max {}",
+            Value::Duration(p999 as f64),
+            Value::Duration(max as f64)
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
+fn duration(nanos: Nanos) -> Shown {
+    Shown::Number { low: nanos as f64, high: nanos as f64, kind: Kind::Duration }
+}
+
+#[cfg(test)]
+mod tests {
+    use facts::{
+        Outcome,
+        expression::{Function, Operator, Value},
+    };
+
+    use crate::built::{Built, FAIL, PASS, UNKNOWN, in_phase};
+
+    const MS: f64 = 1e6;
+
+    fn p50(built: Built, operator: Operator, ms: f64, expected: &str) {
+        built.holds(Function::Percentile(500), &in_phase(0), operator, Value::Duration(ms * MS), expected);
+    }
+
+    #[test]
+    fn a_percentile_of_few_samples_is_unknown() {
+        p50(Built::good(), Operator::Equal, 1.0, PASS);
+        p50(Built::good(), Operator::Less, 1.0, FAIL);
+        Built::good().holds(
+            Function::Percentile(990),
+            &in_phase(0),
+            Operator::Less,
+            Value::Duration(5.0 * MS),
+            UNKNOWN,
+        );
+        let mut scarce = Built::good();
+        scarce.plan.minimum_samples = 1000;
+        p50(scarce, Operator::Equal, 1.0, UNKNOWN);
+    }
+
+    #[test]
+    fn an_attempt_that_was_never_answered_took_its_deadline() {
+        let outage = Built::good().outcomes(|r| r.phase_intended == 0 && r.id % 3 > 0, Outcome::Refused);
+        p50(outage.clone(), Operator::Equal, 1000.0, PASS);
+        outage.holds(Function::Max, &in_phase(0), Operator::Equal, Value::Duration(1000.0 * MS), PASS);
+    }
+
+    #[test]
+    fn a_gap_lasts_from_one_complete_answer_to_the_next() {
+        let gap = |built: Built, ms: f64| {
+            let value = Value::Duration(ms * MS);
+            built.holds(Function::LongestGap, &in_phase(1), Operator::Equal, value, PASS);
+        };
+        gap(Built::good(), 10.0);
+        gap(Built::good().outcomes(|r| (120..125).contains(&r.id), Outcome::Refused), 60.0);
+        gap(Built::good().outcomes(|r| r.id >= 150, Outcome::Refused), 509.0);
+        Built::default().holds(Function::LongestGap, &[], Operator::Less, Value::Duration(MS), UNKNOWN);
+    }
+}

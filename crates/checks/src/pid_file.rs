@@ -1,0 +1,182 @@
+//! Whether a script that reads the pid file at any moment finds a master that obeys signals.
+
+use facts::{
+    Event, Nanos, Verdict,
+    event::{Moment, PidFile},
+    plan::Target,
+};
+
+use crate::{
+    Index,
+    masters::{Master, masters},
+};
+
+/// How long the file may name a master that died by force, while another one lives.
+const CORRECTED_WITHIN: Nanos = 100_000_000;
+
+/// From the moment the target was ready until it had settled, its pid file was never absent, empty or garbage and
+/// named a live master; `.oldbin` appeared only after the pid file named the new one.
+pub(crate) fn pid_file_always(index: &Index) -> Verdict {
+    let promised = |t: &&Target| t.promises.iter().any(|promise| promise == "pid-file-always");
+    let any_promised = index.plan.targets.iter().any(|target| promised(&target));
+    let judged = index.plan.targets.iter().filter(|target| !any_promised || promised(target));
+    Verdict::worst(judged.map(|target| of_target(index, target)))
+}
+
+fn of_target(index: &Index, target: &Target) -> Verdict {
+    let ready = index.first(|e| matches!(e, Event::TargetReady { target: t } if *t == target.name));
+    let settled = index.first(|e| matches!(e, Event::Settled { target: t, .. } if *t == target.name));
+    let (Some(ready), Some(settled)) = (ready, settled) else {
+        return Verdict::unknown(format!("{} was not followed until it had settled", target.name));
+    };
+    let file = changes(index, target, &target.pid_file);
+    if file.is_empty() {
+        return Verdict::unknown(format!("nobody looked at the pid file of {}", target.name));
+    }
+    let masters = masters(index, &target.name);
+    let states = states(&file, settled).into_iter().filter(|state| state.until > ready);
+    let mut lines: Vec<String> = states.filter_map(|state| complaint(&state, &masters, ready)).collect();
+    lines.extend(early_oldbin(&file, &changes(index, target, &target.oldbin), settled));
+    match lines.is_empty() {
+        true => Verdict::pass(format!("it changed {} times and always named a live master", file.len())),
+        false => Verdict::Fail { lines },
+    }
+}
+
+/// One change of a file.
+#[derive(Clone, Copy)]
+struct Change {
+    at: Moment,
+    holds: PidFile,
+    live_master: bool,
+}
+
+/// What the file held from one change to the next.
+struct State {
+    from: Nanos,
+    until: Nanos,
+    holds: PidFile,
+    live_master: bool,
+}
+
+fn changes(index: &Index, target: &Target, template: &str) -> Vec<Change> {
+    let wanted = base_name(template);
+    let change = |line: &facts::Stamped| match &line.event {
+        Event::PidFileChanged { target: of, file, holds, live_master }
+            if *of == target.name && base_name(file) == wanted =>
+        {
+            Some(Change { at: line.at, holds: *holds, live_master: *live_master })
+        }
+        _ => None,
+    };
+    index.history.events.iter().filter_map(change).collect()
+}
+
+fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The states a file was surely in: from the latest instant of a change to the earliest of the next that differs.
+fn states(changes: &[Change], end: Nanos) -> Vec<State> {
+    let mut states: Vec<State> = Vec::new();
+    for change in changes.iter().filter(|change| change.at.earliest < end) {
+        if let Some(last) = states.last_mut() {
+            // The harness says it again when the named master dies: the file did not change.
+            if last.holds == change.holds {
+                continue;
+            }
+            last.until = change.at.earliest;
+        }
+        let Change { holds, live_master, at } = *change;
+        states.push(State { from: at.latest, until: end, holds, live_master });
+    }
+    states
+}
+
+fn complaint(state: &State, masters: &[Master], ready: Nanos) -> Option<String> {
+    let since = state.from.max(ready);
+    let lasted = |from: Nanos| format!("{:.1} ms", state.until.saturating_sub(from) as f64 / 1e6);
+    let PidFile::Names(pid) = state.holds else {
+        let anybody = masters.iter().any(|master| master.lived_at(since));
+        let how = format!("{:?}", state.holds).to_lowercase();
+        return anybody.then(|| format!("the pid file was {how} for {} while a master lived", lasted(since)));
+    };
+    let named = masters.iter().rfind(|master| master.pid == pid && master.from <= state.until);
+    match named.map(|master| master.until) {
+        None if state.live_master => None,
+        None => Some(format!("the pid file named pid {pid} for {}, which was no master", lasted(since))),
+        Some(None) => None,
+        Some(Some(died)) => {
+            let deadline = died.max(since) + CORRECTED_WITHIN;
+            let another = masters.iter().any(|m| m.pid != pid && m.lived_at(died) && m.lived_at(deadline));
+            let late = state.until > deadline && another;
+            late.then(|| format!("the pid file named pid {pid} for {} after its death", lasted(died)))
+        }
+    }
+}
+
+/// `.oldbin` must not appear before the pid file names another master than it does.
+fn early_oldbin(file: &[Change], oldbin: &[Change], settled: Nanos) -> Vec<String> {
+    let too_early = |change: &&Change| {
+        let PidFile::Names(old) = change.holds else { return false };
+        let named_another = |(position, state): (usize, &Change)| {
+            let until = file.get(position + 1).map_or(Nanos::MAX, |next| next.at.latest);
+            let overlaps = state.at.earliest <= change.at.latest && until >= change.at.earliest;
+            overlaps && matches!(state.holds, PidFile::Names(pid) if pid != old)
+        };
+        change.at.earliest < settled && !file.iter().enumerate().any(named_another)
+    };
+    let early = oldbin.iter().filter(too_early);
+    early.map(|_| ".oldbin appeared before the pid file named the new master".to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use facts::{Event, event::PidFile};
+
+    use crate::built::{Built, FAIL, PASS, UNKNOWN, check};
+
+    fn file(name: &str, holds: PidFile) -> Event {
+        Event::PidFileChanged { target: "web".into(), file: name.into(), holds, live_master: true }
+    }
+
+    fn is_pid_change(event: &Event) -> bool {
+        matches!(event, Event::PidFileChanged { .. })
+    }
+
+    #[test]
+    fn a_pid_file_that_is_absent_for_a_moment_is_a_failure() {
+        check("pid-file-always", Built::good(), PASS);
+        check("pid-file-always", Built::good().without(is_pid_change), UNKNOWN);
+        check("pid-file-always", Built::good().without(|e| matches!(e, Event::Settled { .. })), UNKNOWN);
+        let absent = || Built::good().inserted(1190, file("pid", PidFile::Absent));
+        check("pid-file-always", absent(), FAIL);
+        check("pid-file-always", Built::good().inserted(1190, file("pid", PidFile::Empty)), FAIL);
+    }
+
+    #[test]
+    fn after_the_target_had_settled_it_may_go() {
+        check("pid-file-always", Built::good().inserted(2995, file("pid", PidFile::Absent)), PASS);
+    }
+
+    #[test]
+    fn a_dead_master_is_corrected_in_time_while_another_lives() {
+        let named_dead = |corrected_at| {
+            let killed = Built::good().without(is_pid_change);
+            let named = killed.inserted(5, file("pid", PidFile::Names(10)));
+            // Generation 1's master (pid 10) ends at 2000 ms.
+            named.inserted(corrected_at, file("pid", PidFile::Names(20)))
+        };
+        check("pid-file-always", named_dead(2050), PASS);
+        check("pid-file-always", named_dead(2150), FAIL);
+    }
+
+    #[test]
+    fn oldbin_comes_after_the_pid_file_names_the_new_master() {
+        let without = || Built::good().without(is_pid_change).inserted(5, file("pid", PidFile::Names(10)));
+        let good = without().inserted(1200, file("pid", PidFile::Names(20)));
+        check("pid-file-always", good.inserted(1210, file("pid.oldbin", PidFile::Names(10))), PASS);
+        let early = without().inserted(1190, file("pid.oldbin", PidFile::Names(10)));
+        check("pid-file-always", early.inserted(1200, file("pid", PidFile::Names(20))), FAIL);
+    }
+}

@@ -1,0 +1,138 @@
+//! One case: run it, read its history, judge it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use checks::Judgement;
+use facts::{History, Plan};
+use report::{CaseResult, Disposition, result_json};
+
+use crate::{
+    arguments::Place,
+    programs::{Programs, programs},
+    run_directory::Runs,
+};
+
+/// The result, as a file of the run directory.
+const RESULT_NAME: &str = "result.json";
+/// The command that leads here, when something other than this program was called (`cargo xtask`).
+const CALLED_AS: &str = "CHANGEOVER_CALLED_AS";
+
+/// Runs cases one after the other.
+pub(crate) struct Runner {
+    runs: Runs,
+    keep: bool,
+    interrupted: Arc<AtomicBool>,
+}
+
+/// What a run left behind.
+pub(crate) struct Outcome {
+    /// What became of the case.
+    pub(crate) result: CaseResult,
+    /// What happened, if it could be read.
+    pub(crate) history: Option<History>,
+}
+
+impl Runner {
+    /// A runner that stops early when the flag is set.
+    pub(crate) fn new(place: &Place, interrupted: Arc<AtomicBool>) -> std::io::Result<Runner> {
+        Ok(Runner { runs: Runs::open(place)?, keep: place.keep, interrupted })
+    }
+
+    /// Runs and judges one case, or says why not.
+    pub(crate) fn run(&mut self, plan: &Plan) -> Outcome {
+        let started = Instant::now();
+        let without_history = |disposition| Outcome {
+            result: CaseResult { took: started.elapsed(), ..result(plan, disposition) },
+            history: None,
+        };
+        let programs = match programs(plan) {
+            Ok(programs) => programs,
+            Err(missing) if missing.is_ours() => {
+                return without_history(Disposition::Broken { why: missing.to_string() });
+            }
+            Err(missing) => return without_history(Disposition::Skipped { why: missing.to_string() }),
+        };
+        match self.runs.next() {
+            Ok(directory) => self.run_in(plan, programs, &directory, started),
+            Err(error) => {
+                without_history(Disposition::Broken { why: format!("make a run directory: {error}") })
+            }
+        }
+    }
+
+    fn run_in(&self, plan: &Plan, programs: Programs, directory: &Path, started: Instant) -> Outcome {
+        let ran = self.harness(plan, programs, directory);
+        let took = started.elapsed();
+        let outcome = match ran.and_then(|()| judged(plan, directory)) {
+            Ok((judgement, history)) => {
+                let disposition = Disposition::of(plan, &judgement);
+                let judgement = Some(judgement);
+                Outcome {
+                    result: CaseResult { judgement, took, ..result(plan, disposition) },
+                    history: Some(history),
+                }
+            }
+            Err(disposition) => {
+                Outcome { result: CaseResult { took, ..result(plan, disposition) }, history: None }
+            }
+        };
+        self.put_away(outcome, directory)
+    }
+
+    fn harness(&self, plan: &Plan, programs: Programs, directory: &Path) -> Result<(), Disposition> {
+        let broken = |why: String| Disposition::Broken { why };
+        let setup = harness::Setup {
+            directory: directory.to_owned(),
+            warden_program: std::env::current_exe()
+                .map_err(|error| broken(format!("find myself: {error}")))?,
+            programs,
+            interrupted: Arc::clone(&self.interrupted),
+        };
+        harness::run(plan, &setup).map_err(|error| match &error {
+            harness::Error::NotReady { .. } => Disposition::NotStarted { why: error.to_string() },
+            _ => broken(error.to_string()),
+        })
+    }
+
+    /// Keeps the directory of a run that somebody will want to look at.
+    fn put_away(&self, mut outcome: Outcome, directory: &Path) -> Outcome {
+        if self.keep || !outcome.result.disposition.is_good() {
+            outcome.result.directory = Some(directory.to_owned());
+            fs::write(directory.join(RESULT_NAME), result_json(&outcome.result)).ok();
+        } else {
+            self.runs.discard(directory);
+        }
+        outcome
+    }
+}
+
+/// Reads and judges what a run wrote.
+pub(crate) fn judged(plan: &Plan, directory: &Path) -> Result<(Judgement, History), Disposition> {
+    let history =
+        ledger::read_history(directory).map_err(|error| Disposition::Broken { why: error.to_string() })?;
+    Ok((checks::judge(plan, &history), history))
+}
+
+/// A result without figures.
+pub(crate) fn result(plan: &Plan, disposition: Disposition) -> CaseResult {
+    CaseResult {
+        case: plan.case.id.clone(),
+        title: plan.case.title.clone(),
+        seed: plan.seed,
+        took: Duration::ZERO,
+        disposition,
+        judgement: None,
+        directory: None::<PathBuf>,
+        rerun: rerun(plan),
+    }
+}
+
+fn rerun(plan: &Plan) -> String {
+    let program = std::env::var(CALLED_AS).unwrap_or_else(|_| "changeover".into());
+    format!("{program} verify '{}' --seed {}", plan.case.id, plan.seed)
+}

@@ -1,0 +1,92 @@
+//! The scenarios on the shelf, as plans.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use facts::Plan;
+
+/// The folder of targets, below the shelf.
+const TARGETS: &str = "targets";
+
+/// A folder of scenarios.
+pub(crate) struct Catalogue {
+    folder: PathBuf,
+}
+
+/// Why there are no plans. The text is complete: it names the file and the place.
+#[derive(Debug)]
+pub(crate) struct NotUnderstood(pub(crate) String);
+
+impl Catalogue {
+    /// The folder named by the user, or the nearest `scenarios` from here upwards.
+    pub(crate) fn open(named: Option<&Path>) -> Result<Catalogue, NotUnderstood> {
+        let folder = match named {
+            Some(folder) => folder.to_owned(),
+            None => nearest().ok_or_else(|| {
+                NotUnderstood(
+                    "find a folder `scenarios` here or above: there is none; name it with --scenarios".into(),
+                )
+            })?,
+        };
+        match folder.is_dir() {
+            true => Ok(Catalogue { folder }),
+            false => Err(NotUnderstood(format!("open the scenarios in {}: not a folder", folder.display()))),
+        }
+    }
+
+    /// Every plan of every scenario on the shelf, in order of file name.
+    pub(crate) fn plans(&self) -> Result<Vec<Plan>, NotUnderstood> {
+        let mut files = Vec::new();
+        self.collect(&self.folder, &mut files)
+            .map_err(|source| NotUnderstood(format!("read {}: {source}", self.folder.display())))?;
+        files.sort();
+        let mut plans = Vec::new();
+        let mut wrong = Vec::new();
+        for file in &files {
+            match self.load(file) {
+                Ok(more) => plans.extend(more),
+                Err(NotUnderstood(why)) => wrong.push(why),
+            }
+        }
+        if wrong.is_empty() { Ok(plans) } else { Err(NotUnderstood(wrong.join("\n\n"))) }
+    }
+
+    /// The plans of one file.
+    pub(crate) fn load(&self, file: &Path) -> Result<Vec<Plan>, NotUnderstood> {
+        let name = file.to_string_lossy();
+        let text =
+            fs::read_to_string(file).map_err(|source| NotUnderstood(format!("read {name}: {source}")))?;
+        let loader = |path: &str| self.read(path);
+        scenario::load(&name, &text, &loader)
+            .map_err(|wrong| NotUnderstood(scenario::render(&wrong, &name, &text, &loader)))
+    }
+
+    fn read(&self, path: &str) -> Result<String, String> {
+        fs::read_to_string(self.folder.join(path)).map_err(|source| source.to_string())
+    }
+
+    /// All `*.toml` below a folder but those of targets.
+    fn collect(&self, folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path == self.folder.join(TARGETS) {
+                continue;
+            }
+            if path.is_dir() {
+                self.collect(&path, files)?;
+            } else if path.extension().is_some_and(|extension| extension == "toml") {
+                files.push(path);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Relative paths, so that messages name the file as the user would.
+fn nearest() -> Option<PathBuf> {
+    let depth = std::env::current_dir().ok()?.components().count();
+    let above = (0..depth).map(|up| "../".repeat(up) + "scenarios");
+    above.map(PathBuf::from).find(|folder| folder.is_dir())
+}

@@ -1,0 +1,83 @@
+//! What the exit code says.
+
+use std::process::ExitCode;
+
+use report::Tally;
+
+/// How `changeover` ends. The numbers are documented and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// All passed.
+    Passed = 0,
+    /// An expectation failed.
+    Failed = 1,
+    /// The command line was not understood (clap's number too).
+    Usage = 2,
+    /// Nothing failed, and something is unknown: a void run, too few samples.
+    Unknown = 3,
+    /// No case matched.
+    NothingMatched = 4,
+    /// A scenario is not understood (`EX_DATAERR` of sysexits.h).
+    BadScenario = 65,
+    /// A required target is missing (`EX_UNAVAILABLE`).
+    TargetMissing = 69,
+    /// The harness itself failed (`EX_SOFTWARE`).
+    HarnessBug = 70,
+    /// Interrupted; everything was torn down and reported.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The code for a run of many cases.
+    pub(crate) fn of(tally: &Tally, interrupted: bool) -> Exit {
+        match tally {
+            _ if interrupted => Exit::Interrupted,
+            Tally { failed: 1.., .. } => Exit::Failed,
+            Tally { broken: 1.., .. } => Exit::HarnessBug,
+            Tally { unknown: 1.., .. } => Exit::Unknown,
+            _ => Exit::Passed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use report::Tally;
+
+    use super::Exit;
+
+    #[test]
+    fn a_failure_counts_before_a_broken_harness_before_an_unknown() {
+        let tally =
+            |failed, broken, unknown| Tally { passed: 1, failed, broken, unknown, ..Tally::default() };
+        assert_eq!(Exit::of(&tally(0, 0, 0), false), Exit::Passed);
+        assert_eq!(Exit::of(&tally(1, 1, 1), false), Exit::Failed);
+        assert_eq!(Exit::of(&tally(0, 1, 1), false), Exit::HarnessBug);
+        assert_eq!(Exit::of(&tally(0, 0, 1), false), Exit::Unknown);
+        assert_eq!(Exit::of(&tally(1, 0, 0), true), Exit::Interrupted);
+    }
+
+    #[test]
+    fn the_numbers_are_those_that_are_documented() {
+        use Exit::*;
+        let all = [
+            Passed,
+            Failed,
+            Usage,
+            Unknown,
+            NothingMatched,
+            BadScenario,
+            TargetMissing,
+            HarnessBug,
+            Interrupted,
+        ];
+        assert_eq!(all.map(|exit| exit as u8), [0, 1, 2, 3, 4, 65, 69, 70, 130]);
+    }
+}

@@ -1,0 +1,68 @@
+//! Directories of runs: short, because the paths of unix sockets in them must stay below 108 bytes.
+
+use std::{
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use crate::arguments::Place;
+
+/// Longer than this, the path of a socket inside a run may not fit into `sun_path`.
+const LONGEST_BYTES: usize = 60;
+
+/// The folder that holds the run directories of this process.
+pub(crate) struct Runs {
+    folder: PathBuf,
+    made: u32,
+}
+
+impl Runs {
+    /// Creates the folder if it is not there.
+    pub(crate) fn open(place: &Place) -> io::Result<Runs> {
+        let own = nix::unistd::getuid();
+        let folder = match &place.runs {
+            Some(folder) => std::path::absolute(folder)?,
+            None => std::env::temp_dir().join(format!("changeover-{own}")),
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        // In a shared temporary folder somebody else may have made it first.
+        if place.runs.is_none() && fs::metadata(&folder)?.uid() != own.as_raw() {
+            return Err(io::Error::other(format!(
+                "{} belongs to another user; use --runs",
+                folder.display()
+            )));
+        }
+        if folder.as_os_str().len() > LONGEST_BYTES {
+            return Err(io::Error::other(format!("{} is too long a path; use --runs", folder.display())));
+        }
+        Ok(Runs { folder, made: 0 })
+    }
+
+    /// A new, empty directory; `latest` points at it.
+    pub(crate) fn next(&mut self) -> io::Result<PathBuf> {
+        let directory = loop {
+            self.made += 1;
+            let directory = self.folder.join(format!("{}-{}", std::process::id(), self.made));
+            match DirBuilder::new().mode(0o700).create(&directory) {
+                // A kept run of an earlier process with our pid.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                other => break other.map(|()| directory)?,
+            }
+        };
+        let latest = self.folder.join("latest");
+        fs::remove_file(&latest).ok();
+        symlink(&directory, &latest).ok();
+        Ok(directory)
+    }
+
+    /// Removes the directory of a run nobody needs to look at.
+    pub(crate) fn discard(&self, directory: &Path) {
+        fs::remove_dir_all(directory).ok();
+        let latest = self.folder.join("latest");
+        if fs::read_link(&latest).is_ok_and(|link| link == directory) {
+            fs::remove_file(&latest).ok();
+        }
+    }
+}

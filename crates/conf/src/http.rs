@@ -1,0 +1,238 @@
+//! What `http` says: upstreams, servers, locations, and the settings each level hands down to the next.
+
+use std::time::Duration;
+
+use crate::template::Template;
+
+/// The `http` block.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Http {
+    /// Every `upstream`, and one for each address that a `proxy_pass` names directly.
+    pub upstreams: Vec<Upstream>,
+    /// Every `server`, in order.
+    pub servers: Vec<Server>,
+}
+
+/// A group of peers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its name, or the address as `proxy_pass` wrote it.
+    pub name: String,
+    /// Every `server`, in order.
+    pub peers: Vec<Peer>,
+    /// `keepalive`: idle connections kept open to the peers. Accepted; every request opens its own for now.
+    pub keepalive: Option<u32>,
+}
+
+/// One peer of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// As written.
+    pub name: String,
+    /// Where to connect.
+    pub address: std::net::SocketAddr,
+    /// `weight`, at least 1.
+    pub weight: u32,
+    /// `max_fails`; 0 means that failures are not counted.
+    pub max_fails: u32,
+    /// `fail_timeout`, whole seconds.
+    pub fail_timeout: Duration,
+    /// `backup`, or not.
+    pub role: PeerRole,
+    /// `down`: never used.
+    pub down: bool,
+}
+
+/// When a peer is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerRole {
+    /// Always.
+    Primary,
+    /// When no primary can be.
+    Backup,
+}
+
+/// A `server`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Every `listen`, at least one.
+    pub listens: Vec<Listen>,
+    /// Every `server_name`, in order; none means the empty name.
+    pub names: Vec<ServerName>,
+    /// `return` at this level: it answers before any location is looked for.
+    pub answer: Option<Return>,
+    /// Every `location`, in order.
+    pub locations: Vec<Location>,
+    /// What holds where no location matches.
+    pub settings: Settings,
+}
+
+/// A `listen`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// Where to listen.
+    pub address: std::net::SocketAddr,
+    /// `backlog`: the length of the queue; 511 unless said.
+    pub backlog: Option<u32>,
+    /// `default_server`: answers here for names that no server has.
+    pub default_server: bool,
+}
+
+/// A `server_name`, lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerName {
+    /// `name`.
+    Exact(String),
+    /// `*.name`: what follows the star.
+    LeadingWildcard(String),
+    /// `name.*`: what stands before the star.
+    TrailingWildcard(String),
+}
+
+/// A `location`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// Which paths it is for.
+    pub matching: Matching,
+    /// What it does.
+    pub handler: Handler,
+    /// What holds here.
+    pub settings: Settings,
+}
+
+/// Which paths a location is for. Paths are compared decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Matching {
+    /// `= PATH`.
+    Exact(String),
+    /// `PATH`: everything that begins so, unless a longer prefix does too.
+    Prefix(String),
+}
+
+/// What a location does with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handler {
+    /// `return`.
+    Return(Return),
+    /// `proxy_pass`.
+    Proxy(ProxyPass),
+    /// Neither: there are no files here, so 404.
+    Nothing,
+}
+
+/// A `return`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Return {
+    /// Status, 0 to 999; 444 closes the connection without an answer.
+    pub status: u16,
+    /// What to answer.
+    pub content: ReturnContent,
+}
+
+/// What a `return` answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReturnContent {
+    /// The page that belongs to the status.
+    Page,
+    /// This text.
+    Text(Template),
+    /// A redirect to this URL.
+    Location(Template),
+}
+
+/// A `proxy_pass`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyPass {
+    /// Index in [`Http::upstreams`].
+    pub upstream: usize,
+    /// `$proxy_host`: host and port as written.
+    pub host: String,
+}
+
+/// What `http`, `server` and `location` may all say. An inner level takes what the outer one says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `keepalive_timeout`: how long a connection may be idle between requests; zero closes it after each. 75 s.
+    pub keepalive_timeout: Duration,
+    /// `keepalive_requests`: how many requests one connection may carry. 1000.
+    pub keepalive_requests: u64,
+    /// `client_header_timeout`. 60 s.
+    pub client_header_timeout: Duration,
+    /// `client_body_timeout`: between two reads of a request body. 60 s.
+    pub client_body_timeout: Duration,
+    /// `client_max_body_size` in bytes; 0 means no limit. 1 MiB.
+    pub client_max_body_size: u64,
+    /// `default_type`. `text/plain`.
+    pub default_type: String,
+    /// `server_tokens`: whether the version is shown.
+    pub server_tokens: bool,
+    /// `add_header`. A level that has any takes none from outside.
+    pub added_headers: Vec<AddedHeader>,
+    /// `proxy_connect_timeout`. 60 s.
+    pub proxy_connect_timeout: Duration,
+    /// `proxy_read_timeout`: between two reads from the peer. 60 s.
+    pub proxy_read_timeout: Duration,
+    /// `proxy_send_timeout`: between two writes to the peer. 60 s.
+    pub proxy_send_timeout: Duration,
+    /// `proxy_http_version`. 1.0.
+    pub proxy_http_version: ProxyVersion,
+    /// `proxy_set_header`: name and value. A level that has any takes none from outside.
+    pub proxy_headers: Vec<(String, Template)>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let minute = Duration::from_secs(60);
+        Settings {
+            keepalive_timeout: Duration::from_secs(75),
+            keepalive_requests: 1000,
+            client_header_timeout: minute,
+            client_body_timeout: minute,
+            client_max_body_size: 1 << 20,
+            default_type: "text/plain".to_owned(),
+            server_tokens: true,
+            added_headers: Vec::new(),
+            proxy_connect_timeout: minute,
+            proxy_read_timeout: minute,
+            proxy_send_timeout: minute,
+            proxy_http_version: ProxyVersion::Http10,
+            proxy_headers: Vec::new(),
+        }
+    }
+}
+
+/// An `add_header`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddedHeader {
+    /// As written.
+    pub name: String,
+    /// An empty value adds nothing.
+    pub value: Template,
+    /// For which responses.
+    pub statuses: Statuses,
+}
+
+/// The responses to which a header is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statuses {
+    /// 200, 201, 204, 206, 301, 302, 303, 304, 307, 308.
+    Successful,
+    /// `always`.
+    All,
+}
+
+impl Statuses {
+    /// Whether a response with this status gets the header (`ngx_http_headers_filter`).
+    pub fn contain(self, status: u16) -> bool {
+        self == Statuses::All || matches!(status, 200 | 201 | 204 | 206 | 301..=304 | 307 | 308)
+    }
+}
+
+/// What a proxied request is sent as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyVersion {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+}

@@ -1,0 +1,70 @@
+//! Collects what is wrong, so that one run of `-t` reports all of it.
+
+use std::ops::Range;
+
+use diagnostic::Diagnostic;
+
+/// The diagnostics of one source file so far.
+#[derive(Debug)]
+pub(crate) struct Problems {
+    file: String,
+    found: Vec<Diagnostic>,
+}
+
+/// A value that could not be read: what is wrong, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+impl Wrong {
+    /// An argument that does not mean anything where it stands.
+    pub(crate) fn value(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Wrong { code: "invalid-value", message: message.into(), help: help.into() }
+    }
+}
+
+impl Problems {
+    pub(crate) fn of(file: &str) -> Self {
+        Problems { file: file.to_owned(), found: Vec::new() }
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        code: &'static str,
+        span: Range<usize>,
+        message: String,
+        label: &str,
+        help: Option<String>,
+    ) {
+        let label = label.to_owned();
+        self.found.push(Diagnostic { code, file: self.file.clone(), span, message, label, help });
+    }
+
+    /// Keeps the value, or reports what is wrong with it at `span`.
+    pub(crate) fn note<T>(&mut self, span: &Range<usize>, read: Result<T, Wrong>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(Wrong { code, message, help }) => {
+                let help = if help.is_empty() { None } else { Some(help) };
+                self.add(code, span.clone(), message, "here", help);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn append(&mut self, other: Problems) {
+        self.found.extend(other.found);
+    }
+
+    /// The value if nothing is wrong; otherwise all diagnostics in the order of the text.
+    pub(crate) fn resolve<T>(mut self, value: T) -> Result<T, Vec<Diagnostic>> {
+        if self.found.is_empty() {
+            return Ok(value);
+        }
+        self.found.sort_by_key(|found| (found.file != "command line", found.span.start));
+        Err(self.found)
+    }
+}

@@ -1,0 +1,116 @@
+//! What `http`, `server` and `location` may all say.
+
+use super::{argument_span, set};
+use crate::http::{AddedHeader, ProxyVersion, Settings, Statuses};
+use crate::problems::{Problems, Wrong};
+use crate::template::Template;
+use crate::tree::Directive;
+use crate::value;
+
+/// The settings of a level: those of the level outside, and over them what is said here.
+pub(super) fn settings(directives: &[Directive], outer: &Settings, problems: &mut Problems) -> Settings {
+    let mut settings = outer.clone();
+    for directive in directives {
+        one(directive, &mut settings, problems);
+    }
+    let added: Vec<AddedHeader> =
+        named(directives, "add_header").filter_map(|directive| added_header(directive, problems)).collect();
+    let sent: Vec<(String, Template)> =
+        named(directives, "proxy_set_header").filter_map(|directive| header(directive, problems)).collect();
+    if !added.is_empty() {
+        settings.added_headers = added;
+    }
+    if !sent.is_empty() {
+        settings.proxy_headers = sent;
+    }
+    settings
+}
+
+fn named<'a>(directives: &'a [Directive], name: &'static str) -> impl Iterator<Item = &'a Directive> {
+    directives.iter().filter(move |directive| directive.name.text == name)
+}
+
+fn one(directive: &Directive, settings: &mut Settings, problems: &mut Problems) {
+    match directive.name.text.as_str() {
+        "keepalive_timeout" => set(&mut settings.keepalive_timeout, directive, problems, value::time),
+        "keepalive_requests" => set(&mut settings.keepalive_requests, directive, problems, value::number),
+        "client_header_timeout" => set(&mut settings.client_header_timeout, directive, problems, value::time),
+        "client_body_timeout" => set(&mut settings.client_body_timeout, directive, problems, value::time),
+        "client_max_body_size" => set(&mut settings.client_max_body_size, directive, problems, value::size),
+        "default_type" => set(&mut settings.default_type, directive, problems, mime_type),
+        "server_tokens" => set(&mut settings.server_tokens, directive, problems, value::switch),
+        "proxy_connect_timeout" => set(&mut settings.proxy_connect_timeout, directive, problems, value::time),
+        "proxy_read_timeout" => set(&mut settings.proxy_read_timeout, directive, problems, value::time),
+        "proxy_send_timeout" => set(&mut settings.proxy_send_timeout, directive, problems, value::time),
+        "proxy_http_version" => set(&mut settings.proxy_http_version, directive, problems, proxy_version),
+        // Taken and without effect: there are no files to send, and small writes are never held back.
+        "sendfile" | "tcp_nopush" | "tcp_nodelay" => set(&mut true, directive, problems, value::switch),
+        "access_log" => set(&mut (), directive, problems, access_log),
+        // `*_temp_path` is taken too: nothing is ever written there.
+        _ => {}
+    }
+}
+
+fn access_log(text: &str) -> Result<(), Wrong> {
+    if text == "off" {
+        return Ok(());
+    }
+    Err(Wrong::value("access logs are not supported here", "write: access_log off;"))
+}
+
+fn mime_type(text: &str) -> Result<String, Wrong> {
+    let fits = |byte: u8| byte == b'\t' || (0x20..0x7f).contains(&byte);
+    if text.bytes().all(fits) {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::value(format!("invalid type \"{}\"", text.escape_debug()), "write a media type: text/plain"))
+}
+
+fn proxy_version(text: &str) -> Result<ProxyVersion, Wrong> {
+    match text {
+        "1.0" => Ok(ProxyVersion::Http10),
+        "1.1" => Ok(ProxyVersion::Http11),
+        _ => Err(Wrong::value(format!("invalid value \"{text}\""), "it must be \"1.0\" or \"1.1\"")),
+    }
+}
+
+fn added_header(directive: &Directive, problems: &mut Problems) -> Option<AddedHeader> {
+    let (name, value) = header(directive, problems)?;
+    let statuses = match directive.arguments.get(2) {
+        None => Statuses::Successful,
+        Some(word) => problems.note(&word.span, always(&word.text))?,
+    };
+    Some(AddedHeader { name, value, statuses })
+}
+
+fn always(text: &str) -> Result<Statuses, Wrong> {
+    if text == "always" {
+        return Ok(Statuses::All);
+    }
+    Err(Wrong::value(format!("invalid parameter \"{text}\""), "the only one here is \"always\""))
+}
+
+fn header(directive: &Directive, problems: &mut Problems) -> Option<(String, Template)> {
+    let name = problems.note(&argument_span(directive, 0), header_name(directive.argument(0)));
+    let value = problems.note(&argument_span(directive, 1), header_value(directive.argument(1)));
+    Some((name?, value?))
+}
+
+fn header_name(text: &str) -> Result<String, Wrong> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_token) {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::value(
+        format!("invalid header name \"{}\"", text.escape_debug()),
+        "write letters, digits and dashes",
+    ))
+}
+
+/// nginx lets a line break through and so splits the response; here it is refused.
+fn header_value(text: &str) -> Result<Template, Wrong> {
+    if text.chars().any(|character| character.is_control() && character != '\t') {
+        return Err(Wrong::value("control characters in a header value", "write it on one line"));
+    }
+    Template::parse(text)
+}

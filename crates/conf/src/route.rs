@@ -1,0 +1,77 @@
+//! Finds the server and the location for a request, as nginx does.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::http::{Http, Listen, Location, Matching, Server, ServerName};
+
+impl Http {
+    /// Every socket to listen on. An address that a wildcard of the same port covers needs none of its own.
+    pub fn listen_sockets(&self) -> Vec<Listen> {
+        let mut sockets: BTreeMap<SocketAddr, Listen> = BTreeMap::new();
+        for listen in self.servers.iter().flat_map(|server| &server.listens) {
+            let socket = sockets.entry(listen.address).or_insert(*listen);
+            socket.backlog = socket.backlog.or(listen.backlog);
+        }
+        let covered = |address: SocketAddr| {
+            let wildcard = wildcard_of(address);
+            wildcard != address && sockets.contains_key(&wildcard)
+        };
+        sockets.values().filter(|listen| !covered(listen.address)).copied().collect()
+    }
+
+    /// The server for a connection that came in at `local` and a request that names `host` (lower case, no port).
+    /// None only if nothing listens there.
+    pub fn server_for(&self, local: SocketAddr, host: &str) -> Option<&Server> {
+        let here = |address: SocketAddr| -> Vec<(&Server, &Listen)> {
+            let listens = self
+                .servers
+                .iter()
+                .flat_map(|server| server.listens.iter().map(move |listen| (server, listen)));
+            listens.filter(|(_, listen)| listen.address == address).collect()
+        };
+        let mut candidates = here(local);
+        if candidates.is_empty() {
+            candidates = here(wildcard_of(local));
+        }
+        let named = candidates
+            .iter()
+            .filter_map(|(server, _)| {
+                Some((server.names.iter().filter_map(|name| name.rank(host)).max()?, *server))
+            })
+            .reduce(|best, next| if next.0 > best.0 { next } else { best });
+        let default = || candidates.iter().find(|(_, listen)| listen.default_server).or(candidates.first());
+        named.map(|(_, server)| server).or_else(|| default().map(|(server, _)| *server))
+    }
+}
+
+fn wildcard_of(address: SocketAddr) -> SocketAddr {
+    let any = match address {
+        SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    SocketAddr::new(any, address.port())
+}
+
+impl ServerName {
+    /// How well this name fits a host: exact before `*.name` before `name.*`, and the longest of a kind first.
+    fn rank(&self, host: &str) -> Option<(u8, usize)> {
+        match self {
+            ServerName::Exact(name) => (name == host).then_some((3, name.len())),
+            ServerName::LeadingWildcard(tail) => host.ends_with(tail.as_str()).then_some((2, tail.len())),
+            ServerName::TrailingWildcard(head) => host.starts_with(head.as_str()).then_some((1, head.len())),
+        }
+    }
+}
+
+impl Server {
+    /// The location for a decoded path: an exact one, else the longest prefix.
+    pub fn location_for(&self, path: &str) -> Option<&Location> {
+        let rank = |location: &Location| match &location.matching {
+            Matching::Exact(exact) => (exact == path).then_some(usize::MAX),
+            Matching::Prefix(prefix) => path.starts_with(prefix.as_str()).then_some(prefix.len()),
+        };
+        let fitting = self.locations.iter().filter_map(|location| Some((rank(location)?, location)));
+        fitting.max_by_key(|(rank, _)| *rank).map(|(_, location)| location)
+    }
+}

@@ -1,0 +1,224 @@
+//! A value with variables in it, such as `"$pid of $hostname"`, cut once when the configuration is read.
+
+use crate::problems::Wrong;
+
+/// What a request, a connection or the process knows by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variable {
+    /// `$http_NAME`: a header of the request; lower case, underscores stand for dashes.
+    RequestHeader(String),
+    /// `$arg_NAME`: an argument of the query.
+    Argument(String),
+    /// `$args`, `$query_string`: the query, without the question mark.
+    Arguments,
+    /// `$is_args`: `?` if there is a query.
+    IsArguments,
+    /// `$connection`: the number of the connection in this worker.
+    Connection,
+    /// `$connection_requests`: how many requests this connection has carried, this one included.
+    ConnectionRequests,
+    /// `$host`: lower case, without port; of the request line, else the header, else the server's name.
+    Host,
+    /// `$hostname`: of the machine.
+    Hostname,
+    /// `$nginx_version`: the version of this server.
+    NginxVersion,
+    /// `$pid`: of the worker.
+    Pid,
+    /// `$proxy_add_x_forwarded_for`: the client's header, with its address appended.
+    ProxyAddForwardedFor,
+    /// `$proxy_host`: what `proxy_pass` names.
+    ProxyHost,
+    /// `$remote_addr`.
+    RemoteAddress,
+    /// `$remote_port`.
+    RemotePort,
+    /// `$request_method`.
+    RequestMethod,
+    /// `$request_uri`: as the client wrote it, with the query.
+    RequestUri,
+    /// `$scheme`.
+    Scheme,
+    /// `$server_addr`.
+    ServerAddress,
+    /// `$server_name`: the first name of the server that answers.
+    ServerName,
+    /// `$server_port`.
+    ServerPort,
+    /// `$server_protocol`: `HTTP/1.0` or `HTTP/1.1`.
+    ServerProtocol,
+    /// `$status`: of the response.
+    Status,
+    /// `$upstream_addr`: the peers that were tried, in order.
+    UpstreamAddress,
+    /// `$uri`: decoded, without the query.
+    Uri,
+}
+
+const NAMED: &[(&str, Variable)] = &[
+    ("args", Variable::Arguments),
+    ("query_string", Variable::Arguments),
+    ("is_args", Variable::IsArguments),
+    ("connection", Variable::Connection),
+    ("connection_requests", Variable::ConnectionRequests),
+    ("host", Variable::Host),
+    ("hostname", Variable::Hostname),
+    ("nginx_version", Variable::NginxVersion),
+    ("pid", Variable::Pid),
+    ("proxy_add_x_forwarded_for", Variable::ProxyAddForwardedFor),
+    ("proxy_host", Variable::ProxyHost),
+    ("remote_addr", Variable::RemoteAddress),
+    ("remote_port", Variable::RemotePort),
+    ("request_method", Variable::RequestMethod),
+    ("request_uri", Variable::RequestUri),
+    ("scheme", Variable::Scheme),
+    ("server_addr", Variable::ServerAddress),
+    ("server_name", Variable::ServerName),
+    ("server_port", Variable::ServerPort),
+    ("server_protocol", Variable::ServerProtocol),
+    ("status", Variable::Status),
+    ("upstream_addr", Variable::UpstreamAddress),
+    ("uri", Variable::Uri),
+    ("document_uri", Variable::Uri),
+];
+
+/// A piece of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Text as it is.
+    Literal(String),
+    /// A value to be looked up for each request.
+    Variable(Variable),
+}
+
+/// Text with variables.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+impl Template {
+    /// The text for one request. `value` gives what a variable stands for; an unset one is empty.
+    pub fn fill(&self, value: impl Fn(&Variable) -> String) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Variable(variable) => text.push_str(&value(variable)),
+            }
+        }
+        text
+    }
+
+    /// The pieces, in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Cuts a value at its variables (`ngx_http_script_compile`).
+    pub(crate) fn parse(text: &str) -> Result<Template, Wrong> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((literal, after)) = rest.split_once('$') {
+            push_literal(&mut parts, literal);
+            let (name, after) = name(after)?;
+            parts.push(Part::Variable(variable(name)?));
+            rest = after;
+        }
+        push_literal(&mut parts, rest);
+        Ok(Template { parts })
+    }
+}
+
+fn push_literal(parts: &mut Vec<Part>, literal: &str) {
+    if !literal.is_empty() {
+        parts.push(Part::Literal(literal.to_owned()));
+    }
+}
+
+/// The name at the start of `text`, with or without braces, and what follows it.
+fn name(text: &str) -> Result<(&str, &str), Wrong> {
+    let (name, after) = match text.strip_prefix('{') {
+        Some(braced) => braced.split_once('}').ok_or_else(|| {
+            Wrong::value(
+                format!("the closing bracket in \"{}\" variable is missing", &text[1..]),
+                "write ${name}",
+            )
+        })?,
+        None => text.split_at(text.find(|c: char| !is_name(c)).unwrap_or(text.len())),
+    };
+    if name.is_empty() || !name.chars().all(is_name) {
+        return Err(Wrong::value(
+            format!("invalid variable name in \"${text}\""),
+            "a name is letters, digits and _",
+        ));
+    }
+    Ok((name, after))
+}
+
+fn is_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
+}
+
+fn variable(name: &str) -> Result<Variable, Wrong> {
+    if let Some((_, known)) = NAMED.iter().find(|(known, _)| *known == name) {
+        return Ok(known.clone());
+    }
+    match name.split_once('_') {
+        Some(("http", header)) if !header.is_empty() => {
+            Ok(Variable::RequestHeader(header.to_ascii_lowercase().replace('_', "-")))
+        }
+        Some(("arg", argument)) if !argument.is_empty() => Ok(Variable::Argument(argument.to_owned())),
+        _ => Err(unknown(name)),
+    }
+}
+
+fn unknown(name: &str) -> Wrong {
+    let names = || NAMED.iter().map(|(known, _)| *known);
+    let help = match diagnostic::closest(name, names()) {
+        Some(near) => format!("did you mean \"${near}\"?"),
+        None => {
+            let all: Vec<String> = names().map(|name| format!("${name}")).collect();
+            format!("known: {}, $http_NAME, $arg_NAME", all.join(", "))
+        }
+    };
+    Wrong { code: "unknown-variable", message: format!("unknown \"{name}\" variable"), help }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        let filled =
+            Template::parse(text).map(|template| template.fill(|variable| format!("<{variable:?}>")));
+        assert_eq!(filled.as_deref(), Ok(expected), "{text}");
+    }
+
+    #[test]
+    fn variables_stand_between_text() {
+        check("plain", "plain");
+        check("", "");
+        check("$pid", "<Pid>");
+        check("a$pid-${hostname}b", "a<Pid>-<Hostname>b");
+        check("$http_x_changeover_id", "<RequestHeader(\"x-changeover-id\")>");
+        check("$arg_n.", "<Argument(\"n\")>.");
+        check("é$uri", "é<Uri>");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let check = |text: &str, message: &str| {
+            assert_eq!(
+                Template::parse(text).map_err(|wrong| wrong.message),
+                Err(message.to_owned()),
+                "{text}"
+            );
+        };
+        check("$pidd", "unknown \"pidd\" variable");
+        check("$1", "unknown \"1\" variable");
+        check("a $", "invalid variable name in \"$\"");
+        check("${pid", "the closing bracket in \"pid\" variable is missing");
+        check("$http_", "unknown \"http_\" variable");
+    }
+}

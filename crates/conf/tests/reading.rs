@@ -1,0 +1,167 @@
+//! What a right configuration says.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use conf::{Configuration, Handler, ReturnContent, Statuses, WorkerProcesses};
+
+fn parse(text: &str) -> Configuration {
+    conf::parse("a.conf", text, "").unwrap_or_else(|wrong| {
+        panic!("{}", wrong.iter().map(|one| one.one_line(text)).collect::<Vec<_>>().join("\n"))
+    })
+}
+
+fn parse_http(inside: &str) -> Configuration {
+    parse(&format!("events {{ }} http {{ {inside} }}"))
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+const WHOLE: &str = r#"
+    worker_processes 2;  # one per core
+    pid run/server.pid;
+    error_log logs/error.log notice;
+    worker_shutdown_timeout 10s;
+    events { worker_connections 1024; use epoll; multi_accept on; }
+    http {
+        access_log off;
+        keepalive_timeout 65;
+        client_body_temp_path tmp/body; proxy_temp_path tmp/proxy;
+        upstream backend {
+            server 127.0.0.1:8081 weight=1 fail_timeout=15 max_fails=3;
+            server 127.0.0.1:8082 weight=2 down;
+            server 127.0.0.1:8083 backup;
+            keepalive 16;
+        }
+        server {
+            listen 127.0.0.1:8080 backlog=64;
+            add_header X-Changeover-Id $http_x_changeover_id always;
+            add_header X-Changeover-Pid $pid always;
+            location / { return 200 "ok $pid\n"; }
+            location = /away { return 301 http://127.0.0.1/; }
+            location /api/ { proxy_pass http://backend; keepalive_timeout 5s; add_header X-Here yes; }
+            location /one { proxy_pass http://127.0.0.1:9000; }
+        }
+    }
+"#;
+
+#[test]
+fn a_whole_configuration() {
+    let configuration = parse(WHOLE);
+    assert_eq!(configuration.worker_processes, WorkerProcesses::Count(2));
+    assert_eq!(configuration.pid.as_deref(), Some("run/server.pid"));
+    assert_eq!(configuration.worker_connections, 1024);
+    assert_eq!(configuration.worker_shutdown_timeout, Some(Duration::from_secs(10)));
+    assert_eq!(configuration.changeover_ready_timeout, Duration::from_secs(30));
+    let http = &configuration.http;
+    let upstreams: Vec<(&str, usize)> =
+        http.upstreams.iter().map(|one| (one.name.as_str(), one.peers.len())).collect();
+    assert_eq!(upstreams, [("backend", 3), ("127.0.0.1:9000", 1)]);
+    let first = &http.upstreams[0].peers[0];
+    assert_eq!((first.weight, first.max_fails, first.fail_timeout), (1, 3, Duration::from_secs(15)));
+    assert!(http.upstreams[0].peers[1].down);
+}
+
+#[test]
+fn locations_are_chosen_as_in_nginx() {
+    let configuration = parse(WHOLE);
+    let server = configuration.http.server_for(address("127.0.0.1:8080"), "any").expect("a server");
+    let check = |path: &str, expected: &str| {
+        let handler = server.location_for(path).map(|location| match &location.handler {
+            Handler::Return(answer) => format!("{}", answer.status),
+            Handler::Proxy(proxy) => proxy.host.clone(),
+            Handler::Nothing => "nothing".to_owned(),
+        });
+        assert_eq!(handler.as_deref(), Some(expected), "{path}");
+    };
+    check("/", "200");
+    check("/away", "301");
+    check("/away/", "200");
+    check("/api", "200");
+    check("/api/x", "backend");
+    check("/one/more", "127.0.0.1:9000");
+}
+
+#[test]
+fn an_inner_level_replaces_added_headers_and_inherits_the_rest() {
+    let configuration = parse(WHOLE);
+    let server = &configuration.http.servers[0];
+    let names = |path: &str| -> Vec<&str> {
+        let settings = &server.location_for(path).expect("a location").settings;
+        settings.added_headers.iter().map(|header| header.name.as_str()).collect()
+    };
+    assert_eq!(names("/"), ["X-Changeover-Id", "X-Changeover-Pid"]);
+    assert_eq!(names("/api/"), ["X-Here"]);
+    assert_eq!(server.settings.keepalive_timeout, Duration::from_secs(65));
+    assert_eq!(
+        server.location_for("/api/").map(|it| it.settings.keepalive_timeout),
+        Some(Duration::from_secs(5))
+    );
+}
+
+#[test]
+fn added_headers_go_to_the_statuses_nginx_names() {
+    let contained: Vec<u16> = (100..600).filter(|status| Statuses::Successful.contain(*status)).collect();
+    assert_eq!(contained, [200, 201, 204, 206, 301, 302, 303, 304, 307, 308]);
+    assert!(Statuses::All.contain(500));
+}
+
+#[test]
+fn returns() {
+    let check = |directive: &str, expected: (u16, &str)| {
+        let configuration = parse_http(&format!("server {{ listen 1; {directive} }}"));
+        let answer = configuration.http.servers[0].answer.clone().expect("an answer");
+        let content = match answer.content {
+            ReturnContent::Page => "page".to_owned(),
+            ReturnContent::Text(text) => format!("text {}", text.fill(|_| "?".to_owned())),
+            ReturnContent::Location(url) => format!("to {}", url.fill(|_| "?".to_owned())),
+        };
+        assert_eq!((answer.status, content.as_str()), expected, "{directive}");
+    };
+    check("return 204;", (204, "page"));
+    check("return 200 hello;", (200, "text hello"));
+    check("return 200 \"\";", (200, "text "));
+    check("return http://a/$uri;", (302, "to http://a/?"));
+    check("return 308 /b;", (308, "to /b"));
+    check("return 404 gone;", (404, "text gone"));
+    check("return 503; return 200;", (503, "page"));
+}
+
+#[test]
+fn servers_are_chosen_by_address_and_name() {
+    let configuration = parse_http(
+        "server { listen 1; return 201; }
+         server { listen 1 default_server; server_name a.b; return 202; }
+         server { listen 1; server_name *.b x.*; return 203; }
+         server { listen 127.0.0.9:1; return 204; }
+         server { listen 127.0.0.1:2; return 205; }",
+    );
+    let check = |local: &str, host: &str, expected: Option<u16>| {
+        let server = configuration.http.server_for(address(local), host);
+        assert_eq!(
+            server.and_then(|server| server.answer.as_ref()).map(|it| it.status),
+            expected,
+            "{local} {host}"
+        );
+    };
+    check("127.0.0.1:1", "nobody", Some(202));
+    check("127.0.0.1:1", "a.b", Some(202));
+    check("127.0.0.1:1", "c.b", Some(203));
+    check("127.0.0.1:1", "x.y", Some(203));
+    check("127.0.0.9:1", "a.b", Some(204));
+    check("127.0.0.1:2", "", Some(205));
+    check("127.0.0.1:3", "", None);
+    let sockets: Vec<String> =
+        configuration.http.listen_sockets().iter().map(|listen| listen.address.to_string()).collect();
+    assert_eq!(sockets, ["0.0.0.0:1", "127.0.0.1:2"]);
+}
+
+#[test]
+fn directives_of_the_command_line_count() {
+    let configuration =
+        conf::parse("a.conf", "events { }", "daemon off; worker_processes 3;").expect("right");
+    assert!(!configuration.daemon);
+    assert_eq!(configuration.worker_processes, WorkerProcesses::Count(3));
+}

@@ -1,0 +1,82 @@
+//! When the last step is done and the last answer has come: what every target looks like now.
+
+use std::time::Duration;
+
+use facts::{
+    Event, Generation, Moment, Nanos,
+    event::{Seen, View},
+    plan::Which,
+};
+use ledger::clock::now;
+
+use super::{Run, TURN};
+use crate::{Error, excerpt::alarms, procfs};
+
+/// Dust that has not settled by then is what there is.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Fresh connections that are asked who answers: one may hit another generation than the next.
+const PROBES: usize = 8;
+
+/// Lines of a target's log that are kept.
+const LINES: usize = 50;
+
+impl Run<'_> {
+    /// Takes the final view of every target, after a last look at who answers.
+    pub(super) fn settle(&mut self) -> Result<(), Error> {
+        let targets = self.targets.len();
+        self.watcher.want_answers((0..targets).collect());
+        let give_up = now() + PATIENCE.as_nanos() as Nanos;
+        while !self.has_settled() && now() < give_up && !self.is_interrupted() {
+            self.watcher.turn(TURN)?;
+        }
+        for target in 0..targets {
+            let view = self.final_view(target);
+            self.watcher.write(Event::Settled { target: self.watcher.name(target), view })?;
+            self.quote(target)?;
+        }
+        self.watcher.want_answers(Vec::new());
+        Ok(())
+    }
+
+    fn has_settled(&self) -> bool {
+        let heard = |target| self.watcher.heard.iter().filter(|(of, _)| *of == target).count();
+        let reaped = self.watcher.site.views.iter().all(|view| view.zombies == 0);
+        let clear = self.watcher.census.living().all(|person| person.is_known);
+        let heard_all = (0..self.targets.len()).all(|target| heard(target) >= PROBES);
+        let no_strays = self.watcher.site.views.iter().all(|view| strays(view).next().is_none());
+        heard_all && reaped && clear && no_strays && !self.watcher.has_untold_ends()
+    }
+
+    fn final_view(&self, target: usize) -> View {
+        let mut view = self.watcher.site.views[target].clone();
+        view.answers = self.who_answers(target, &view);
+        for process in &mut view.processes {
+            process.fds = procfs::fds(process.pid);
+            process.rss_kib = procfs::rss_kib(process.pid);
+        }
+        view
+    }
+
+    /// A generation that is not in charge and answers all the same must not hide behind the one that is.
+    fn who_answers(&self, target: usize, view: &View) -> Generation {
+        let in_charge = view.generation(Which::Current).unwrap_or(0);
+        let mut heard = self.watcher.heard.iter().filter(|(of, _)| *of == target).map(|(_, answer)| *answer);
+        heard.find(|answer| *answer != in_charge).unwrap_or(view.answers)
+    }
+
+    fn quote(&self, target: usize) -> Result<(), Error> {
+        // The line has the server's own wall clock; on ours it only happened some time in the run.
+        let at = Moment { earliest: self.begun_at, latest: now() };
+        for line in alarms(&self.targets[target].log, LINES) {
+            self.watcher.log.write(at, Event::TargetSaid { target: self.watcher.name(target), line })?;
+        }
+        Ok(())
+    }
+}
+
+/// Processes that should be gone: not of the generation that the pid file puts in charge.
+pub(super) fn strays(view: &View) -> impl Iterator<Item = &Seen> {
+    let in_charge = view.generation(Which::Current);
+    view.processes.iter().filter(move |process| Some(process.generation) != in_charge)
+}

@@ -1,0 +1,146 @@
+//! Everything is asked to leave in order. What does not, or leaves something behind, is a leak.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use facts::{
+    Event, Nanos, Role,
+    event::View,
+    plan::{Signal, Which},
+};
+use ledger::clock::now;
+
+use super::{Ending, Run, TURN, settle::strays};
+use crate::{Error, address};
+
+/// A target that is told to leave after the load has stopped has nothing left to finish.
+const QUIT_PATIENCE: Duration = Duration::from_secs(6);
+
+/// After TERM, and for the news of what was killed.
+const TERM_PATIENCE: Duration = Duration::from_secs(3);
+
+impl Run<'_> {
+    /// Ends all targets and origins, and the log.
+    pub(super) fn stop(mut self, ending: Ending) -> Result<(), Error> {
+        let before = self.watcher.site.views.clone();
+        let mut told = BTreeSet::new();
+        // In the middle of an upgrade two generations are no leak.
+        if ending == Ending::Completed {
+            self.tell_strays(&mut told)?;
+        }
+        self.ask_targets_to_leave()?;
+        let obeyed: Vec<bool> =
+            before.iter().enumerate().map(|(t, view)| self.left_in_order(t, view)).collect();
+        for origin in &self.origins {
+            origin.stop();
+        }
+        self.sweep(&told)?;
+        for (target, obeyed) in obeyed.into_iter().enumerate() {
+            self.tell_remains(target, obeyed && ending == Ending::Completed)?;
+        }
+        let interrupted = self.is_interrupted();
+        self.watcher.write(Event::RunEnded { interrupted })
+    }
+
+    fn tell_strays(&self, told: &mut BTreeSet<u32>) -> Result<(), Error> {
+        for (target, view) in self.watcher.site.views.iter().enumerate() {
+            let in_charge = view.generation(Which::Current);
+            for stray in strays(view) {
+                told.insert(stray.pid);
+                let (name, role) = (self.watcher.name(target), stray.role);
+                let who = in_charge.map_or("no generation is".into(), |g| format!("generation {g} is"));
+                let (pid, generation) = (stray.pid, stray.generation);
+                self.leaked(format!(
+                    "{name}: {role:?} {pid} of generation {generation} still lives, {who} in charge"
+                ))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn ask_targets_to_leave(&mut self) -> Result<(), Error> {
+        self.watcher.look_now()?;
+        for target in 0..self.targets.len() {
+            // QUIT is the graceful stop of a master with workers; to a server of one process it means a core dump.
+            let one_process = self.targets[target].target.workers == 0;
+            self.tell_masters(target, if one_process { Signal::Term } else { Signal::Quit });
+        }
+        if self.until_masters_left(QUIT_PATIENCE)? {
+            return Ok(());
+        }
+        for target in 0..self.targets.len() {
+            self.tell_masters(target, Signal::Term);
+        }
+        self.until_masters_left(TERM_PATIENCE)?;
+        Ok(())
+    }
+
+    fn tell_masters(&mut self, target: usize, signal: Signal) {
+        let is_master = |role| role == Role::Master;
+        let masters = self.watcher.census.living_of(target).filter(|person| is_master(person.role));
+        for pid in masters.map(|person| person.pid).collect::<Vec<_>>() {
+            // It may have ended since: that is what is wanted.
+            self.watcher.signal(pid, signal).ok();
+        }
+    }
+
+    /// Waits for masters only: without one nobody tells the rest to leave.
+    fn until_masters_left(&mut self, patience: Duration) -> Result<bool, Error> {
+        let give_up = now() + patience.as_nanos() as Nanos;
+        while self.watcher.census.living().any(|person| person.role == Role::Master) {
+            if now() > give_up {
+                return Ok(false);
+            }
+            self.watcher.turn(TURN)?;
+        }
+        // Its workers left before it, but their ends may come in later than its own.
+        self.watcher.turn(TURN)?;
+        Ok(true)
+    }
+
+    fn until_all_left(&mut self, patience: Duration) -> Result<bool, Error> {
+        let give_up = now() + patience.as_nanos() as Nanos;
+        while self.watcher.census.living().next().is_some() || self.watcher.has_untold_ends() {
+            if now() > give_up {
+                return Ok(false);
+            }
+            self.watcher.turn(TURN)?;
+        }
+        Ok(true)
+    }
+
+    /// A target that had a master in charge and left when it was asked to.
+    fn left_in_order(&self, target: usize, before: &View) -> bool {
+        let had_master = before.generation(Which::Current).is_some();
+        had_master && self.watcher.census.living_of(target).next().is_none()
+    }
+
+    fn sweep(&mut self, told: &BTreeSet<u32>) -> Result<(), Error> {
+        let killed = self.watcher.warden.sweep()?;
+        for removed in killed.iter().filter(|removed| !told.contains(&removed.pid)) {
+            self.leaked(format!("process {} had to be killed: {}", removed.pid, removed.title))?;
+        }
+        self.until_all_left(TERM_PATIENCE)?;
+        Ok(())
+    }
+
+    /// What no process is needed for: a listening socket, a pid file of a target that left in order.
+    fn tell_remains(&self, target: usize, in_order: bool) -> Result<(), Error> {
+        let installed = &self.targets[target];
+        if address::is_listening(installed.address) {
+            self.leaked(format!("somebody still listens on {}", installed.address))?;
+        }
+        let configured = &installed.target;
+        let files = [(&configured.pid_file, &installed.pid_file), (&configured.oldbin, &installed.oldbin)];
+        for (_, path) in
+            files.into_iter().filter(|(template, path)| in_order && !template.is_empty() && path.exists())
+        {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            self.leaked(format!("{}: {name} is left behind by an orderly stop", installed.target.name))?;
+        }
+        Ok(())
+    }
+
+    fn leaked(&self, what: String) -> Result<(), Error> {
+        self.watcher.write(Event::Leaked { what })
+    }
+}

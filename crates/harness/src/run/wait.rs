@@ -1,0 +1,97 @@
+//! Waiting for facts, each wait with a deadline and with what it last saw.
+
+use std::time::Duration;
+
+use facts::{Expression, Nanos, expression, plan::Condition};
+use ledger::clock::now;
+
+use super::{Halt, Run, TURN};
+use crate::{Error, site};
+
+/// How a wait ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// The condition holds.
+    Held,
+    /// It did not in time; what was seen last.
+    TimedOut(String),
+    /// Somebody pressed Ctrl-C.
+    Interrupted,
+}
+
+impl Run<'_> {
+    /// Waits for a condition of the plan.
+    pub(super) fn wait_for(&mut self, condition: &Condition) -> Result<(), Halt> {
+        let within = Duration::from_millis(condition.within_ms);
+        match self.wait_until(&condition.holds, within, |_| None)? {
+            Waited::Held => Ok(()),
+            Waited::Interrupted => Err(Halt::Interrupted),
+            Waited::TimedOut(saw) => {
+                let Condition { text, .. } = condition;
+                Err(Halt::Failed(format!("`{text}` did not come true within {within:?}; last seen: {saw}")))
+            }
+        }
+    }
+
+    /// Waits until it holds; `hopeless` may say early that it never will.
+    pub(super) fn wait_until(
+        &mut self,
+        holds: &Expression,
+        within: Duration,
+        hopeless: impl Fn(&Run<'_>) -> Option<String>,
+    ) -> Result<Waited, Error> {
+        let mut asked = Vec::new();
+        site::asks(holds, &mut asked);
+        asked.sort_unstable();
+        asked.dedup();
+        self.watcher.look_now()?;
+        self.watcher.want_answers(asked);
+        let waited = self.turn_until(holds, within, hopeless);
+        self.watcher.want_answers(Vec::new());
+        waited
+    }
+
+    fn turn_until(
+        &mut self,
+        holds: &Expression,
+        within: Duration,
+        hopeless: impl Fn(&Run<'_>) -> Option<String>,
+    ) -> Result<Waited, Error> {
+        let deadline = (now() + within.as_nanos() as Nanos).min(self.deadline);
+        loop {
+            let unknown = match expression::truth(holds, &self.watcher.site) {
+                Ok(true) => return Ok(Waited::Held),
+                Ok(false) => None,
+                Err(unknown) => Some(unknown),
+            };
+            if self.is_interrupted() {
+                return Ok(Waited::Interrupted);
+            }
+            let hopeless = hopeless(self);
+            if hopeless.is_some() || now() > deadline {
+                let seen = self.watcher.site.describe();
+                let why: Vec<String> = hopeless.into_iter().chain(unknown).chain([seen]).collect();
+                return Ok(Waited::TimedOut(why.join("; ")));
+            }
+            self.watcher.turn(TURN)?;
+        }
+    }
+
+    /// Lets the load run.
+    pub(super) fn sleep(&mut self, length: Duration) -> Result<(), Halt> {
+        let until = now() + length.as_nanos() as Nanos;
+        while now() < until {
+            if self.is_interrupted() {
+                return Err(Halt::Interrupted);
+            }
+            if now() > self.deadline {
+                return Err(Halt::Failed(format!(
+                    "the plan's deadline of {} ms passed",
+                    self.plan.deadline_ms
+                )));
+            }
+            self.watcher.turn(Duration::from_nanos(until.saturating_sub(now())))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! Follows every process and pid file of every target, writes what happened into the event log as it is seen, and
+//! keeps the [`Site`] current. One thread, one loop: [`Watcher::turn`]. Whoever waits for something calls it.
+//!
+//! Ends, pid files and reports of the warden are waited for. New processes are polled for: the kernel tells about
+//! a fork only through the process connector, which needs root.
+
+mod answers;
+mod endings;
+mod scan;
+mod telling;
+
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+
+use facts::{
+    Event, Generation, Moment, Nanos,
+    event::{Ending, PidFile},
+    plan::Signal,
+};
+use ledger::{EventLog, clock::now};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use self::endings::Endings;
+use crate::{
+    Error,
+    census::{Census, Person},
+    handles::{self, Handles},
+    pid_file::PidFiles,
+    probe::Probe,
+    site::Site,
+    warden::{Report, Warden},
+};
+
+/// Between two scans. A fork that lives shorter than this is missed; scanning costs about 2 % of a core.
+const SCAN_GAP: Nanos = 3_000_000;
+
+/// Eyes and hands of a run.
+pub(crate) struct Watcher {
+    pub(crate) log: EventLog,
+    pub(crate) warden: Warden,
+    pub(crate) census: Census,
+    pub(crate) site: Site,
+    handles: Handles,
+    pid_files: PidFiles,
+    /// What was last told of each pid file: contents, and whether that was a live master.
+    told: Vec<(PidFile, bool)>,
+    endings: Endings,
+    probe: Probe,
+    /// Targets somebody waits for an answer of.
+    wanted: Vec<usize>,
+    addresses: Vec<SocketAddr>,
+    /// What the probes since the begin of this wait heard: target and generation.
+    pub(crate) heard: Vec<(usize, Generation)>,
+    /// Processes of the harness's own under the warden.
+    strangers: BTreeSet<u32>,
+    last_scan: Nanos,
+    scans: u64,
+    last_turn: Nanos,
+}
+
+impl Watcher {
+    /// Watches the targets at these addresses.
+    pub(crate) fn new(
+        log: EventLog,
+        warden: Warden,
+        census: Census,
+        site: Site,
+        pid_files: PidFiles,
+        addresses: Vec<SocketAddr>,
+    ) -> Result<Watcher, Error> {
+        let told = pid_files.files.iter().map(|file| (file.holds, false)).collect();
+        Ok(Watcher {
+            log,
+            warden,
+            census,
+            site,
+            handles: Handles::default(),
+            pid_files,
+            told,
+            endings: Endings::default(),
+            probe: Probe::start().map_err(Error::system("start the probe thread"))?,
+            wanted: Vec::new(),
+            addresses,
+            heard: Vec::new(),
+            strangers: BTreeSet::new(),
+            last_scan: now(),
+            scans: 0,
+            last_turn: now(),
+        })
+    }
+
+    /// Waits for something to happen, at most this long, and takes it in.
+    pub(crate) fn turn(&mut self, at_most: Duration) -> Result<(), Error> {
+        self.wait(at_most)?;
+        self.take_in(now() >= self.last_scan + SCAN_GAP)
+    }
+
+    /// As a turn that does not wait: for whoever is about to choose a process.
+    pub(crate) fn look_now(&mut self) -> Result<(), Error> {
+        self.take_in(true)
+    }
+
+    /// Ends go before pid files: a master that leaves in order has removed its file by the time it is gone, and a
+    /// file read before that would seem to name a dead one.
+    fn take_in(&mut self, scan_is_due: bool) -> Result<(), Error> {
+        self.take_reports()?;
+        let ended = self.take_ends()?;
+        let changed = self.pid_files.changes();
+        if scan_is_due || ended || !changed.is_empty() {
+            self.look()?;
+        }
+        for change in changed {
+            self.tell_pid_file(change.file, change.holds)?;
+        }
+        self.tell_pid_files()?;
+        self.tell_endings()?;
+        self.take_answers()?;
+        self.ask();
+        self.site.refresh(&self.census);
+        self.last_turn = now();
+        Ok(())
+    }
+
+    /// Not a process of any target.
+    pub(crate) fn ignore(&mut self, pid: u32) {
+        self.strangers.insert(pid);
+    }
+
+    /// It has ended: its pid may become anybody's.
+    pub(crate) fn forget(&mut self, pid: u32) {
+        self.strangers.remove(&pid);
+    }
+
+    /// How a process ended that the warden reaped.
+    pub(crate) fn ending_of(&self, pid: u32) -> Option<Ending> {
+        self.endings.reported(pid).map(|(ending, _)| ending)
+    }
+
+    /// True when the process has ended and a scan since then found nobody of the target.
+    pub(crate) fn left_nobody(&self, target: usize, launcher: u32) -> bool {
+        let scanned = self.endings.reported(launcher).is_some_and(|(_, at)| at < self.last_scan);
+        scanned && self.census.living_of(target).next().is_none()
+    }
+
+    /// Sends a signal and records it; an error says that the process has ended meanwhile.
+    pub(crate) fn signal(&mut self, pid: u32, signal: Signal) -> Result<(), String> {
+        let person = self.census.get(pid).cloned().ok_or_else(|| format!("process {pid} has ended"))?;
+        let name = handles::name(signal);
+        let earliest = now();
+        self.handles.signal(pid, signal).map_err(|error| format!("send {name} to {pid}: {error}"))?;
+        let at = Moment { earliest, latest: now() };
+        let Person { generation, role, .. } = person;
+        let event =
+            Event::SignalSent { target: self.name(person.target), pid, generation, role, signal: name };
+        self.log.write(at, event).map_err(|error| error.to_string())
+    }
+
+    /// Writes an event that happens now.
+    pub(crate) fn write(&self, event: Event) -> Result<(), Error> {
+        Ok(self.log.write(Moment::exact(now()), event)?)
+    }
+
+    pub(crate) fn name(&self, target: usize) -> String {
+        self.census.breed(target).name.clone()
+    }
+
+    fn wait(&self, at_most: Duration) -> Result<(), Error> {
+        let until_scan = Duration::from_nanos((self.last_scan + SCAN_GAP).saturating_sub(now()));
+        let limit = at_most.min(until_scan);
+        let limit = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: i64::from(limit.subsec_nanos()) };
+        let (warden, files) = (self.warden.socket()?, self.pid_files.as_fd());
+        let others: Vec<_> = self.handles.fds().collect();
+        let all = [&warden, &files].into_iter().chain(&others);
+        let mut fds: Vec<PollFd<'_>> = all.map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+        rustix::io::retry_on_intr(|| poll(&mut fds, Some(&limit)))
+            .map_err(Error::system("wait for processes"))?;
+        Ok(())
+    }
+
+    fn take_reports(&mut self) -> Result<(), Error> {
+        for report in self.warden.reports()? {
+            if let Report::Ended { pid, ending, at } = report {
+                self.endings.report(pid, ending, at);
+            }
+        }
+        Ok(())
+    }
+}

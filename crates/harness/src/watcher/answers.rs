@@ -1,0 +1,64 @@
+//! Who answers a fresh connection: asked while somebody waits for it.
+
+use facts::{Event, Generation};
+
+use super::Watcher;
+use crate::{Error, probe::Answer};
+
+impl Watcher {
+    /// From now on these targets are asked who answers; an empty list stops it.
+    pub(crate) fn want_answers(&mut self, targets: Vec<usize>) {
+        self.wanted = targets;
+        self.heard.clear();
+        self.site.begin_asking();
+    }
+
+    pub(super) fn ask(&mut self) {
+        // The one asked last goes to the end, so that a silent target does not starve the others.
+        if let Some(&target) = self.wanted.first()
+            && self.probe.ask(target, self.addresses[target])
+        {
+            self.wanted.rotate_left(1);
+        }
+    }
+
+    pub(super) fn take_answers(&mut self) -> Result<(), Error> {
+        while let Some(answer) = self.probe.answer() {
+            // An answer to a question of an earlier wait says nothing about now.
+            if self.wanted.contains(&answer.target) {
+                self.take_answer(&answer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_answer(&mut self, answer: &Answer) -> Result<(), Error> {
+        let Some(generation) = self.generation_of(answer) else { return Ok(()) };
+        let target = answer.target;
+        let view = &mut self.site.views[target];
+        view.answers = generation;
+        self.site.asked[target] = true;
+        self.heard.push((target, generation));
+        if generation == 0 || view.answered.contains(&generation) {
+            return Ok(());
+        }
+        view.answered.push(generation);
+        let event = Event::GenerationAnswered { target: self.name(target), generation };
+        Ok(self.log.write(answer.at, event)?)
+    }
+
+    /// 0: nobody answered. `None`: somebody did, of whom it is not known yet what it is.
+    fn generation_of(&self, answer: &Answer) -> Option<Generation> {
+        let Some(told) = &answer.told else { return Some(0) };
+        let known = told.pids.iter().filter_map(|pid| self.census.remember(*pid));
+        let by_pid =
+            known.filter(|person| person.is_known && person.generation > 0).map(|p| p.generation).next();
+        // Our own count of generations goes before the server's; a server that names neither can only be told
+        // apart while there is nothing to tell apart.
+        match (by_pid, told.pids.is_empty()) {
+            (Some(generation), _) => Some(generation),
+            (None, true) => told.generation.or_else(|| self.census.only_generation(answer.target)),
+            (None, false) => None,
+        }
+    }
+}

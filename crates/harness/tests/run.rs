@@ -1,0 +1,283 @@
+//! Whole runs against a server of one process: what the run directory says afterwards, and that nothing is left.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    process::Command,
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use facts::{Event, Expression, History, Plan, Role, event::Ending, expression::*, plan::*};
+
+const FIXTURE: &str = env!("CARGO_BIN_EXE_harness-fixture");
+
+struct Ran {
+    result: Result<(), harness::Error>,
+    history: History,
+    directory: tempfile::TempDir,
+}
+
+impl Ran {
+    fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+        self.history.events.iter().filter(|line| wanted(&line.event)).count()
+    }
+
+    fn leaks(&self) -> Vec<&str> {
+        let leaks = self.history.events.iter().filter_map(|line| match &line.event {
+            Event::Leaked { what } => Some(what.as_str()),
+            _ => None,
+        });
+        leaks.collect()
+    }
+
+    fn failure(&self) -> &str {
+        let mut failures = self.history.events.iter().filter_map(|line| match &line.event {
+            Event::StepFailed { why, .. } => Some(why.as_str()),
+            _ => None,
+        });
+        failures.next().unwrap_or("no step failed")
+    }
+}
+
+/// Runs the plan; afterwards nobody runs a program of its directory.
+fn run(plan: &Plan, interrupted: bool) -> Ran {
+    let directory = tempfile::tempdir().expect("a directory");
+    let setup = harness::Setup {
+        directory: directory.path().to_owned(),
+        warden_program: FIXTURE.into(),
+        programs: BTreeMap::from([("fixture".into(), FIXTURE.into())]),
+        interrupted: Arc::new(AtomicBool::new(interrupted)),
+    };
+    let result = harness::run(plan, &setup);
+    assert_eq!(users_of(directory.path()), Vec::<String>::new());
+    let history = ledger::read_history(directory.path()).unwrap_or_default();
+    Ran { result, history, directory }
+}
+
+fn users_of(directory: &Path) -> Vec<String> {
+    let directory = directory.to_string_lossy().into_owned();
+    let titles = fs::read_dir("/proc").expect("/proc").flatten().filter_map(|entry| {
+        Some(String::from_utf8_lossy(&fs::read(entry.path().join("cmdline")).ok()?).into_owned())
+    });
+    titles.filter(|title| title.contains(&directory)).collect()
+}
+
+fn plan(start: &[&str], steps: Vec<Action>) -> Plan {
+    let case = Case { id: "test".into(), file: "test".into(), title: String::new(), tags: vec![] };
+    let step = |action| Step { place: Place::default(), phase: None, when: None, action, text: "do".into() };
+    Plan {
+        schema: 1,
+        case,
+        seed: 1,
+        deadline_ms: 30_000,
+        minimum_samples: 1,
+        targets: vec![target(start)],
+        origins: vec![],
+        phases: vec!["steady".into()],
+        populations: vec![population()],
+        steps: steps.into_iter().map(step).collect(),
+        expectations: vec![],
+        known_failure: None,
+        must_fail: false,
+    }
+}
+
+fn target(start: &[&str]) -> Target {
+    Target {
+        name: "web".into(),
+        kind: "fixture".into(),
+        install: String::new(),
+        program: "fixture".into(),
+        version: vec![],
+        start: start.iter().map(|argument| (*argument).to_owned()).collect(),
+        files: vec![],
+        pid_file: "${run}/server.pid".into(),
+        oldbin: "${run}/server.pid.oldbin".into(),
+        log: "${run}/error.log".into(),
+        workers: 0,
+        worker_title: "worker process".into(),
+        options: BTreeMap::new(),
+        member: String::new(),
+        member_down: String::new(),
+        weights: BTreeMap::new(),
+        promises: vec![],
+    }
+}
+
+fn population() -> Population {
+    Population {
+        name: "users".into(),
+        target: 0,
+        behaviour: Behaviour::Short,
+        pace: Pace::Constant { per_second: 100.0 },
+        connections: 8,
+        looks: true,
+        method: Method::Get,
+        path: "/".into(),
+        body_bytes: 0,
+        timeout_ms: 2000,
+    }
+}
+
+const SERVE: &[&str] = &["${program}", "serve", "${address}", "${run}/server.pid"];
+
+fn masters(generation: Which) -> Selector {
+    Selector { target: 0, generation, members: Members::Master }
+}
+
+fn alive(generation: Which, is: f64) -> Expression {
+    let arguments = vec![Argument::Processes(masters(generation))];
+    let left = Box::new(Expression::Call { function: Function::Alive, arguments });
+    let right = Box::new(Expression::Literal(Value::Number(is)));
+    Expression::Binary { operator: Operator::Equal, left, right }
+}
+
+fn wait(holds: Expression, within_ms: u64) -> Action {
+    Action::WaitUntil { condition: Condition { holds, within_ms, text: "as written".into() } }
+}
+
+#[test]
+fn a_run_is_started_loaded_settled_and_stopped() {
+    let ran = run(&plan(SERVE, vec![Action::Sleep { ms: 300 }]), false);
+    ran.result.as_ref().expect("it ran");
+    assert!(ran.history.is_sealed(), "{:#?}", ran.history.events);
+    assert_eq!(ran.leaks(), Vec::<&str>::new());
+    let view = ran.history.events.iter().find_map(|line| match &line.event {
+        Event::Settled { view, .. } => Some(view.clone()),
+        _ => None,
+    });
+    let view = view.expect("it settled");
+    assert_eq!((view.answers, view.newest, view.processes.len()), (1, 1, 1));
+    let Event::LoadStopped { sent, .. } = ran
+        .history
+        .events
+        .iter()
+        .map(|line| &line.event)
+        .find(|e| matches!(e, Event::LoadStopped { .. }))
+        .expect("load")
+    else {
+        unreachable!("found by its name")
+    };
+    assert!(*sent >= 25, "{sent} requests in 300 ms at 100/s");
+    let ended = |e: &Event| {
+        matches!(e, Event::ProcessEnded { role: Role::Master, ending: Ending::Exited(0), generation: 1, .. })
+    };
+    assert_eq!(ran.count(ended), 1);
+    assert!(ran.directory.path().join("plan.json").exists());
+}
+
+#[test]
+fn a_condition_that_does_not_come_true_fails_its_step_and_says_what_was_seen() {
+    let steps = vec![wait(alive(Which::Old, 0.0), 50), Action::Kill { to: masters(Which::Old) }];
+    let ran = run(&plan(SERVE, steps), false);
+    ran.result.as_ref().expect("it ran");
+    let why = ran.failure();
+    assert!(
+        why.starts_with("`as written` did not come true within 50ms; last seen: web: pid file "),
+        "{why}"
+    );
+    assert_eq!(ran.count(|e| matches!(e, Event::SignalSent { signal, .. } if signal == "KILL")), 0);
+    assert!(ran.history.is_sealed());
+}
+
+#[test]
+fn a_selector_that_matches_nobody_fails_its_step_and_what_is_held_runs_again() {
+    let hold = Action::Hold { to: masters(Which::Old) };
+    let to_nobody = Action::Signal { to: masters(Which::New), signals: vec![Signal::Winch] };
+    let ran = run(&plan(SERVE, vec![hold, to_nobody]), false);
+    ran.result.as_ref().expect("it ran");
+    assert!(ran.failure().starts_with("nobody to send it to; last seen: web: "), "{}", ran.failure());
+    assert_eq!(ran.count(|e| matches!(e, Event::SignalSent { signal, .. } if signal == "CONT")), 1);
+    assert_eq!(ran.leaks(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_kill_is_an_end_with_its_status_and_the_stale_pid_file_is_no_leak() {
+    let steps = vec![Action::Kill { to: masters(Which::Old) }, wait(alive(Which::Old, 0.0), 2000)];
+    let ran = run(&plan(SERVE, steps), false);
+    ran.result.as_ref().expect("it ran");
+    assert_eq!(ran.failure(), "no step failed");
+    assert_eq!(ran.count(|e| matches!(e, Event::ProcessEnded { ending: Ending::Killed(9), .. })), 1);
+    // The file did not change, but whom it names is gone.
+    let stale = |e: &Event| matches!(e, Event::PidFileChanged { live_master: false, holds, .. } if *holds != facts::event::PidFile::Absent);
+    assert!(ran.count(stale) >= 1);
+    assert_eq!(ran.leaks(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_process_that_stays_behind_is_a_leak() {
+    let script = "sleep 600 & exec ${program} serve ${address} ${run}/server.pid";
+    let ran = run(&plan(&["/bin/sh", "-c", script], vec![]), false);
+    ran.result.as_ref().expect("it ran");
+    let leaks = ran.leaks();
+    assert!(leaks.len() == 1 && leaks[0].contains("still lives, generation 1 is in charge"), "{leaks:?}");
+}
+
+#[test]
+fn an_interrupted_run_tears_down_and_says_so() {
+    let ran = run(&plan(SERVE, vec![Action::Sleep { ms: 20_000 }]), true);
+    ran.result.as_ref().expect("it ran");
+    assert_eq!(ran.count(|e| matches!(e, Event::RunEnded { interrupted: true })), 1);
+    assert!(!ran.history.is_sealed());
+}
+
+#[test]
+fn a_harness_that_is_killed_leaves_nobody() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (plan_file, run) = (directory.path().join("plan-in.json"), directory.path().join("run"));
+    let plan = plan(SERVE, vec![Action::Hold { to: masters(Which::Old) }, Action::Sleep { ms: 20_000 }]);
+    fs::write(&plan_file, serde_json::to_vec(&plan).expect("JSON")).expect("write");
+    let mut harness =
+        Command::new(FIXTURE).arg("run").args([&plan_file, &run]).spawn().expect("start the harness");
+    // The target runs and is stopped: the worst state to leave it in.
+    until("the target is held", || {
+        fs::read_to_string(run.join("events.ndjson")).is_ok_and(|log| log.contains(r#""signal":"STOP""#))
+    });
+    harness.kill().expect("kill -9");
+    harness.wait().expect("it is dead");
+    until("nobody is left", || users_of(directory.path()).is_empty());
+}
+
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not within 20 s");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_target_that_cannot_start_is_an_error_with_what_it_said() {
+    let ran = run(&plan(&["/bin/sh", "-c", "echo no such luck; exit 3"], vec![]), false);
+    let message = ran.result.expect_err("it cannot start").to_string();
+    assert!(message.contains("it exited with status 3"), "{message}");
+    assert!(message.contains("no such luck"), "{message}");
+}
+
+#[test]
+fn a_daemon_that_dies_at_once_is_noticed_at_once() {
+    let ran = run(&plan(&["/bin/sh", "-c", "exit 0"], vec![]), false);
+    let message = ran.result.expect_err("nobody serves").to_string();
+    assert!(message.contains("left no process behind"), "{message}");
+}
+
+#[test]
+fn an_unknown_program_is_an_error_that_names_it() {
+    let mut plan = plan(SERVE, vec![]);
+    plan.targets[0].program = "nowhere".into();
+    let message = run(&plan, false).result.expect_err("no such program").to_string();
+    assert_eq!(
+        message,
+        "find the program `nowhere` of target web: no path was given for it; install it or build it first"
+    );
+}
+
+#[test]
+fn the_plans_deadline_ends_the_steps() {
+    let mut plan = plan(SERVE, vec![Action::Sleep { ms: 20_000 }]);
+    plan.deadline_ms = 1_000;
+    let ran = run(&plan, false);
+    assert_eq!(ran.failure(), "the plan's deadline of 1000 ms passed");
+}

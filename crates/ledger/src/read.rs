@@ -1,0 +1,166 @@
+//! Reads a run directory back.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::{ErrorKind, Read},
+    path::{Path, PathBuf},
+};
+
+use bytemuck::{AnyBitPattern, Zeroable, bytes_of_mut};
+use facts::{History, Record, Stamped, journal::Entry};
+
+use crate::{
+    EVENT_LOG_NAME, Error,
+    header::{HEADER_BYTES, Header, Kind, SEALED, VERSION},
+};
+
+/// All facts of the run in this directory: `events.ndjson`, every `ledger-*.bin` and every `journal-*.bin`. What is
+/// missing or cut is in the history (it then is not sealed); what is not of our making is an error.
+pub fn read_history(directory: &Path) -> Result<History, Error> {
+    let mut history = History::default();
+    read_events(&directory.join(EVENT_LOG_NAME), &mut history)?;
+    for (_, path) in files(directory, "ledger-")? {
+        read_into(&path, Kind::Ledger, &mut history.records, &mut history.incomplete)?;
+    }
+    for (name, path) in files(directory, "journal-")? {
+        let mut entries = Vec::new();
+        read_into(&path, Kind::Journal, &mut entries, &mut history.incomplete)?;
+        count_repeats(&mut entries);
+        history.journals.push((name, entries));
+    }
+    Ok(history)
+}
+
+/// The used records of one ledger file in the order in which the attempts began. Works while it is being written.
+pub fn read_ledger(path: &Path) -> Result<Vec<Record>, Error> {
+    let mut records = Vec::new();
+    read_into(path, Kind::Ledger, &mut records, &mut Vec::new())?;
+    Ok(records)
+}
+
+/// The entries of one journal. Works while it is being written.
+pub fn read_journal(path: &Path) -> Result<Vec<Entry>, Error> {
+    let mut entries = Vec::new();
+    read_into(path, Kind::Journal, &mut entries, &mut Vec::new())?;
+    count_repeats(&mut entries);
+    Ok(entries)
+}
+
+fn read_events(path: &Path, history: &mut History) -> Result<(), Error> {
+    let text = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match serde_json::from_slice::<Stamped>(line) {
+            Ok(stamped) => history.events.push(stamped),
+            Err(_) => history.unreadable_lines += 1,
+        }
+    }
+    Ok(())
+}
+
+/// The files `<prefix><name>.bin` in order of name.
+fn files(directory: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>, Error> {
+    let failed = |source| Error::Read { path: directory.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if let Some(name) = name.and_then(|n| n.strip_prefix(prefix)).and_then(|n| n.strip_suffix(".bin")) {
+            found.push((name.to_owned(), path.clone()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn read_into<T: Kept>(
+    path: &Path,
+    kind: Kind,
+    records: &mut Vec<T>,
+    incomplete: &mut Vec<String>,
+) -> Result<(), Error> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let header = read_header(&mut file, path, kind, length, size_of::<T>())?;
+    let wanted = header.claimed.min(header.capacity);
+    let expected = (wanted.saturating_mul(size_of::<T>() as u64)).saturating_add(HEADER_BYTES as u64);
+    if length < expected {
+        return Err(Error::Short { path: path.to_owned(), expected, found: length });
+    }
+    let mut all = vec![T::zeroed(); wanted as usize];
+    file.read_exact(bytemuck::cast_slice_mut(&mut all)).map_err(failed)?;
+    let empty = all.iter().filter(|record| record.id() == 0).count() as u64;
+    incomplete.extend(complaint(path, kind, &header, empty));
+    records.extend(all.into_iter().filter(|record| record.id() != 0));
+    Ok(())
+}
+
+fn read_header(
+    file: &mut File,
+    path: &Path,
+    kind: Kind,
+    length: u64,
+    record_bytes: usize,
+) -> Result<Header, Error> {
+    let path = || path.to_owned();
+    let mut header = Header::zeroed();
+    file.read_exact(bytes_of_mut(&mut header)).map_err(|source| match source.kind() {
+        ErrorKind::UnexpectedEof => {
+            Error::Short { path: path(), expected: HEADER_BYTES as u64, found: length }
+        }
+        _ => Error::Read { path: path(), source },
+    })?;
+    if header.magic != kind.magic() {
+        let found = String::from_utf8_lossy(&header.magic).into_owned();
+        return Err(Error::Magic { path: path(), expected: kind.name(), found });
+    }
+    if header.version != VERSION {
+        return Err(Error::Version { path: path(), expected: VERSION, found: header.version });
+    }
+    if header.record_bytes as usize != record_bytes {
+        let (expected, found) = (record_bytes as u32, header.record_bytes);
+        return Err(Error::RecordSize { path: path(), expected, found });
+    }
+    Ok(header)
+}
+
+/// Why this file is not the whole truth, if it is not. A server that was killed never seals its journal, and
+/// nothing is missing for it: only what a journal turned away is.
+fn complaint(path: &Path, kind: Kind, header: &Header, empty: u64) -> Option<String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let turned_away = header.claimed.saturating_sub(header.capacity);
+    match kind {
+        _ if turned_away > 0 => Some(format!("{name} was full: {turned_away} records were turned away")),
+        Kind::Ledger if header.sealed != SEALED => Some(format!("{name} was never sealed")),
+        Kind::Ledger if empty > 0 => Some(format!("{name} lacks {empty} records")),
+        _ => None,
+    }
+}
+
+/// `Entry::repeats`: told here, so that no server has to remember ids.
+fn count_repeats(entries: &mut [Entry]) {
+    let mut seen: HashMap<u64, u16> = HashMap::with_capacity(entries.len());
+    for entry in entries {
+        let times = seen.entry(entry.id).or_insert(0);
+        entry.repeats = *times;
+        *times = times.saturating_add(1);
+    }
+}
+
+/// What both kinds of records have.
+trait Kept: bytemuck::Pod + AnyBitPattern {
+    fn id(&self) -> u64;
+}
+
+impl Kept for Record {
+    fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Kept for Entry {
+    fn id(&self) -> u64 {
+        self.id
+    }
+}

@@ -1,0 +1,245 @@
+//! Reads one answer, however it is cut into pieces: the head with httparse, the body only counted. Knows nothing
+//! of sockets and time.
+
+use facts::Outcome;
+
+use crate::{
+    chunked::Chunked,
+    head::{Body, Head},
+};
+
+/// A head longer than this is not an answer.
+const LONGEST_HEAD_BYTES: usize = 64 * 1024;
+
+/// The bytes are not an HTTP/1 answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotHttp;
+
+/// How much of the answer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Head,
+    /// This many bytes of the body are still to come.
+    Counted(u64),
+    Chunked(Chunked),
+    /// The body ends where the connection does.
+    UntilClose,
+    Complete,
+}
+
+/// One answer, as far as it has come. Its buffer is reused for the next one.
+pub(crate) struct Answer {
+    part: Part,
+    unparsed: Vec<u8>,
+    head: Head,
+    bytes_in: u64,
+    surplus: bool,
+}
+
+impl Answer {
+    pub(crate) fn new() -> Answer {
+        let head = Head::default();
+        Answer { part: Part::Head, unparsed: Vec::new(), head, bytes_in: 0, surplus: false }
+    }
+
+    /// Ready for the answer to the next request.
+    pub(crate) fn reset(&mut self) {
+        let mut unparsed = std::mem::take(&mut self.unparsed);
+        unparsed.clear();
+        *self = Answer { unparsed, ..Answer::new() };
+    }
+
+    /// Takes the next bytes.
+    pub(crate) fn feed(&mut self, bytes: &[u8], origins: &[String]) -> Result<(), NotHttp> {
+        self.bytes_in += bytes.len() as u64;
+        match self.part {
+            Part::Head if self.unparsed.is_empty() => self.feed_head(bytes, origins),
+            Part::Head => self.feed_piece(bytes, origins),
+            _ => self.feed_body(bytes),
+        }
+    }
+
+    fn feed_head(&mut self, bytes: &[u8], origins: &[String]) -> Result<(), NotHttp> {
+        let rest = &bytes[self.parse_head(bytes, origins)?..];
+        if self.part == Part::Head {
+            self.unparsed.extend_from_slice(rest);
+            return Ok(());
+        }
+        self.feed_body(rest)
+    }
+
+    /// The slow path: the head comes in more than one piece.
+    fn feed_piece(&mut self, bytes: &[u8], origins: &[String]) -> Result<(), NotHttp> {
+        let mut all = std::mem::take(&mut self.unparsed);
+        all.extend_from_slice(bytes);
+        let result = self.feed_head(&all, origins);
+        if self.unparsed.is_empty() {
+            all.clear();
+            self.unparsed = all;
+        }
+        result
+    }
+
+    /// Parses heads at the start of `bytes`; how many bytes they took. Interim answers (1xx) are passed over.
+    fn parse_head(&mut self, bytes: &[u8], origins: &[String]) -> Result<usize, NotHttp> {
+        let mut used = 0;
+        loop {
+            let Some((length, head, body)) = Head::parse(&bytes[used..], origins)? else {
+                return if bytes.len() - used > LONGEST_HEAD_BYTES { Err(NotHttp) } else { Ok(used) };
+            };
+            used += length;
+            if head.status / 100 == 1 && head.status != 101 {
+                continue;
+            }
+            self.head = head;
+            self.part = match body {
+                Body::None | Body::Counted(0) => Part::Complete,
+                Body::Counted(bytes) => Part::Counted(bytes),
+                Body::Chunked => Part::Chunked(Chunked::default()),
+                Body::UntilClose => Part::UntilClose,
+            };
+            return Ok(used);
+        }
+    }
+
+    fn feed_body(&mut self, bytes: &[u8]) -> Result<(), NotHttp> {
+        match &mut self.part {
+            Part::Head | Part::UntilClose => {}
+            Part::Complete => self.surplus |= !bytes.is_empty(),
+            Part::Counted(left) => {
+                let taken = (*left).min(bytes.len() as u64);
+                *left -= taken;
+                self.surplus |= taken < bytes.len() as u64;
+                if *left == 0 {
+                    self.part = Part::Complete;
+                }
+            }
+            Part::Chunked(chunked) => {
+                if let Some(used) = chunked.feed(bytes)? {
+                    self.part = Part::Complete;
+                    self.surplus |= used < bytes.len();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The other side closed in order. True when that completes the answer.
+    pub(crate) fn end_of_stream(&mut self) -> bool {
+        if self.part == Part::UntilClose {
+            self.part = Part::Complete;
+        }
+        self.is_complete()
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.part == Part::Complete
+    }
+
+    pub(crate) fn has_head(&self) -> bool {
+        self.part != Part::Head
+    }
+
+    /// Bytes of this answer so far, head and framing included.
+    pub(crate) fn bytes_in(&self) -> u64 {
+        self.bytes_in
+    }
+
+    /// The final head; all zero before it came.
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// What a complete answer to request `id` is worth. Another request's answer is worse than an error.
+    pub(crate) fn outcome(&self, id: u64) -> Outcome {
+        match self.head.status {
+            _ if self.head.echo.is_some_and(|echo| echo != id) => Outcome::WrongId,
+            _ if self.surplus => Outcome::WrongBody,
+            200..=299 => Outcome::Ok,
+            500..=599 => Outcome::Status5xx,
+            _ => Outcome::StatusOther,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds `text` (`|` is CRLF) in pieces of every length; what the answer is worth, or "open", or "not http".
+    fn read(text: &str) -> String {
+        let bytes = text.replace('|', "\r\n").into_bytes();
+        let results: Vec<String> = (1..=bytes.len()).map(|size| read_pieces(&bytes, size)).collect();
+        assert!(results.iter().all(|r| *r == results[0]), "pieces matter: {results:?}");
+        results[0].clone()
+    }
+
+    fn read_pieces(bytes: &[u8], size: usize) -> String {
+        let mut answer = Answer::new();
+        for piece in bytes.chunks(size) {
+            if answer.feed(piece, &["a".into(), "b".into()]).is_err() {
+                return "not http".into();
+            }
+        }
+        let Head { status, pid, generation, origin, closes, .. } = *answer.head();
+        let end = if answer.is_complete() { answer.outcome(0x1f).name() } else { "open" };
+        format!("{end} status={status} pid={pid} generation={generation} origin={origin} closes={closes}")
+    }
+
+    #[test]
+    fn every_framing_finds_the_end() {
+        let ok = "ok status=200 pid=0 generation=0 origin=0 closes=false";
+        assert_eq!(read("HTTP/1.1 200 OK|Content-Length: 5||hello"), ok);
+        assert_eq!(read("HTTP/1.1 200 OK|Content-Length: 0||"), ok);
+        assert_eq!(read("HTTP/1.1 200 OK|Transfer-Encoding: chunked||5|hello|a;x=y|0123456789|0||"), ok);
+        assert_eq!(read("HTTP/1.1 200 OK|Transfer-Encoding: chunked||0|Trailer: x||"), ok);
+        assert_eq!(read("HTTP/1.1 100 Continue||HTTP/1.1 200 OK|Content-Length: 1||x"), ok);
+        assert!(read("HTTP/1.1 204 No Content||").starts_with("ok status=204"));
+        assert!(read("HTTP/1.1 304 Not Modified|Content-Length: 7||").starts_with("status_other status=304"));
+    }
+
+    #[test]
+    fn an_answer_that_did_not_end_is_open() {
+        assert!(read("HTTP/1.1 200 OK|Content-Length: 5||hell").starts_with("open"));
+        assert!(read("HTTP/1.1 200 OK|Transfer-Encoding: chunked||5|hello|0|").starts_with("open"));
+        assert!(read("HTTP/1.1 200 OK||anything").starts_with("open"));
+        assert!(read("HTTP/1.1 200 OK|Content-Le").starts_with("open"));
+    }
+
+    #[test]
+    fn a_body_without_length_ends_with_the_connection() {
+        let mut answer = Answer::new();
+        answer.feed(b"HTTP/1.1 200 OK\r\n\r\nbody", &[]).unwrap();
+        assert!(!answer.is_complete());
+        assert!(answer.end_of_stream() && answer.head().closes);
+    }
+
+    #[test]
+    fn what_the_head_says_is_kept() {
+        let text = "HTTP/1.1 200 OK|x-changeover-id: 000000000000001f|X-Changeover-Pid: 42|\
+                    X-Changeover-Generation: 3|X-Changeover-Origin: b|Connection: Close|Content-Length: 0||";
+        assert_eq!(read(text), "ok status=200 pid=42 generation=3 origin=2 closes=true");
+        let stranger =
+            "HTTP/1.1 200 OK|X-Changeover-Origin: stranger|Connection: foo, close|Content-Length: 0||";
+        assert_eq!(read(stranger), "ok status=200 pid=0 generation=0 origin=0 closes=true");
+        assert!(read("HTTP/1.0 200 OK|Content-Length: 0||").ends_with("closes=true"));
+        assert!(read("HTTP/1.0 200 OK|Connection: keep-alive|Content-Length: 0||").ends_with("closes=false"));
+    }
+
+    #[test]
+    fn wrong_answers_are_told_apart() {
+        assert!(
+            read("HTTP/1.1 200 OK|X-Changeover-Id: 0000000000000020|Content-Length: 0||")
+                .starts_with("wrong_id")
+        );
+        assert!(
+            read("HTTP/1.1 200 OK|X-Changeover-Id: nonsense|Content-Length: 0||").starts_with("wrong_id")
+        );
+        assert!(read("HTTP/1.1 503 No|Content-Length: 0||").starts_with("status_5xx"));
+        assert!(read("HTTP/1.1 404 No|Content-Length: 0||").starts_with("status_other"));
+        assert!(read("HTTP/1.1 200 OK|Content-Length: 1||xy").starts_with("wrong_body"));
+        assert_eq!(read("SSH-2.0-OpenSSH||"), "not http");
+        assert_eq!(read("HTTP/1.1 200 OK|Content-Length: 1x||"), "not http");
+        assert_eq!(read("HTTP/1.1 200 OK|Transfer-Encoding: chunked||z|"), "not http");
+    }
+}

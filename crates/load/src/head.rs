@@ -1,0 +1,116 @@
+//! What the head of an answer says that matters here.
+
+use crate::answer::NotHttp;
+
+const MOST_HEADERS: usize = 64;
+
+/// The head of an answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    /// `X-Changeover-Id`; one that is not 16 hex digits reads as 0, which no request has.
+    pub(crate) echo: Option<u64>,
+    /// `X-Changeover-Pid`, or 0.
+    pub(crate) pid: u32,
+    /// `X-Changeover-Generation`, or 0.
+    pub(crate) generation: u16,
+    /// Index into the origins plus 1, or 0.
+    pub(crate) origin: u8,
+    /// The server closes after this answer.
+    pub(crate) closes: bool,
+}
+
+/// How the end of a body is found (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    None,
+    Counted(u64),
+    Chunked,
+    UntilClose,
+}
+
+/// What the framing headers said.
+#[derive(Default)]
+struct Framing {
+    length: Option<u64>,
+    chunked: bool,
+}
+
+impl Head {
+    /// The head at the start of `bytes`, its length, and where its body ends. `None`: more bytes are needed.
+    pub(crate) fn parse(bytes: &[u8], origins: &[String]) -> Result<Option<(usize, Head, Body)>, NotHttp> {
+        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        let length = match response.parse(bytes) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(_) => return Err(NotHttp),
+        };
+        let status = response.code.ok_or(NotHttp)?;
+        let mut head = Head { status, closes: response.version == Some(0), ..Head::default() };
+        let mut framing = Framing::default();
+        for header in response.headers.iter() {
+            head.take(header, origins, &mut framing)?;
+        }
+        let body = head.body(&framing);
+        head.closes |= body == Body::UntilClose;
+        Ok(Some((length, head, body)))
+    }
+
+    fn take(
+        &mut self,
+        header: &httparse::Header,
+        origins: &[String],
+        framing: &mut Framing,
+    ) -> Result<(), NotHttp> {
+        let value = header.value.trim_ascii();
+        match header.name {
+            name if name.eq_ignore_ascii_case("content-length") => {
+                framing.length = Some(number(value).ok_or(NotHttp)?);
+            }
+            name if name.eq_ignore_ascii_case("transfer-encoding") => {
+                framing.chunked = has_token(value, "chunked");
+            }
+            name if name.eq_ignore_ascii_case("connection") => {
+                self.closes = has_token(value, "close") || (self.closes && !has_token(value, "keep-alive"));
+            }
+            name if name.eq_ignore_ascii_case("x-changeover-id") => {
+                self.echo = Some(id(value).unwrap_or(0));
+            }
+            name if name.eq_ignore_ascii_case("x-changeover-pid") => {
+                self.pid = number(value).and_then(|n| n.try_into().ok()).unwrap_or(0);
+            }
+            name if name.eq_ignore_ascii_case("x-changeover-generation") => {
+                self.generation = number(value).and_then(|n| n.try_into().ok()).unwrap_or(0);
+            }
+            name if name.eq_ignore_ascii_case("x-changeover-origin") => {
+                let index = origins.iter().position(|origin| origin.as_bytes() == value);
+                self.origin = index.map_or(0, |index| index as u8 + 1);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn body(&self, framing: &Framing) -> Body {
+        match (self.status, framing) {
+            (100..=199 | 204 | 304, _) => Body::None,
+            (_, Framing { chunked: true, .. }) => Body::Chunked,
+            (_, Framing { length: Some(length), .. }) => Body::Counted(*length),
+            _ => Body::UntilClose,
+        }
+    }
+}
+
+fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+fn id(value: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(value).ok().filter(|digits| digits.len() == 16)?;
+    u64::from_str_radix(digits, 16).ok()
+}
+
+fn has_token(value: &[u8], token: &str) -> bool {
+    value.split(|byte| *byte == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}

@@ -1,0 +1,122 @@
+//! A server that does what a test tells it to, one thread per connection.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use rustix::net::sockopt::set_socket_linger;
+
+/// One accepted connection.
+pub(crate) struct Peer {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Peer {
+    /// Reads one whole request; its id, or `None` when the client is gone.
+    pub(crate) fn request(&mut self) -> Option<String> {
+        let head = loop {
+            if let Some(end) = self.unread.windows(4).position(|w| w == b"\r\n\r\n") {
+                break self.unread.drain(..end + 4).collect::<Vec<u8>>();
+            }
+            self.read_more()?;
+        };
+        let head = String::from_utf8(head).unwrap();
+        let length = field(&head, "Content-Length: ").map_or(0, |n| n.parse().unwrap());
+        while self.unread.len() < length {
+            self.read_more()?;
+        }
+        self.unread.drain(..length);
+        Some(field(&head, "X-Changeover-Id: ").unwrap_or_default())
+    }
+
+    fn read_more(&mut self) -> Option<()> {
+        let mut buffer = [0; 65536];
+        let count = self.stream.read(&mut buffer).ok().filter(|count| *count > 0)?;
+        self.unread.extend_from_slice(&buffer[..count]);
+        Some(())
+    }
+
+    /// Writes `text`, in which `|` is a line end.
+    pub(crate) fn say(&mut self, text: &str) {
+        // The client may be gone; then it has its outcome already.
+        let _ = self.stream.write_all(text.replace('|', "\r\n").as_bytes());
+    }
+
+    /// The plain answer to one request.
+    pub(crate) fn answer(&mut self, id: &str) {
+        self.say(&format!(
+            "HTTP/1.1 200 OK|X-Changeover-Id: {id}|X-Changeover-Pid: 77|Content-Length: 2||ok"
+        ));
+    }
+
+    /// Closes with a reset.
+    pub(crate) fn reset(self) {
+        set_socket_linger(&self.stream, Some(Duration::ZERO)).unwrap();
+    }
+
+    /// Reads nothing more, and leaves; what it did not read makes the kernel send a reset.
+    pub(crate) fn leave_unread(mut self) {
+        self.read_more();
+    }
+
+    /// Says nothing more until the client leaves.
+    pub(crate) fn hold(mut self) {
+        while self.read_more().is_some() {}
+    }
+
+    /// Says nothing and reads nothing until `done`.
+    pub(crate) fn freeze(self, done: &AtomicBool) {
+        while !done.load(Ordering::Acquire) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+fn field(head: &str, name: &str) -> Option<String> {
+    head.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned)
+}
+
+/// A listener and its accepting thread.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    done: Arc<AtomicBool>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// `serve` runs once per connection, with the flag that is set when the server ends.
+    pub(crate) fn start(serve: impl Fn(Peer, &AtomicBool) + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let done = Arc::new(AtomicBool::new(false));
+        let (flag, serve) = (done.clone(), Arc::new(serve));
+        let accepting = thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if flag.load(Ordering::Acquire) {
+                    break;
+                }
+                let (serve, flag) = (serve.clone(), flag.clone());
+                stream.set_nodelay(true).unwrap();
+                thread::spawn(move || serve(Peer { stream, unread: Vec::new() }, &flag));
+            }
+        });
+        Server { address, done, accepting: Some(accepting) }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::Release);
+        // Wakes the accepting thread.
+        drop(TcpStream::connect(self.address));
+        self.accepting.take().map(JoinHandle::join);
+    }
+}

@@ -1,0 +1,136 @@
+//! Listens, accepts, and ends when it is told to.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ledger::Journal;
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    signal::unix::{Signal, SignalKind, signal},
+    task::LocalSet,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    arguments::Arguments, daemon, error::Error, fault::Fault, pid_file::PidFile, queue, service::Service,
+    stream::Stream,
+};
+
+const BACKLOG: u32 = 1024;
+/// More than a probe or two: some of those dropped are then the load's…
+const QUEUE_WANTED: u64 = 8;
+/// …unless so few send that waiting longer makes no sense.
+const QUEUE_ENOUGH_AFTER: Duration = Duration::from_millis(300);
+/// A queue that stays empty this long will not fill: nobody sends.
+const QUEUE_FILLS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Serves until SIGTERM, SIGINT or SIGQUIT.
+pub(crate) async fn serve(arguments: &Arguments) -> Result<(), Error> {
+    let mut ends = Ends::new()?;
+    let mut usr2 = watch(SignalKind::user_defined2())?;
+    let drops_queue = arguments.faults.contains(&Fault::DropQueueOnUsr2);
+    let mut listener = listen(arguments.listen, drops_queue)?;
+    let journal = arguments.journal.as_deref().map(|path| Journal::create(path, arguments.journal_capacity));
+    let journal = journal.transpose()?;
+    let pid_file = arguments.pid_file.as_deref().map(PidFile::write).transpose()?;
+    if arguments.detached {
+        daemon::report_ready().map_err(|source| Error::Os { doing: "say that it listens", source })?;
+    }
+    let service = Service::new(arguments, journal.clone());
+    let accepting = async {
+        loop {
+            tokio::select! {
+                biased;
+                _ = usr2.recv(), if drops_queue => drop_queue(&mut listener).await?,
+                accepted = listener.accept() => match accepted {
+                    Ok((socket, _)) => spawn(socket, &service, journal.clone()),
+                    // The client left before it was accepted, or descriptors ran out: the next one may work.
+                    Err(_) => tokio::task::yield_now().await,
+                },
+            }
+        }
+    };
+    let serving = async {
+        tokio::select! {
+            () = ends.recv() => Ok(()),
+            result = accepting => result,
+        }
+    };
+    let result = LocalSet::new().run_until(serving).await;
+    drop(pid_file);
+    result
+}
+
+fn spawn(socket: TcpStream, service: &Service, journal: Option<Journal>) {
+    let stream = Stream::new(socket, journal);
+    let (service, answering) = (service.clone(), stream.clone());
+    let respond = service_fn(move |request| service.clone().call(request, answering.clone()));
+    let connection =
+        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), respond);
+    tokio::task::spawn_local(async move {
+        // A connection that broke is the client's story; the journal has ours.
+        let _ = connection.await;
+    });
+}
+
+/// Plants a loss: lets connections queue up, opens a second listener beside the first, and closes the first with
+/// its queue, which the kernel then resets.
+async fn drop_queue(listener: &mut TcpListener) -> Result<(), Error> {
+    let os = |source| Error::Os { doing: "let connections queue up", source };
+    let address = listener.local_addr().map_err(os)?;
+    let began = Instant::now();
+    loop {
+        match (queue::length(address).map_err(os)?.unwrap_or(0), began.elapsed()) {
+            (QUEUE_WANTED.., _) => break,
+            (1.., waited) if waited > QUEUE_ENOUGH_AFTER => break,
+            (0, waited) if waited > QUEUE_FILLS_WITHIN => {
+                eprintln!("origin: nothing queued on {address} within {waited:?}; nothing was dropped");
+                return Ok(());
+            }
+            _ => sleep(Duration::from_millis(1)).await,
+        }
+    }
+    *listener = listen(address, true)?;
+    Ok(())
+}
+
+fn listen(address: SocketAddr, shared: bool) -> Result<TcpListener, Error> {
+    let open = || -> io::Result<TcpListener> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.set_reuseport(shared)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    open().map_err(|source| Error::Listen { address, source })
+}
+
+/// The signals that end it.
+struct Ends {
+    term: Signal,
+    int: Signal,
+    quit: Signal,
+}
+
+impl Ends {
+    fn new() -> Result<Ends, Error> {
+        Ok(Ends {
+            term: watch(SignalKind::terminate())?,
+            int: watch(SignalKind::interrupt())?,
+            quit: watch(SignalKind::quit())?,
+        })
+    }
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+            _ = self.quit.recv() => {}
+        }
+    }
+}
+
+fn watch(kind: SignalKind) -> Result<Signal, Error> {
+    signal(kind).map_err(|source| Error::Os { doing: "watch for signals", source })
+}

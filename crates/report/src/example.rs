@@ -1,0 +1,145 @@
+//! Hand-made results for tests.
+
+use std::time::Duration;
+
+use checks::{Judged, Judgement, LifeStory, PhaseRow};
+use facts::{
+    Expression, Outcome, Plan, Verdict,
+    expression::Value,
+    plan::{Case, Claim, Expectation, Place},
+};
+
+use crate::{CaseResult, Disposition};
+
+/// A case that lost three requests.
+pub(crate) fn failed() -> CaseResult {
+    let verdicts = vec![
+        judged_as(
+            31,
+            "lost(upgrade) == 0",
+            Verdict::Fail {
+                lines: vec!["`lost(upgrade) == 0` is not true".into(), "lost(upgrade) = 3".into()],
+            },
+        ),
+        judged_as(
+            32,
+            "p99(upgrade) < 5ms",
+            Verdict::unknown("406 samples in upgrade are too few for this percentile"),
+        ),
+        judged_as(33, "orphans(web) == 0", Verdict::pass("orphans(web) = 0")),
+    ];
+    let judgement = Judgement {
+        overall: Verdict::worst(verdicts.iter().map(|judged| judged.verdict.clone())),
+        verdicts,
+        phases: vec![
+            row("steady", Some(3_000_000_000), (1500, 0), (300, Some(1200), 4100)),
+            row("upgrade", Some(812_400_000), (406, 3), (400, None, 88_000)),
+        ],
+        total: row("total", None, (1906, 3), (300, Some(1400), 88_000)),
+        classes: vec![(Outcome::Ok, 1903), (Outcome::Refused, 3)],
+        lost: vec![life()],
+        retriable: vec![],
+    };
+    let directory = Some("/tmp/run/1".into());
+    CaseResult { judgement: Some(judgement), directory, ..without_judgement(Disposition::Failed) }
+}
+
+/// The same, with nothing lost.
+pub(crate) fn passed() -> CaseResult {
+    let mut result = CaseResult { disposition: Disposition::Passed, ..failed() };
+    if let Some(judgement) = &mut result.judgement {
+        judgement.total.lost = 0;
+    }
+    result
+}
+
+/// A case without a history.
+pub(crate) fn without_judgement(disposition: Disposition) -> CaseResult {
+    CaseResult {
+        case: "upgrade/usr2::target=web".into(),
+        title: "an upgrade".into(),
+        seed: 7,
+        took: Duration::from_millis(4200),
+        disposition,
+        judgement: None,
+        directory: None,
+        rerun: "cargo xtask verify 'upgrade/usr2::target=web' --seed 7".into(),
+    }
+}
+
+/// A plan and what its expectations came to.
+pub(crate) fn judged(must_fail: bool, known: Option<&str>, verdicts: &[Verdict]) -> (Plan, Judgement) {
+    let verdicts: Vec<Judged> = verdicts.iter().map(|verdict| judged_as(1, "it", verdict.clone())).collect();
+    let judgement = Judgement {
+        overall: Verdict::worst(verdicts.iter().map(|judged| judged.verdict.clone())),
+        verdicts,
+        phases: vec![],
+        total: PhaseRow::default(),
+        classes: vec![],
+        lost: vec![],
+        retriable: vec![],
+    };
+    (plan(must_fail, known), judgement)
+}
+
+fn judged_as(line: u32, text: &str, verdict: Verdict) -> Judged {
+    let place = Some(Place { file: "a.toml".into(), line, column: 10 });
+    let claim = Claim::Holds(Expression::Literal(Value::Truth(true)));
+    Judged { expectation: Expectation { place, text: text.into(), claim }, verdict }
+}
+
+/// Counts are (sent, lost), times are (p50, p99, max) in microseconds.
+fn row(name: &str, lasted_ns: Option<u64>, counts: (u64, u64), times: (u64, Option<u64>, u64)) -> PhaseRow {
+    PhaseRow {
+        name: name.into(),
+        lasted_ns,
+        planned: counts.0,
+        sent: counts.0,
+        ok: counts.0 - counts.1,
+        lost: counts.1,
+        p50: Some(times.0 * 1000),
+        p99: times.1.map(|us| us * 1000),
+        max: Some(times.2 * 1000),
+        ..PhaseRow::default()
+    }
+}
+
+fn life() -> LifeStory {
+    LifeStory {
+        id: 7,
+        outcome: Outcome::Refused,
+        seen_as: Outcome::Refused,
+        intended_ns: 3_100_000_000,
+        took_ns: 1_000_000,
+        phase: "upgrade".into(),
+        population: "users".into(),
+        connection: 12,
+        sequence: 0,
+        bytes_out: 0,
+        bytes_in: 0,
+        errno: "ECONNREFUSED".into(),
+        status: 0,
+        answered_by: None,
+        held_by: None,
+        signal: None,
+    }
+}
+
+fn plan(must_fail: bool, known: Option<&str>) -> Plan {
+    let case = Case { id: "c".into(), file: "a.toml".into(), title: "t".into(), tags: vec![] };
+    Plan {
+        schema: 1,
+        case,
+        seed: 7,
+        deadline_ms: 1000,
+        minimum_samples: 1,
+        targets: vec![],
+        origins: vec![],
+        phases: vec![],
+        populations: vec![],
+        steps: vec![],
+        expectations: vec![],
+        known_failure: known.map(str::to_owned),
+        must_fail,
+    }
+}

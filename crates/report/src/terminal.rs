@@ -1,0 +1,145 @@
+//! What a person reads while cases run: one line per case, and evidence below one that did not do what it must.
+
+use checks::{Judged, Judgement};
+use facts::Verdict;
+
+use crate::{
+    CaseResult, Disposition, Paint,
+    figures::{grouped, ms},
+    phase_table,
+};
+
+/// So many lives are told.
+const TOLD: usize = 5;
+
+/// `PASS [  4.2s] upgrade/usr2-winch-quit::target=reference  lost 0/2 014  p50 0.3 p99 1.2 max 8.1 ms`
+pub fn case_line(result: &CaseResult, paint: Paint) -> String {
+    let word = format!("{:>7}", result.disposition.word());
+    let word = match &result.disposition {
+        good if good.is_good() => paint.good(&word),
+        Disposition::Unknown | Disposition::Skipped { .. } => paint.doubtful(&word),
+        _ => paint.bad(&word),
+    };
+    let figures = result.judgement.as_ref().map(figures).unwrap_or_default();
+    let why = match &result.disposition {
+        Disposition::PassedUnexpectedly => "  (known to fail, and passed: remove known_failure)".into(),
+        Disposition::Missed => "  (a planted loss was not found)".into(),
+        other => first_line(other).map(|line| format!("  ({line})")).unwrap_or_default(),
+    };
+    format!("{word} [{:>6.1}s] {}{figures}{}", result.took.as_secs_f64(), result.case, paint.aside(&why))
+}
+
+/// The reason a disposition carries, without its evidence.
+fn first_line(disposition: &Disposition) -> Option<&str> {
+    disposition.why()?.lines().next()
+}
+
+fn figures(judgement: &Judgement) -> String {
+    let total = &judgement.total;
+    let mut text = format!("  lost {}/{}", grouped(total.lost), grouped(total.sent));
+    for (count, name) in [
+        (total.retriable, "retriable"),
+        (total.corrupt, "corrupt"),
+        (total.excused, "excused"),
+        (total.unseen, "unseen"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("  {name} {}", grouped(count)));
+        }
+    }
+    format!("{text}  p50 {} p99 {} max {} ms", ms(total.p50), ms(total.p99), ms(total.max))
+}
+
+/// Everything that helps with a case that did not do what it must; for a good one only what it shows per phase.
+pub fn evidence(result: &CaseResult, paint: Paint) -> String {
+    let more = result.disposition.why().unwrap_or_default().lines().skip(1);
+    let mut text: String = more.map(|line| format!("    {line}\n")).collect();
+    if let Some(judgement) = &result.judgement {
+        for judged in judgement.verdicts.iter().filter(|judged| judged.verdict.rank() > 0) {
+            text.push_str(&complaint(judged, paint));
+        }
+        text.push_str(&indented(&phase_table(judgement)));
+        text.push_str(&lives(judgement));
+    }
+    if let Some(directory) = &result.directory {
+        text.push_str(&format!("    history: {}\n", directory.display()));
+    }
+    text.push_str(&format!("    rerun: {}\n", result.rerun));
+    text
+}
+
+/// `    fail  scenarios/upgrade/x.toml:31:10  lost(upgrade..settled) == 0`, and below it why.
+fn complaint(judged: &Judged, paint: Paint) -> String {
+    let place = judged.expectation.place.as_ref();
+    let place = place.map(|p| format!("{}:{}:{}  ", p.file, p.line, p.column)).unwrap_or_default();
+    let (word, lines) = match &judged.verdict {
+        Verdict::Fail { lines } => (paint.bad("fail"), lines.clone()),
+        Verdict::Unknown { why } => (paint.doubtful("unknown"), vec![why.clone()]),
+        Verdict::Pass { because } => (paint.good("pass"), vec![because.clone()]),
+    };
+    let mut text = format!("    {word}  {place}{}\n", judged.expectation.text);
+    text.extend(lines.iter().map(|line| format!("          {line}\n")));
+    text
+}
+
+fn lives(judgement: &Judgement) -> String {
+    let all: Vec<_> = judgement.lost.iter().chain(&judgement.retriable).collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    let told = all.len().min(TOLD);
+    let count = grouped(all.len() as u64);
+    let mut text = format!("    the first {told} of {count} that got no right answer:\n");
+    text.extend(all.iter().take(TOLD).map(|life| format!("      {life}\n")));
+    text
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{case_line, evidence};
+    use crate::{Disposition, Paint, example};
+
+    #[test]
+    fn a_line_says_what_became_of_a_case_and_its_figures() {
+        let line = case_line(&example::passed(), Paint::Plain);
+        assert_eq!(
+            line,
+            "   PASS [   4.2s] upgrade/usr2::target=web  lost 0/1 906  p50 0.3 p99 1.4 max 88.0 ms"
+        );
+        let why = "nginx is not installed; apt-get install nginx-light".into();
+        let skipped = example::without_judgement(Disposition::Skipped { why });
+        let expected = "   SKIP [   4.2s] upgrade/usr2::target=web  (nginx is not installed; apt-get install nginx-light)";
+        assert_eq!(case_line(&skipped, Paint::Plain), expected);
+    }
+
+    #[test]
+    fn a_failure_shows_its_evidence() {
+        let expected = "    \
+    fail  a.toml:31:10  lost(upgrade) == 0
+          `lost(upgrade) == 0` is not true
+          lost(upgrade) = 3
+    unknown  a.toml:32:10  p99(upgrade) < 5ms
+          406 samples in upgrade are too few for this percentile
+";
+        let text = evidence(&example::failed(), Paint::Plain);
+        assert!(text.starts_with(expected), "{text}");
+        for part in [
+            "    upgrade   812.4    406    403     3",
+            "    the first 1 of 1 that got no right answer:\n      #0000000000000007 +3.100s phase=upgrade users",
+            "    history: /tmp/run/1\n",
+            "    rerun: cargo xtask verify 'upgrade/usr2::target=web' --seed 7\n",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn colours_are_an_addition() {
+        let coloured = case_line(&example::failed(), Paint::Coloured);
+        assert!(coloured.starts_with("\x1b[1;31m   FAIL\x1b[0m"), "{coloured}");
+    }
+}

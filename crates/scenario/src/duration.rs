@@ -1,0 +1,34 @@
+//! Numbers with a unit.
+
+use crate::{codes, mistake::Mistake, text::Text};
+
+/// Units of a duration and their nanoseconds.
+pub(crate) const UNITS: [(&str, f64); 6] =
+    [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9)];
+
+/// Nanoseconds of `unit`.
+pub(crate) fn unit(unit: &str) -> Option<f64> {
+    UNITS.iter().find(|(name, _)| *name == unit).map(|(_, nanos)| *nanos)
+}
+
+/// Nanoseconds of a text such as `250ms`.
+pub(crate) fn nanos(text: &Text) -> Result<u64, Mistake> {
+    let written = text.as_str();
+    let digits = written.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(written.len());
+    let (number, name) = written.split_at(digits);
+    let duration = number.parse::<f64>().ok().zip(unit(name)).map(|(number, unit)| number * unit);
+    match duration {
+        // A day is longer than any run; beyond it a number is a slip.
+        Some(nanos) if nanos <= 86_400e9 => Ok(nanos as u64),
+        _ => Err(Mistake::new(codes::BAD_DURATION, text.at(), format!("`{written}` is not a duration"))
+            .help("write a number with a unit: `50us`, `250ms`, `2s`, `1m`")),
+    }
+}
+
+/// Milliseconds of a text such as `2s`; less than one is a mistake.
+pub(crate) fn millis(text: &Text) -> Result<u64, Mistake> {
+    match nanos(text)? / 1_000_000 {
+        0 => Err(Mistake::new(codes::OUT_OF_RANGE, text.at(), "shorter than a millisecond")),
+        millis => Ok(millis),
+    }
+}

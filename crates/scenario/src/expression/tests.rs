@@ -1,0 +1,129 @@
+//! Expressions as input → what they were understood as.
+
+use std::rc::Rc;
+
+use facts::{
+    Expression,
+    expression::{Argument, Value},
+    plan::Selector,
+};
+use toml::Spanned;
+
+use super::*;
+use crate::mistake::{Mistakes, Source};
+
+fn text(expression: &str) -> Text {
+    let source = Rc::new(Source { name: "t.toml".into(), text: format!("'{expression}'") });
+    Text::new(&source, &Spanned::new(0..expression.len() + 2, expression.to_owned()))
+}
+
+fn scope() -> Scope {
+    let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    Scope {
+        targets: list(&["web"]),
+        origins: list(&["a", "b"]),
+        populations: list(&["users"]),
+        phases: list(&["steady", "upgrade", "settled"]),
+    }
+}
+
+/// With every parenthesis written out.
+fn shown(expression: &Expression) -> String {
+    match expression {
+        Expression::Literal(Value::Duration(nanos)) => format!("{nanos}ns"),
+        Expression::Literal(value) => value.to_string(),
+        Expression::Not(inner) => format!("!{}", shown(inner)),
+        Expression::Binary { operator, left, right } => {
+            format!("({} {operator:?} {})", shown(left), shown(right))
+        }
+        Expression::Call { function, arguments } => {
+            let arguments: Vec<String> = arguments.iter().map(argument).collect();
+            format!("{function:?}[{}]", arguments.join(" "))
+        }
+    }
+}
+
+fn argument(argument: &Argument) -> String {
+    match argument {
+        Argument::Phases { first, last } => format!("{first}..{last}"),
+        Argument::Population(index) => format!("population {index}"),
+        Argument::Origin(index) => format!("origin {index}"),
+        Argument::Target(index) => format!("target {index}"),
+        Argument::Processes(Selector { generation, members, .. }) => format!("{generation:?} {members:?}"),
+    }
+}
+
+fn check(input: &str, expected: &str) {
+    let parsed = parse(&text(input), &scope(), Asked::Finally);
+    let shown = parsed.map(|expression| shown(&expression)).unwrap_or_else(|mistake| format!("{mistake:?}"));
+    assert_eq!(shown, expected, "{input}");
+}
+
+/// `input` is refused; `at` is the stretch that the caret underlines.
+fn refused(input: &str, at: &str, asked: Asked) {
+    let text = text(input);
+    let mut mistakes = Mistakes::default();
+    assert!(mistakes.keep(parse(&text, &scope(), asked)).is_none(), "{input} was accepted");
+    let span = mistakes.into_sorted("t.toml")[0].span.clone();
+    assert_eq!(&format!("'{input}'")[span], at, "{input}");
+}
+
+#[test]
+fn operators_bind_as_everywhere() {
+    check("lost == 0", "(Lost[] Equal 0)");
+    check(
+        "lost == 0 && ok > 1 || ready(web)",
+        "(((Lost[] Equal 0) And (Ok[] Greater 1)) Or Ready[Current All])",
+    );
+    check("lost + 2 * ok - 1 < 5", "(((Lost[] Add (2 Multiply Ok[])) Subtract 1) Less 5)");
+    check("!ready(web.new) && (lost == 0)", "(!Ready[New All] And (Lost[] Equal 0))");
+    check("p99 < 2 * p50", "(Percentile(990)[] Less (2 Multiply Percentile(500)[]))");
+}
+
+#[test]
+fn numbers_carry_their_units() {
+    check("max < 250ms", "(Max[] Less 250000000ns)");
+    check("max < 1.5s", "(Max[] Less 1500000000ns)");
+    check("max < 50us", "(Max[] Less 50000ns)");
+    check("lost / count < 5%", "((Lost[] Divide Count[]) Less 0.05)");
+}
+
+#[test]
+fn arguments_are_phases_populations_origins_and_processes() {
+    check("lost(upgrade..settled) == 0", "(Lost[1..2] Equal 0)");
+    check("lost(users) == lost(steady)", "(Lost[population 0] Equal Lost[0..0])");
+    check("lost(users, upgrade) == 0", "(Lost[population 0 1..1] Equal 0)");
+    check("share(b, steady) < 5%", "(Share[origin 1 0..0] Less 0.05)");
+    check("p99.9(settled) < p999", "(Percentile(999)[2..2] Less Percentile(999)[])");
+    check("timeout_first_byte() == 0", "(Class(TimeoutFirstByte)[] Equal 0)");
+    check("workers(web) == workers(web.old)", "(Workers[Any All] Equal Workers[Old All])");
+    check("alive(web.old.*) == 0", "(Alive[Old All] Equal 0)");
+    check("pidfile(web) == pid(web.old.worker[1])", "(PidFile[target 0] Equal Pid[Old Worker(1)])");
+    check("pid(web.master) != oldbin(web)", "(Pid[Current Master] NotEqual OldBin[target 0])");
+    check("answers(web) == generation(web.new)", "(Answers[target 0] Equal Generation[New All])");
+}
+
+#[test]
+fn the_caret_is_under_the_word() {
+    refused("lsot == 0", "lsot", Asked::Finally);
+    refused("lost(stedy) == 0", "stedy", Asked::Finally);
+    refused("lost(settled..upgrade) == 0", "settled..upgrade", Asked::Finally);
+    refused("ready(wbe.new)", "wbe", Asked::Finally);
+    refused("pid(web.old.wrkers) == pidfile(web)", "wrkers", Asked::Finally);
+    refused("pid(web.any.master) == pidfile(web)", "web.any.master", Asked::Finally);
+    refused("ready(web) && p99(steady) < 2s sec", "sec", Asked::Finally);
+    refused("max < 5sec", "sec", Asked::Finally);
+    refused("1 < lost < 2", "<", Asked::Finally);
+    refused("ready(web) == ready(web.new)", "ready(web) == ready(web.new)", Asked::Finally);
+    refused("lost(steady", "", Asked::Finally);
+    refused("", "", Asked::Finally);
+    refused("workers(web) == 2 && lost == 0", "lost", Asked::Live);
+}
+
+#[test]
+fn nothing_nests_without_end() {
+    let deep = format!("{}lost{} == 0", "(".repeat(100_000), ")".repeat(100_000));
+    assert!(parse(&text(&deep), &scope(), Asked::Finally).is_err());
+    let negated = format!("{}ready(web)", "!".repeat(100_000));
+    assert!(parse(&text(&negated), &scope(), Asked::Finally).is_err());
+}

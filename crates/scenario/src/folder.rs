@@ -1,0 +1,208 @@
+//! Target folders: everything the harness needs to know about a server, as text.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use facts::plan;
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::{
+    codes,
+    mistake::{At, Mistake, Mistakes, Source},
+    reading::{self, Reading},
+    shape::{self, Named, Word},
+    text,
+};
+
+/// What the harness fills in when it starts a target, beside the target's options.
+pub(crate) const FACTS: [&str; 8] = ["program", "run", "address", "ip", "port", "workers", "members", "user"];
+/// What the harness fills in for one upstream member.
+const MEMBER_FACTS: [&str; 2] = ["address", "weight"];
+const DEFAULT_WORKERS: u32 = 2;
+
+/// `target.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shape {
+    install: Word,
+    program: Word,
+    version: Vec<Word>,
+    start: Vec<Word>,
+    pid_file: Word,
+    oldbin: Word,
+    log: Word,
+    workers: Option<Spanned<i64>>,
+    worker_title: Word,
+    member: Option<Word>,
+    member_down: Option<Word>,
+    #[serde(default)]
+    promises: Vec<Word>,
+    #[serde(default)]
+    options: Named<Word>,
+    #[serde(default)]
+    config: Named<Named<Word>>,
+    #[serde(default)]
+    pub(crate) verbs: Named<Vec<Spanned<shape::Step>>>,
+}
+
+/// A folder that was read.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    pub(crate) kind: String,
+    pub(crate) shape: Shape,
+    pub(crate) reading: Reading,
+}
+
+/// Reads the folder of `kind`, which is named at `at`.
+pub(crate) fn read(
+    kind: &str,
+    at: &At,
+    loader: &impl Fn(&str) -> Result<String, String>,
+) -> Result<Folder, Mistake> {
+    let plain = !kind.is_empty() && kind.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if !plain {
+        return Err(Mistake::new(
+            codes::NO_TARGET_FOLDER,
+            at,
+            format!("`{kind}` is not the name of a folder"),
+        ));
+    }
+    let name = format!("targets/{kind}/target.toml");
+    let text = loader(&name).map_err(|why| {
+        Mistake::new(codes::NO_TARGET_FOLDER, at, format!("no target `{kind}`: {why}"))
+            .help("a target is a folder of text under `scenarios/targets/`; see scenarios/README.md")
+    })?;
+    let source = Rc::new(Source { name, text });
+    let shape = reading::shape(&source)?;
+    Ok(Folder { kind: kind.to_owned(), shape, reading: Reading { source, values: Vec::new() } })
+}
+
+impl Folder {
+    /// The target as a plan keeps it, with the scenario's own choices still to be made.
+    pub(crate) fn target(
+        &self,
+        name: &str,
+        config: &str,
+        at: &At,
+        loader: &impl Fn(&str) -> Result<String, String>,
+        mistakes: &mut Mistakes,
+    ) -> Option<plan::Target> {
+        let shape = &self.shape;
+        let template = |word: &Word, mistakes: &mut Mistakes| self.template(word, &self.facts(), mistakes);
+        let files = mistakes.keep(self.files(config, at, loader))?;
+        for (source, _) in &files {
+            self.check_placeholders(source, mistakes);
+        }
+        Some(plan::Target {
+            name: name.to_owned(),
+            kind: self.kind.clone(),
+            install: shape.install.get_ref().clone(),
+            program: shape.program.get_ref().clone(),
+            version: shape.version.iter().map(|word| word.get_ref().clone()).collect(),
+            start: shape.start.iter().map(|word| template(word, mistakes)).collect(),
+            files: files.into_iter().map(|(source, name)| (name, source.text.clone())).collect(),
+            pid_file: template(&shape.pid_file, mistakes),
+            oldbin: template(&shape.oldbin, mistakes),
+            log: template(&shape.log, mistakes),
+            workers: self.workers(mistakes).unwrap_or(DEFAULT_WORKERS),
+            worker_title: shape.worker_title.get_ref().clone(),
+            options: self.options(),
+            member: self.member(shape.member.as_ref(), mistakes),
+            member_down: self.member(shape.member_down.as_ref(), mistakes),
+            weights: BTreeMap::new(),
+            promises: shape.promises.iter().map(|word| word.get_ref().clone()).collect(),
+        })
+    }
+
+    fn workers(&self, mistakes: &mut Mistakes) -> Option<u32> {
+        let written = self.shape.workers.as_ref()?;
+        mistakes.keep(self.reading.whole(written, 0..=1024))
+    }
+
+    fn options(&self) -> BTreeMap<String, String> {
+        let pair = |(key, value): (&Word, &Word)| (key.get_ref().clone(), value.get_ref().clone());
+        self.shape.options.iter().map(pair).collect()
+    }
+
+    /// Everything a template of this folder may name.
+    fn facts(&self) -> Vec<&str> {
+        let options = self.shape.options.keys().map(|key| key.get_ref().as_str());
+        FACTS.into_iter().chain(options).collect()
+    }
+
+    /// The templates of a configuration, with the names they get in the run directory.
+    fn files(
+        &self,
+        config: &str,
+        at: &At,
+        loader: &impl Fn(&str) -> Result<String, String>,
+    ) -> Result<Vec<(Rc<Source>, String)>, Mistake> {
+        let Some((_, files)) = self.shape.config.iter().find(|(name, _)| name.get_ref() == config) else {
+            if config == "default" {
+                return Ok(Vec::new());
+            }
+            let known = self.shape.config.keys().map(|name| name.get_ref().as_str());
+            let message = format!("target `{}` has no configuration `{config}`", self.kind);
+            return Err(Mistake::new(codes::UNKNOWN_OPTION, at, message).known(config, known));
+        };
+        files.iter().map(|(name, path)| Ok((self.file(path, loader)?, name.get_ref().clone()))).collect()
+    }
+
+    fn file(
+        &self,
+        path: &Word,
+        loader: &impl Fn(&str) -> Result<String, String>,
+    ) -> Result<Rc<Source>, Mistake> {
+        let name = join(&format!("targets/{}", self.kind), path.get_ref());
+        let text = loader(&name).map_err(|why| {
+            let message = format!("cannot read `{name}`: {why}");
+            Mistake::new(codes::NO_TARGET_FOLDER, &self.reading.at(path), message)
+        })?;
+        Ok(Rc::new(Source { name, text }))
+    }
+
+    fn template(&self, word: &Word, known: &[&str], mistakes: &mut Mistakes) -> String {
+        let raw = self.reading.raw(word);
+        for (name, range) in text::placeholders(raw.as_str()) {
+            if !known.contains(&name) {
+                mistakes.add(text::unknown(name, &raw.part(range), known.iter().copied()));
+            }
+        }
+        raw.as_str().to_owned()
+    }
+
+    fn member(&self, word: Option<&Word>, mistakes: &mut Mistakes) -> String {
+        word.map(|word| self.template(word, &MEMBER_FACTS, mistakes)).unwrap_or_default()
+    }
+
+    fn check_placeholders(&self, source: &Rc<Source>, mistakes: &mut Mistakes) {
+        let known = self.facts();
+        for (name, range) in text::placeholders(&source.text) {
+            if !known.contains(&name) {
+                mistakes.add(text::unknown(name, &At::new(source, range), known.iter().copied()));
+            }
+        }
+    }
+}
+
+/// `targets/nginx` and `../nginx.conf` make `targets/nginx.conf`.
+fn join(folder: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = folder.split('/').collect();
+    for part in path.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            "." | "" => {}
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_template_may_be_shared_by_folders() {
+        assert_eq!(super::join("targets/nginx", "../nginx.conf"), "targets/nginx.conf");
+        assert_eq!(super::join("targets/nginx", "./own.conf"), "targets/nginx/own.conf");
+    }
+}

@@ -1,0 +1,105 @@
+//! One mistake on its way out, and the collection of all of them: a reader is told everything at once.
+
+use std::{ops::Range, rc::Rc};
+
+use diagnostic::Diagnostic;
+
+use crate::codes::Code;
+
+/// A text file, as the user or a target folder names it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+/// A stretch of a source.
+#[derive(Clone, Debug)]
+pub(crate) struct At {
+    pub(crate) source: Rc<Source>,
+    pub(crate) span: Range<usize>,
+}
+
+impl At {
+    pub(crate) fn new(source: &Rc<Source>, span: Range<usize>) -> At {
+        At { source: Rc::clone(source), span }
+    }
+
+    /// As a plan keeps it.
+    pub(crate) fn place(&self) -> facts::plan::Place {
+        let (line, column) = diagnostic::position(&self.source.text, self.span.start);
+        facts::plan::Place { file: self.source.name.clone(), line, column }
+    }
+}
+
+/// One mistake. Boxed, because it travels in every `Result` of this crate.
+#[derive(Debug)]
+pub(crate) struct Mistake(Box<Diagnostic>);
+
+impl Mistake {
+    pub(crate) fn new(code: Code, at: &At, message: impl Into<String>) -> Mistake {
+        Mistake(Box::new(Diagnostic {
+            code: code.code,
+            file: at.source.name.clone(),
+            span: at.span.clone(),
+            message: message.into(),
+            label: String::new(),
+            help: None,
+        }))
+    }
+
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Mistake {
+        self.0.label = label.into();
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Mistake {
+        self.0.help = Some(help.into());
+        self
+    }
+
+    /// Suggests the nearest of `known`, or lists them when none is near.
+    pub(crate) fn known<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Mistake {
+        let known: Vec<&str> = known.into_iter().collect();
+        match diagnostic::closest(word, known.iter().copied()) {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None if known.is_empty() => self,
+            None => self.help(format!("known here: {}", known.join(", "))),
+        }
+    }
+}
+
+/// All mistakes found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Mistakes {
+    found: Vec<Diagnostic>,
+}
+
+impl Mistakes {
+    /// The value, or `None` with its mistake kept. The same mistake in several cells of a matrix is kept once.
+    pub(crate) fn keep<T>(&mut self, result: Result<T, Mistake>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(mistake) => {
+                self.add(mistake);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn add(&mut self, mistake: Mistake) {
+        if !self.found.contains(&mistake.0) {
+            self.found.push(*mistake.0);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// In the order of the file `first`, then the others.
+    pub(crate) fn into_sorted(mut self, first: &str) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|d| (d.file != first, d.file.clone(), d.span.start));
+        self.found
+    }
+}

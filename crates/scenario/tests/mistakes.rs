@@ -1,0 +1,75 @@
+//! One file per code: `mistakes/CO0002.toml` must be refused with exactly `mistakes/CO0002.txt`.
+//! `UPDATE=1 cargo test -p scenario --test mistakes` writes what is printed now, to be read before it is committed.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/mistakes");
+const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
+
+/// The shipped targets, and `faulty`: a folder with mistakes of its own.
+fn read(path: &str) -> Result<String, String> {
+    let base = if path.starts_with("targets/faulty/") { FOLDER } else { SCENARIOS };
+    fs::read_to_string(Path::new(base).join(path)).map_err(|_| format!("no file `{path}`"))
+}
+
+/// The codes and the printed text for one input file.
+fn refused(name: &str) -> (BTreeSet<&'static str>, String) {
+    let text = fs::read_to_string(Path::new(FOLDER).join(name)).expect("an input file");
+    let found = scenario::load(name, &text, &read).expect_err(name);
+    let codes = found.iter().map(|diagnostic| diagnostic.code).collect();
+    (codes, scenario::render(&found, name, &text, &read) + "\n")
+}
+
+fn check(code: &str) {
+    let (codes, printed) = refused(&format!("{code}.toml"));
+    assert!(codes.contains(code), "{code}.toml shows {codes:?}:\n{printed}");
+    let expected = Path::new(FOLDER).join(format!("{code}.txt"));
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&expected, &printed).expect("the expected text can be written");
+    }
+    let expected = fs::read_to_string(&expected).unwrap_or_default();
+    assert!(printed == expected, "{code}.toml\n--- expected\n{expected}\n--- printed\n{printed}");
+}
+
+#[test]
+fn every_code_has_an_example_that_shows_it() {
+    for code in scenario::CODES {
+        check(code.code);
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_and_each_once_for_the_whole_matrix() {
+    let text = r#"
+schema = 1
+name = "five mistakes in two cells"
+matrix = { target = ["reference", "nginx"] }
+step = [{ sleep = "2" }, { when = "redy(web.new)", signal = { to = "wbe.master", sig = "USR3" } }]
+target.web = { kind = "${target}" }
+load.users = { to = "web", kind = "short", rate = 0 }
+expect.finally = ["lost(stedy) == 0"]
+"#;
+    let found = scenario::load("five.toml", text, &read).expect_err("five mistakes");
+    let lines: Vec<String> = found.iter().map(|diagnostic| diagnostic.one_line(text)).collect();
+    let expected = [
+        "five.toml:5:19: error[CO0006]: `2` is not a duration (write a number with a unit: `50us`, `250ms`, `2s`, `1m`)",
+        "five.toml:5:36: error[CO0016]: `redy` cannot be asked of a run (did you mean `ready`?)",
+        "five.toml:5:69: error[CO0008]: unknown target `wbe` (did you mean `web`?)",
+        "five.toml:7:51: error[CO0025]: 0 is out of range (requests per second: more than 0, at most 1000000)",
+        "five.toml:8:25: error[CO0009]: unknown phase `stedy` (did you mean `steady`?)",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_mistake_in_a_target_folder_is_shown_in_the_folder() {
+    let (_, printed) = refused("faulty-folder.toml");
+    for place in [
+        "targets/faulty/target.toml:4:31",
+        "targets/faulty/target.toml:16:33",
+        "targets/faulty/target.toml:17:13",
+        "targets/faulty/server.conf:1:8",
+    ] {
+        assert!(printed.contains(place), "{place} is not in\n{printed}");
+    }
+}
