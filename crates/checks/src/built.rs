@@ -71,6 +71,16 @@ impl Built {
         self.renumbered()
     }
 
+    /// With one more event, which happened somewhere between two instants.
+    pub(crate) fn inserted_between(self, earliest_ms: u64, latest_ms: u64, event: Event) -> Built {
+        let mut built = self.inserted(latest_ms, event.clone());
+        let line = built.history.events.iter_mut().rfind(|line| line.event == event);
+        if let Some(line) = line {
+            line.at.earliest = earliest_ms * MS;
+        }
+        built
+    }
+
     /// Without some events; the log has no gap.
     pub(crate) fn without(mut self, unwanted: impl Fn(&Event) -> bool) -> Built {
         self.history.events.retain(|line| !unwanted(&line.event));

@@ -1,7 +1,7 @@
 //! What became of connections that were idle while something happened to their server. A client that does not look
 //! before it writes loses one request on each that was closed meanwhile; any loss beyond that is a stray.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use facts::{Blame, Nanos, record::flag};
 
@@ -23,8 +23,8 @@ pub(crate) fn idle_lost(index: &Index, scope: Scope) -> Shown {
     tally(index, scope, is_unanswered)
 }
 
-/// `stray_lost(phase)`: attempts lost or retriable from the phase on, except the first on each connection that was
-/// already open when it began.
+/// `stray_lost(phase)`: attempts lost or retriable from the phase on, but for those on connections that were already
+/// open when it began. Such a connection can lose one at most: its loss is its end.
 pub(crate) fn stray_lost(index: &Index, scope: Scope) -> Shown {
     let Some(stretch) = index.interval(scope) else { return did_not_happen(index, scope) };
     let from = scope.phases.map_or(0, |(first, _)| first);
@@ -32,9 +32,10 @@ pub(crate) fn stray_lost(index: &Index, scope: Scope) -> Shown {
     if index.attempts(later).next().is_none() {
         return Shown::unknown(format!("no attempt from {} on", spelling::scope(index, scope)));
     }
-    let excepted: Vec<u64> = first_after(index, scope, stretch.begin).map(|a| a.record.id).collect();
+    let excepted = open_at(index, scope, stretch.begin);
     let strays =
-        index.attempts(later).filter(|a| is_unanswered(a) && !excepted.contains(&a.record.id)).count() as f64;
+        index.attempts(later).filter(|a| is_unanswered(a) && !excepted.contains(&a.record.connection));
+    let strays = strays.count() as f64;
     Shown::between(strays, strays + index.unseen(later))
 }
 
@@ -65,12 +66,11 @@ fn nexts<'a>(index: &'a Index, scope: Scope, stretch: Interval) -> Vec<&'a Attem
     neighbours(index, scope).filter(was_idle).map(|(_, next)| next).collect()
 }
 
-/// The first attempt begun after an instant on each connection that was open then.
-fn first_after<'a>(index: &'a Index, scope: Scope, instant: Nanos) -> impl Iterator<Item = &'a Attempt> {
+/// Connections that had carried an answer before an instant and were not announced to end.
+fn open_at(index: &Index, scope: Scope, instant: Nanos) -> HashSet<u32> {
     let anywhen = Scope { phases: None, ..scope };
-    neighbours(index, anywhen)
-        .filter(move |(before, next)| before.began_at() <= instant && next.began_at() > instant)
-        .map(|(_, next)| next)
+    let served = |a: &&Attempt| a.record.connection > 0 && a.began_at() <= instant && a.is_answered();
+    index.attempts(anywhen).filter(served).map(|a| a.record.connection).collect()
 }
 
 /// Every two attempts that follow each other on one connection.
@@ -124,6 +124,16 @@ mod tests {
         let closed = with_idle(Outcome::RetriableClose);
         is(&closed, Function::IdleLost, 1.0, PASS);
         is(&closed, Function::StrayLost, 0.0, PASS);
+    }
+
+    /// Answered once more while the phase began, then closed: still a connection that was open.
+    #[test]
+    fn a_connection_that_was_open_may_lose_a_later_request_too() {
+        let mut built = with_idle(Outcome::Ok).outcome(220, Outcome::RetriableClose);
+        let connection = built.history.records[94].connection;
+        let record = &mut built.history.records[219];
+        (record.connection, record.sequence) = (connection, 2);
+        is(&built, Function::StrayLost, 0.0, PASS);
     }
 
     #[test]

@@ -76,10 +76,11 @@ fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// The states a file was surely in: from the latest instant of a change to the earliest of the next that differs.
+/// The states a file was surely in: from the latest instant of a change to the earliest of the next that differs. A change that
+/// may have come after the end tells nothing.
 fn states(changes: &[Change], end: Nanos) -> Vec<State> {
     let mut states: Vec<State> = Vec::new();
-    for change in changes.iter().filter(|change| change.at.earliest < end) {
+    for change in changes.iter().filter(|change| change.at.latest < end) {
         if let Some(last) = states.last_mut() {
             // The harness says it again when the named master dies: the file did not change.
             if last.holds == change.holds {
@@ -124,7 +125,7 @@ fn early_oldbin(file: &[Change], oldbin: &[Change], settled: Nanos) -> Vec<Strin
             let overlaps = state.at.earliest <= change.at.latest && until >= change.at.earliest;
             overlaps && matches!(state.holds, PidFile::Names(pid) if pid != old)
         };
-        change.at.earliest < settled && !file.iter().enumerate().any(named_another)
+        change.at.latest < settled && !file.iter().enumerate().any(named_another)
     };
     let early = oldbin.iter().filter(too_early);
     early.map(|_| ".oldbin appeared before the pid file named the new master".to_owned()).collect()
@@ -157,6 +158,8 @@ mod tests {
     #[test]
     fn after_the_target_had_settled_it_may_go() {
         check("pid-file-always", Built::good().inserted(2995, file("pid", PidFile::Absent)), PASS);
+        let around = Built::good().inserted_between(2985, 2995, file("pid", PidFile::Absent));
+        check("pid-file-always", around, PASS);
     }
 
     #[test]

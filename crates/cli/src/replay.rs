@@ -3,7 +3,7 @@
 use std::fs;
 
 use facts::Plan;
-use report::{CaseResult, Disposition, Tally, case_line, evidence};
+use report::{CaseResult, Disposition, PHASE_TABLE_NOTE, Tally, case_line, evidence};
 
 use crate::{
     arguments,
@@ -46,5 +46,6 @@ fn judge(plan: &Plan, asked: &arguments::Replay) -> Exit {
     tally.add(&result);
     print(&case_line(&result, paint()));
     print(&evidence(&CaseResult { directory: Some(asked.directory.clone()), ..result }, paint()));
+    print(PHASE_TABLE_NOTE);
     Exit::of(&tally, false)
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use facts::Plan;
-use report::{CaseResult, Paint, Tally, case_line, evidence, phase_table, result_json};
+use report::{CaseResult, PHASE_TABLE_NOTE, Paint, Tally, case_line, evidence, phase_table, result_json};
 
 use crate::{
     arguments,
@@ -136,6 +136,9 @@ fn conclude(results: &[(CaseResult, Instant)], asked: &arguments::Verify, interr
         }
     }
     let took = results.first().map(|(_, begun)| begun.elapsed()).unwrap_or_default();
+    if !asked.brief {
+        print(PHASE_TABLE_NOTE);
+    }
     print(&tally.summary(took, paint()));
     print(&tally.closing_line());
     Exit::of(&tally, interrupted)

@@ -123,7 +123,7 @@ pub enum Handler {
 /// A `return`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Return {
-    /// Status, 0 to 999; 444 closes the connection without an answer.
+    /// Status, 200 to 599; 444 closes the connection without an answer.
     pub status: u16,
     /// What to answer.
     pub content: ReturnContent,

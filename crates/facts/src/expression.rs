@@ -132,8 +132,8 @@ pub enum Function {
     Idle,
     /// `idle_lost(drain)`: those of them whose next attempt got no answer.
     IdleLost,
-    /// `stray_lost(drain)`: lost or retriable attempts from that phase on, except the first on a connection that was already open
-    /// when the phase began.
+    /// `stray_lost(drain)`: lost or retriable attempts from that phase on, but for those on connections that were already open
+    /// when the phase began (each can lose one at most).
     StrayLost,
     /// `idle_closes_seen(..)`: connections found closed by a client that looked before it wrote: harmless.
     IdleClosesSeen,

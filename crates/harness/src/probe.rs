@@ -56,7 +56,8 @@ pub(crate) struct Probe {
     answers: Receiver<Answer>,
     thread: Option<JoinHandle<()>>,
     asked: u64,
-    in_flight: bool,
+    /// Asked and not answered yet. Every probe ends: each of its calls has a timeout.
+    pub(crate) in_flight: bool,
     not_before: Nanos,
 }
 

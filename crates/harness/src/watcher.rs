@@ -47,6 +47,7 @@ pub(crate) struct Watcher {
     probe: Probe,
     /// Targets somebody waits for an answer of.
     wanted: Vec<usize>,
+    wanted_since: Nanos,
     addresses: Vec<SocketAddr>,
     /// What the probes since the begin of this wait heard: target and generation.
     pub(crate) heard: Vec<(usize, Generation)>,
@@ -79,6 +80,7 @@ impl Watcher {
             endings: Endings::default(),
             probe: Probe::start().map_err(Error::system("start the probe thread"))?,
             wanted: Vec::new(),
+            wanted_since: 0,
             addresses,
             heard: Vec::new(),
             strangers: BTreeSet::new(),

@@ -15,6 +15,6 @@ mod example;
 pub use case::{CaseResult, Disposition};
 pub use json::result_json;
 pub use paint::Paint;
-pub use phase_table::phase_table;
+pub use phase_table::{PHASE_TABLE_NOTE, phase_table};
 pub use summary::Tally;
 pub use terminal::{case_line, evidence};

@@ -128,7 +128,7 @@ mod tests {
         let text = evidence(&example::failed(), Paint::Plain);
         assert!(text.starts_with(expected), "{text}");
         for part in [
-            "    upgrade   812.4    406    403     3",
+            "    upgrade   812.4    406    403     3  0.4",
             "    the first 1 of 1 that got no right answer:\n      #0000000000000007 +3.100s phase=upgrade users",
             "    history: /tmp/run/1\n",
             "    rerun: cargo xtask verify 'upgrade/usr2::target=web' --seed 7\n",

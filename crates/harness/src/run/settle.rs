@@ -30,12 +30,17 @@ impl Run<'_> {
         while !self.has_settled() && now() < give_up && !self.is_interrupted() {
             self.watcher.turn(TURN)?;
         }
-        for target in 0..targets {
-            let view = self.final_view(target);
+        let answers: Vec<Generation> = (0..targets).map(|target| self.who_answers(target)).collect();
+        self.watcher.want_answers(Vec::new());
+        // A connection of ours must not be counted among the target's descriptors.
+        while self.watcher.is_asking() {
+            self.watcher.turn(TURN)?;
+        }
+        for (target, answers) in answers.into_iter().enumerate() {
+            let view = self.final_view(target, answers);
             self.watcher.write(Event::Settled { target: self.watcher.name(target), view })?;
             self.quote(target)?;
         }
-        self.watcher.want_answers(Vec::new());
         Ok(())
     }
 
@@ -48,9 +53,8 @@ impl Run<'_> {
         heard_all && reaped && clear && no_strays && !self.watcher.has_untold_ends()
     }
 
-    fn final_view(&self, target: usize) -> View {
-        let mut view = self.watcher.site.views[target].clone();
-        view.answers = self.who_answers(target, &view);
+    fn final_view(&self, target: usize, answers: Generation) -> View {
+        let mut view = View { answers, ..self.watcher.site.views[target].clone() };
         for process in &mut view.processes {
             process.fds = procfs::fds(process.pid);
             process.rss_kib = procfs::rss_kib(process.pid);
@@ -59,7 +63,8 @@ impl Run<'_> {
     }
 
     /// A generation that is not in charge and answers all the same must not hide behind the one that is.
-    fn who_answers(&self, target: usize, view: &View) -> Generation {
+    fn who_answers(&self, target: usize) -> Generation {
+        let view = &self.watcher.site.views[target];
         let in_charge = view.generation(Which::Current).unwrap_or(0);
         let mut heard = self.watcher.heard.iter().filter(|(of, _)| *of == target).map(|(_, answer)| *answer);
         heard.find(|answer| *answer != in_charge).unwrap_or(view.answers)

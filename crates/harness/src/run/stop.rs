@@ -18,6 +18,9 @@ const QUIT_PATIENCE: Duration = Duration::from_secs(6);
 /// After TERM, and for the news of what was killed.
 const TERM_PATIENCE: Duration = Duration::from_secs(3);
 
+/// In the middle of something a process may be deaf for good; it is reported as killed either way.
+const EARLY_PATIENCE: Duration = Duration::from_secs(1);
+
 impl Run<'_> {
     /// Ends all targets and origins, and the log.
     pub(super) fn stop(mut self, ending: Ending) -> Result<(), Error> {
@@ -27,7 +30,7 @@ impl Run<'_> {
         if ending == Ending::Completed {
             self.tell_strays(&mut told)?;
         }
-        self.ask_targets_to_leave()?;
+        self.ask_targets_to_leave(ending)?;
         let obeyed: Vec<bool> =
             before.iter().enumerate().map(|(t, view)| self.left_in_order(t, view)).collect();
         for origin in &self.origins {
@@ -57,20 +60,24 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn ask_targets_to_leave(&mut self) -> Result<(), Error> {
+    fn ask_targets_to_leave(&mut self, ending: Ending) -> Result<(), Error> {
+        let (quit_patience, term_patience) = match ending {
+            Ending::Completed => (QUIT_PATIENCE, TERM_PATIENCE),
+            Ending::Early => (EARLY_PATIENCE, EARLY_PATIENCE),
+        };
         self.watcher.look_now()?;
         for target in 0..self.targets.len() {
             // QUIT is the graceful stop of a master with workers; to a server of one process it means a core dump.
             let one_process = self.targets[target].target.workers == 0;
             self.tell_masters(target, if one_process { Signal::Term } else { Signal::Quit });
         }
-        if self.until_masters_left(QUIT_PATIENCE)? {
+        if self.until_masters_left(quit_patience)? {
             return Ok(());
         }
         for target in 0..self.targets.len() {
             self.tell_masters(target, Signal::Term);
         }
-        self.until_masters_left(TERM_PATIENCE)?;
+        self.until_masters_left(term_patience)?;
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Who answers a fresh connection: asked while somebody waits for it.
 
 use facts::{Event, Generation};
+use ledger::clock::now;
 
 use super::Watcher;
 use crate::{Error, probe::Answer};
@@ -9,8 +10,14 @@ impl Watcher {
     /// From now on these targets are asked who answers; an empty list stops it.
     pub(crate) fn want_answers(&mut self, targets: Vec<usize>) {
         self.wanted = targets;
+        self.wanted_since = now();
         self.heard.clear();
         self.site.begin_asking();
+    }
+
+    /// True while a connection of the probe may be open.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.probe.in_flight
     }
 
     pub(super) fn ask(&mut self) {
@@ -25,7 +32,7 @@ impl Watcher {
     pub(super) fn take_answers(&mut self) -> Result<(), Error> {
         while let Some(answer) = self.probe.answer() {
             // An answer to a question of an earlier wait says nothing about now.
-            if self.wanted.contains(&answer.target) {
+            if self.wanted.contains(&answer.target) && answer.at.earliest >= self.wanted_since {
                 self.take_answer(&answer)?;
             }
         }

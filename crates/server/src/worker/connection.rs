@@ -24,6 +24,9 @@ use super::{
 const LINGER_SILENT: Duration = Duration::from_secs(5);
 const LINGER_LONGEST: Duration = Duration::from_secs(30);
 
+/// nginx's `send_timeout`: how long a client may take none of the answer that waits for it.
+const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Who is at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Client {
@@ -120,11 +123,15 @@ impl Connection {
         self.socket.requests_begun().is_some_and(|begun| begun > self.started.get())
     }
 
-    /// When the client has waited too long with what it is to send next. `None` while it is our turn.
+    /// When the client has waited too long with what it is to do next. `None` while it is our turn.
     fn deadline(&self) -> Option<Instant> {
         let started = self.started.get();
         if started > self.finished.get() {
             return None;
+        }
+        // The answer is complete, and hyper still holds the end of it: the connection is anything but idle.
+        if self.socket.is_blocked() {
+            return Some(self.socket.written() + SEND_TIMEOUT);
         }
         if self.socket.requests_begun().is_some_and(|begun| begun > started) {
             return Some(self.socket.head_since() + self.header_timeout);

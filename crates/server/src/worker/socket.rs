@@ -44,6 +44,8 @@ pub(super) struct Socket {
     ended: Cell<bool>,
     head_since: Cell<Instant>,
     written: Cell<Instant>,
+    /// Something is to be written and does not fit.
+    blocked: Cell<bool>,
 }
 
 impl Socket {
@@ -57,6 +59,7 @@ impl Socket {
             ended: Cell::new(false),
             head_since: Cell::new(now),
             written: Cell::new(now),
+            blocked: Cell::new(false),
         }
     }
 
@@ -101,6 +104,11 @@ impl Socket {
     /// When something was last written.
     pub(super) fn written(&self) -> Instant {
         self.written.get()
+    }
+
+    /// Whether bytes wait until the client has read others.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked.get()
     }
 
     /// Says that nothing more will be written.
@@ -214,10 +222,12 @@ impl AsyncWrite for Handle {
         buffers: &[io::IoSlice],
     ) -> Poll<io::Result<usize>> {
         loop {
+            self.0.blocked.set(true);
             ready!(self.0.poll_writable(cx))?;
             match self.0.try_write(buffers) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => {
+                    self.0.blocked.set(false);
                     self.0.written.set(Instant::now());
                     return Poll::Ready(result);
                 }

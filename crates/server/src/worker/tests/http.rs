@@ -127,6 +127,22 @@ fn connections_end_when_they_are_said_to() {
 }
 
 #[test]
+fn a_long_answer_is_not_cut_because_its_client_is_slow() {
+    let length = 16_000_000;
+    let text = "x".repeat(length);
+    let rig = Rig::accepting(&format!(
+        "keepalive_timeout 0; server {{ listen LISTEN; location /long {{ return 200 {text}; }} location / {{ return 204; }} }}"
+    ));
+    let mut slow = rig.connect();
+    slow.send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+    // All of the answer is in the hands of the worker, and no more of it fits into the socket.
+    for _ in 0..50 {
+        rig.connect().get();
+    }
+    assert_eq!(slow.answer().body.len(), length);
+}
+
+#[test]
 fn http_1_0_ends_unless_it_asks_to_stay() {
     let rig = Rig::accepting(SITE);
     let mut client = rig.connect();
