@@ -23,7 +23,10 @@ pub(crate) fn values(index: &Index, expression: &Expression) -> Vec<String> {
 /// A call as the scenario spells it.
 fn call(index: &Index, asked: Function, arguments: &[Argument]) -> String {
     let arguments: Vec<String> = arguments.iter().map(|a| argument(index, a)).collect();
-    format!("{}({})", function(asked), arguments.join(", "))
+    match arguments.is_empty() {
+        true => function(asked),
+        false => format!("{}({})", function(asked), arguments.join(", ")),
+    }
 }
 
 fn argument(index: &Index, argument: &Argument) -> String {

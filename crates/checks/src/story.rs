@@ -137,12 +137,22 @@ impl std::fmt::Display for LifeStory {
         if self.seen_as != self.outcome {
             write!(f, " (client saw {})", self.seen_as.name())?;
         }
-        let ending = if self.errno.is_empty() { String::new() } else { format!(" {}", self.errno) };
+        let ending = match self.errno.as_str() {
+            "" if was_closed(self.seen_as) => " by end of stream".into(),
+            "" => String::new(),
+            errno => format!(" by {errno}"),
+        };
         let status = if self.status == 0 { String::new() } else { format!(" status {}", self.status) };
         let took = self.took_ns as f64 / 1e6;
         write!(f, "{ending}{status} after {took:.1} ms, {} B out, {} B in", self.bytes_out, self.bytes_in)?;
         self.write_holders(f)
     }
+}
+
+/// True when the other side ended the connection.
+fn was_closed(outcome: Outcome) -> bool {
+    use Outcome::{CutInBody, CutInHeaders, ResetInAcceptQueue, RetriableClose, UnsafeClose};
+    matches!(outcome, ResetInAcceptQueue | RetriableClose | UnsafeClose | CutInHeaders | CutInBody)
 }
 
 impl LifeStory {
@@ -186,7 +196,7 @@ mod tests {
         let judgement = judge(&built.plan, &built.history);
         assert_eq!(
             judgement.retriable[0].to_string(),
-            "#0000000000000098 +1.520s phase=upgrade users conn 149 reused (1 before): retriable_close ECONNRESET \
+            "#0000000000000098 +1.520s phase=upgrade users conn 149 reused (1 before): retriable_close by ECONNRESET \
              after 1.0 ms, 100 B out, 0 B in; connection was held by pid 11 of generation 1; \
              21.0 ms after WINCH to master pid 10 of generation 1"
         );

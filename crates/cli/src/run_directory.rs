@@ -24,7 +24,7 @@ impl Runs {
         let own = nix::unistd::getuid();
         let folder = match &place.runs {
             Some(folder) => std::path::absolute(folder)?,
-            None => std::env::temp_dir().join(format!("changeover-{own}")),
+            None => temporary(&format!("changeover-{own}")),
         };
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         // In a shared temporary folder somebody else may have made it first.
@@ -34,7 +34,7 @@ impl Runs {
                 folder.display()
             )));
         }
-        if folder.as_os_str().len() > LONGEST_BYTES {
+        if !is_short(&folder) {
             return Err(io::Error::other(format!("{} is too long a path; use --runs", folder.display())));
         }
         Ok(Runs { folder, made: 0 })
@@ -65,4 +65,14 @@ impl Runs {
             fs::remove_file(&latest).ok();
         }
     }
+}
+
+fn is_short(folder: &Path) -> bool {
+    folder.as_os_str().len() <= LONGEST_BYTES
+}
+
+/// `TMPDIR` may be anywhere; where it is too deep for sockets, the system's own folder has to do.
+fn temporary(name: &str) -> PathBuf {
+    let chosen = std::env::temp_dir().join(name);
+    if is_short(&chosen) { chosen } else { Path::new("/tmp").join(name) }
 }

@@ -47,18 +47,11 @@ pub(crate) fn adopt(inherited: Vec<OwnedFd>) -> Vec<Listening> {
 
 /// The sockets a configuration wants: those of `have` that fit, and new ones for the rest.
 pub(crate) fn open(configuration: &Configuration, have: &[Listening]) -> Result<Vec<Listening>, ListenError> {
-    let mut open: Vec<Listening> = Vec::new();
-    for wanted in configuration.http.servers.iter().flat_map(|server| &server.listens) {
-        if open.iter().any(|listening| listening.address == wanted.address) {
-            continue;
-        }
-        let kept = have.iter().find(|listening| listening.address == wanted.address).cloned();
-        open.push(match kept {
-            Some(listening) => listening,
-            None => bind_new(wanted.address, wanted.backlog.unwrap_or(BACKLOG))?,
-        });
-    }
-    Ok(open)
+    let one = |wanted: conf::Listen| match have.iter().find(|listening| listening.address == wanted.address) {
+        Some(kept) => Ok(kept.clone()),
+        None => bind_new(wanted.address, wanted.backlog.unwrap_or(BACKLOG)),
+    };
+    configuration.http.listen_sockets().into_iter().map(one).collect()
 }
 
 fn bind_new(address: SocketAddr, backlog: u32) -> Result<Listening, ListenError> {

@@ -23,6 +23,9 @@ impl Run<'_> {
         if now() > self.deadline {
             return Err(Halt::Failed(format!("the plan's deadline of {} ms passed", self.plan.deadline_ms)));
         }
+        // Who is meant is decided at the last moment (after a rollback `master` is another process again), but before
+        // the phase begins: between that and the action nothing may take time.
+        self.watcher.look_now()?;
         if let Some(phase) = step.phase {
             self.enter_phase(phase)?;
         }
@@ -47,8 +50,6 @@ impl Run<'_> {
     }
 
     fn send(&mut self, to: &Selector, signals: &[Signal]) -> Result<(), Halt> {
-        // Who is meant is decided at the last moment: after a rollback `master` is another process again.
-        self.watcher.look_now()?;
         let mut chosen: Vec<Seen> =
             self.watcher.site.views[to.target].select(to).into_iter().cloned().collect();
         if chosen.is_empty() {

@@ -10,6 +10,7 @@ use std::{
 
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::resource::{Resource, setrlimit},
     unistd::Pid,
 };
 use rustix::process::{Pid as RustixPid, PidfdFlags, pidfd_open};
@@ -72,6 +73,9 @@ impl Master {
                 sockets.len(),
                 addresses.len()
             )));
+        }
+        if let Some(files) = settings.configuration.worker_rlimit_nofile {
+            setrlimit(Resource::RLIMIT_NOFILE, files, files)?;
         }
         privileges::drop(&settings.configuration)?;
         let listeners = addresses
