@@ -60,7 +60,8 @@ fn share(index: &Index, scope: Scope) -> Shown {
 
 fn of_settled(index: &Index, function: Function, arguments: &[Argument]) -> Shown {
     let target = Scope::of(arguments).target.unwrap_or(0);
-    let Some(view) = index.settled(target) else {
+    // A run that was interrupted did not wait for the dust to settle before it took its last look.
+    let Some(view) = index.settled(target).filter(|_| index.history.is_sealed()) else {
         return Shown::unknown("the run ended before the target had settled");
     };
     match view.answer(function, arguments) {
@@ -140,6 +141,7 @@ mod tests {
         };
         oldbin(Built::good(), FAIL);
         oldbin(Built::default(), UNKNOWN);
+        oldbin(Built::good().then(3001, facts::Event::RunEnded { interrupted: true }), UNKNOWN);
         Built::good().holds(
             Function::Workers,
             &[Argument::Target(0)],

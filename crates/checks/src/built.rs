@@ -231,6 +231,8 @@ fn good_events() -> Vec<(u64, Event)> {
     let began = |phase: u8| Event::PhaseBegan { phase, name: plan().phases[usize::from(phase)].clone() };
     let lag = |phase| Event::GeneratorLag { phase, samples: 99, p999_ns: MS, max_ns: 2 * MS };
     let seen = |pid, role| Seen { pid, parent: 1, generation: 2, role, orphan: false, fds: 9, rss_kib: 999 };
+    let first = Seen { pid: 10, generation: 1, ..seen(10, Role::Master) };
+    let ready = View { processes: vec![first], pid_file: PidFile::Names(10), old: 1, ..View::default() };
     let processes = vec![seen(20, Role::Master), seen(21, Role::Worker)];
     let view =
         View { processes, pid_file: PidFile::Names(20), old: 1, newest: 2, configured: 1, ..View::default() };
@@ -239,7 +241,7 @@ fn good_events() -> Vec<(u64, Event)> {
         (2, appeared(10, 1, Role::Master)),
         (2, appeared(11, 1, Role::Worker)),
         (5, file("pid", PidFile::Names(10))),
-        (10, Event::TargetReady { target: web() }),
+        (10, Event::TargetReady { target: web(), view: ready }),
         (10, began(0)),
         (10, Event::LoadStarted),
         (1000, began(1)),

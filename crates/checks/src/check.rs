@@ -2,7 +2,9 @@
 
 use facts::Verdict;
 
-use crate::{Index, generations, generator, identities, leftovers, pid_file, sealed, serving, steps};
+use crate::{
+    Index, descriptors, generations, generator, identities, leftovers, pid_file, sealed, serving, steps,
+};
 
 /// A named property of a run.
 pub struct Check {
@@ -51,6 +53,11 @@ pub const CHECKS: &[Check] = &[
         name: "pid-file-always",
         says: "the pid file always named a live master; .oldbin appeared only after it named the new one",
         judge: pid_file::pid_file_always,
+    },
+    Check {
+        name: "no-leaked-descriptors",
+        says: "the master in charge at the end has no more open descriptors than the first one had when it was ready",
+        judge: descriptors::no_leaked_descriptors,
     },
     Check { name: "no-orphans", says: "no process was left without a master", judge: leftovers::no_orphans },
     Check {

@@ -5,6 +5,7 @@
 mod ask;
 mod attempt;
 mod check;
+mod descriptors;
 mod generations;
 mod generator;
 mod identities;

@@ -24,7 +24,7 @@ pub(crate) fn pid_file_always(index: &Index) -> Verdict {
 }
 
 fn of_target(index: &Index, target: &Target) -> Verdict {
-    let ready = index.first(|e| matches!(e, Event::TargetReady { target: t } if *t == target.name));
+    let ready = index.first(|e| matches!(e, Event::TargetReady { target: t, .. } if *t == target.name));
     let settled = index.first(|e| matches!(e, Event::Settled { target: t, .. } if *t == target.name));
     let (Some(ready), Some(settled)) = (ready, settled) else {
         return Verdict::unknown(format!("{} was not followed until it had settled", target.name));

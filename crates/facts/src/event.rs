@@ -79,8 +79,8 @@ pub enum Event {
     RunStarted { case: String, seed: u64, version: String },
     /// A target was told to start; `address` is where it will listen.
     TargetStarted { target: String, address: String, program: String, version: String },
-    /// The target answered its first request.
-    TargetReady { target: String },
+    /// The target answered, with all its workers: what it looks like before anything is done to it.
+    TargetReady { target: String, view: View },
     /// A new phase (index and name as in `Plan::phases`) begins.
     PhaseBegan { phase: u8, name: String },
     /// The generator began to send.

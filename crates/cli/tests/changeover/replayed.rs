@@ -76,7 +76,7 @@ fn write_events(directory: &std::path::Path, wrong: Wrong) {
         View { processes: vec![master], pid_file: PidFile::Names(10), old: 1, newest: 1, ..View::default() };
     let mut events = vec![
         (0, Event::RunStarted { case: "quiet".into(), seed: 1, version: "0".into() }),
-        (5, Event::TargetReady { target: web() }),
+        (5, Event::TargetReady { target: web(), view: View::default() }),
         (10, Event::PhaseBegan { phase: 0, name: "steady".into() }),
         (10, Event::LoadStarted),
         (10, Event::StepBegan { step: 0, doing: "sleep".into() }),

@@ -31,7 +31,8 @@ impl Run<'_> {
                 Waited::TimedOut(why) => return Err(self.not_ready(target, why)),
             }
             let name = self.targets[target].target.name.clone();
-            self.watcher.write(Event::TargetReady { target: name })?;
+            let view = self.measured_view(target);
+            self.watcher.write(Event::TargetReady { target: name, view })?;
         }
         Ok(true)
     }

@@ -37,7 +37,7 @@ impl Run<'_> {
             self.watcher.turn(TURN)?;
         }
         for (target, answers) in answers.into_iter().enumerate() {
-            let view = self.final_view(target, answers);
+            let view = View { answers, ..self.measured_view(target) };
             self.watcher.write(Event::Settled { target: self.watcher.name(target), view })?;
             self.quote(target)?;
         }
@@ -53,8 +53,9 @@ impl Run<'_> {
         heard_all && reaped && clear && no_strays && !self.watcher.has_untold_ends()
     }
 
-    fn final_view(&self, target: usize, answers: Generation) -> View {
-        let mut view = View { answers, ..self.watcher.site.views[target].clone() };
+    /// The view of now, with what is too dear to measure all the time.
+    pub(super) fn measured_view(&self, target: usize) -> View {
+        let mut view = self.watcher.site.views[target].clone();
         for process in &mut view.processes {
             process.fds = procfs::fds(process.pid);
             process.rss_kib = procfs::rss_kib(process.pid);
