@@ -59,7 +59,10 @@ impl Disposition {
         }
         match (&judgement.overall, &plan.known_failure) {
             (Verdict::Unknown { .. }, _) => Disposition::Unknown,
-            (Verdict::Fail { .. }, Some(why)) => Disposition::FailedAsKnown { why: why.clone() },
+            (Verdict::Fail { .. }, Some(why)) if fails_as_known(&judgement.verdicts) => {
+                Disposition::FailedAsKnown { why: why.clone() }
+            }
+            (Verdict::Fail { .. }, Some(_)) => Disposition::Failed,
             (Verdict::Fail { .. }, None) => Disposition::Failed,
             (Verdict::Pass { .. }, Some(_)) => Disposition::PassedUnexpectedly,
             (Verdict::Pass { .. }, None) => Disposition::Passed,
@@ -114,13 +117,29 @@ fn planted(verdicts: &[Judged]) -> Disposition {
     }
 }
 
+/// What tells whether the measuring itself worked. A known failure of the server must not hide one of these.
+const INSTRUMENT: [&str; 4] = ["sealed", "generator", "identities", "no-corruption"];
+
+/// A server fails as known when what the scenario wrote down is refuted, or could not even be done, and the instrument is sound.
+fn fails_as_known(verdicts: &[Judged]) -> bool {
+    let is_instrument = |judged: &&Judged| INSTRUMENT.contains(&judged.expectation.text.as_str());
+    let is_written =
+        |judged: &&Judged| judged.expectation.place.is_some() || judged.expectation.text == "steps";
+    let sound = verdicts.iter().filter(is_instrument).all(|j| matches!(j.verdict, Verdict::Pass { .. }));
+    sound && verdicts.iter().filter(is_written).any(|j| matches!(j.verdict, Verdict::Fail { .. }))
+}
+
 fn is_unknown(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Unknown { .. })
 }
 
 #[cfg(test)]
 mod tests {
-    use facts::Verdict;
+    use checks::Judged;
+    use facts::{
+        Verdict,
+        plan::{Claim, Expectation},
+    };
 
     use super::Disposition;
     use crate::example::judged;
@@ -140,6 +159,25 @@ mod tests {
         assert_eq!(of(false, Some("race"), [unknown]), "UNKNOWN");
         assert_eq!(of(false, Some("race"), [pass]), "XPASS");
         assert_eq!(of(false, None, []), "UNKNOWN");
+    }
+
+    #[test]
+    fn a_known_failure_excuses_the_server_and_never_the_instrument() {
+        let known = |names: &[(&str, Verdict)]| {
+            let (plan, mut judgement) = judged(false, Some("race"), &[Verdict::fail("lost 3")]);
+            for (name, verdict) in names {
+                let claim = Claim::Check((*name).into());
+                let expectation = Expectation { place: None, text: (*name).into(), claim };
+                judgement.verdicts.push(Judged { expectation, verdict: verdict.clone() });
+            }
+            Disposition::of(&plan, &judgement).word()
+        };
+        assert_eq!(known(&[("generator", Verdict::pass("p"))]), "XFAIL");
+        assert_eq!(known(&[("generator", Verdict::unknown("u"))]), "FAIL");
+        assert_eq!(known(&[("identities", Verdict::fail("f"))]), "FAIL");
+        let (plan, mut judgement) = judged(false, Some("race"), &[Verdict::fail("a leak")]);
+        judgement.verdicts[0].expectation.place = None;
+        assert_eq!(Disposition::of(&plan, &judgement).word(), "FAIL", "nothing that was written down failed");
     }
 
     #[test]
