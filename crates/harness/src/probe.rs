@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use facts::{Generation, Moment, Nanos};
+use facts::{Generation, Moment, Nanos, journal::PROBE_BIT};
 use ledger::clock::now;
 
 /// A probe that took longer got no answer.
@@ -17,9 +17,6 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Gap between two probes.
 const GAP: Nanos = 5_000_000;
-
-/// Ids of probes have this bit, which no load request has.
-const PROBE_BIT: u64 = 1 << 63;
 
 /// An answer longer than this is not one of ours.
 const LONGEST_HEAD_BYTES: usize = 64 * 1024;
