@@ -10,13 +10,14 @@ use crate::binaries::{cargo, complain};
 
 /// Everything in order; the first step that is red is the last. Arguments (`--require nginx`) are for `verify`.
 pub(crate) fn ci(arguments: &[String]) -> ExitCode {
-    let steps: [(&str, Command); 4] = [
+    let steps: [(&str, Command); 5] = [
         ("fmt", with(cargo(), &["fmt", "--all", "--check"])),
         (
             "clippy",
             with(cargo(), &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
         ),
         ("test", with(ourselves(), &["test"])),
+        ("scenarios", with(ourselves(), &["scenario", "check"])),
         ("verify", with(with(ourselves(), &["verify"]), arguments)),
     ];
     for (name, mut step) in steps {

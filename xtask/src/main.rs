@@ -4,6 +4,9 @@
 mod bench;
 mod binaries;
 mod ci;
+mod compare;
+mod explain;
+mod replay;
 mod scenario;
 mod test;
 mod verify;
@@ -21,8 +24,11 @@ const VERBS: &[Verb] = &[
     Verb { name: "verify", says: "run scenarios on real servers and judge them", run: verify::verify },
     Verb { name: "test", says: "run all tests of the workspace", run: test::test },
     Verb { name: "bench", says: "measure upgrades side by side", run: bench::bench },
-    Verb { name: "scenario", says: "check, explain or list scenarios", run: scenario::scenario },
-    Verb { name: "ci", says: "what CI runs: fmt, clippy, test, verify", run: ci::ci },
+    Verb { name: "scenario", says: "write, check, explain or list scenarios", run: scenario::scenario },
+    Verb { name: "replay", says: "judge a kept run again", run: replay::replay },
+    Verb { name: "compare", says: "set the figures of kept runs side by side", run: compare::compare },
+    Verb { name: "explain", says: "say what the code of a mistake means", run: explain::explain },
+    Verb { name: "ci", says: "what CI runs: fmt, clippy, test, scenario check, verify", run: ci::ci },
 ];
 
 /// clap's number for a command line that is not understood.

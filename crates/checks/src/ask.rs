@@ -3,10 +3,10 @@
 
 use facts::{
     Blame, Outcome,
-    expression::{Argument, Function, Kind},
+    expression::{Argument, Function, Kind, Value},
 };
 
-use crate::{Index, attempt::Attempt, idle, index::Scope, latency, proof::Shown, spelling};
+use crate::{Index, attempt::Attempt, idle, index::Scope, latency, proof::Shown, spelling, steps};
 
 /// The worth of one call.
 pub(crate) fn ask(index: &Index, function: Function, arguments: &[Argument]) -> Shown {
@@ -28,6 +28,11 @@ pub(crate) fn ask(index: &Index, function: Function, arguments: &[Argument]) -> 
         Function::Idle => idle::idle(index, scope),
         Function::IdleLost => idle::idle_lost(index, scope),
         Function::StrayLost => idle::stray_lost(index, scope),
+        Function::Took => took(index, scope),
+        Function::Done => match steps::done(index, scope.steps.unwrap_or_default()) {
+            Some(done) => Shown::Truth(done),
+            None => Shown::unknown("the log does not tell how the step ended"),
+        },
         _ => of_settled(index, function, arguments),
     }
 }
@@ -56,6 +61,14 @@ fn share(index: &Index, scope: Scope) -> Shown {
     }
     let own = answered(scope);
     Shown::Number { low: own / (all + unseen), high: (own + unseen) / (all + unseen), kind: Kind::Number }
+}
+
+/// How long the phases of a scope lasted.
+fn took(index: &Index, scope: Scope) -> Shown {
+    match index.interval(scope) {
+        Some(stretch) => Value::Duration(stretch.end.saturating_sub(stretch.begin) as f64).into(),
+        None => Shown::unknown(format!("{} did not begin", spelling::scope(index, scope))),
+    }
 }
 
 fn of_settled(index: &Index, function: Function, arguments: &[Argument]) -> Shown {

@@ -8,7 +8,8 @@ use facts::{
     expression::{Argument, Function, Operator, Value},
     journal::Entry,
     plan::{
-        Action, Behaviour, Case, Claim, Expectation, Method, Origin, Pace, Place, Population, Step, Target,
+        Action, Begins, Behaviour, Case, Claim, Expectation, Launch, Method, Origin, Pace, Place, Population,
+        Signal, Step, Target,
     },
 };
 
@@ -158,7 +159,7 @@ impl Built {
     }
 
     #[track_caller]
-    fn claim(&self, claim: Claim, expected: &str) {
+    pub(crate) fn claim(&self, claim: Claim, expected: &str) {
         let expectation = Expectation { place: None, text: "it".into(), claim };
         let plan = Plan { expectations: vec![expectation], ..self.plan.clone() };
         let verdict = judge(&plan, &self.history).overall;
@@ -273,8 +274,12 @@ fn plan() -> Plan {
     let place = || Place { file: "a.toml".into(), line: 1, column: 1 };
     let step = |text: &str| Step {
         place: place(),
+        id: None,
         phase: None,
+        begins: Begins::AtOnce,
         when: None,
+        may_fail: false,
+        rescues: None,
         action: Action::Sleep { ms: 1 },
         text: text.into(),
     };
@@ -285,13 +290,17 @@ fn plan() -> Plan {
         deadline_ms: 10_000,
         minimum_samples: 1,
         targets: vec![target()],
-        origins: vec![Origin { name: "blue".into() }, Origin { name: "green".into() }],
+        origins: vec![
+            Origin { name: "blue".into(), faults: vec![] },
+            Origin { name: "green".into(), faults: vec![] },
+        ],
         phases: vec!["steady".into(), "upgrade".into(), "settled".into()],
         populations: vec![population()],
         steps: vec![step("signal web.old.master USR2"), step("signal web.old.master QUIT")],
         expectations: vec![],
         known_failure: None,
         must_fail: false,
+        ..Plan::default()
     }
 }
 
@@ -329,5 +338,12 @@ fn target() -> Target {
         member_down: String::new(),
         weights: BTreeMap::new(),
         promises: vec![],
+        launch: Launch::Daemonises,
+        environment: BTreeMap::new(),
+        upgrade_signal: Some(Signal::Usr2),
+        reload_signal: Some(Signal::Hup),
+        failpoints: vec![],
+        stop_signal: None,
+        remains: vec![],
     }
 }

@@ -31,6 +31,7 @@ pub(crate) struct Scope {
     pub(crate) population: Option<usize>,
     pub(crate) target: Option<usize>,
     pub(crate) origin: Option<usize>,
+    pub(crate) steps: Option<(usize, usize)>,
 }
 
 impl Scope {
@@ -42,6 +43,7 @@ impl Scope {
                 Argument::Phases { first, last } => scope.phases = Some((first, last)),
                 Argument::Population(population) => scope.population = Some(population),
                 Argument::Origin(origin) => scope.origin = Some(origin),
+                Argument::Steps { first, last } => scope.steps = Some((first, last)),
                 Argument::Target(target) => scope.target = Some(target),
                 Argument::Processes(selector) => scope.target = Some(selector.target),
             }

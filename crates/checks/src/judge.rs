@@ -11,6 +11,7 @@ use crate::{
     phase_row::{classes, rows, total},
     proof, spelling,
     story::story,
+    watched,
 };
 
 /// What a history shows.
@@ -70,6 +71,8 @@ fn verdict(index: &Index, expectation: &Expectation) -> Verdict {
             let truth = proof::shown(expression, &|function, arguments| ask(index, function, arguments));
             proof::verdict(truth, &expectation.text, spelling::values(index, expression))
         }
+        Claim::Always(condition) => watched::always(index, condition),
+        Claim::Reached(condition) => watched::reached(index, condition),
         Claim::Check(name) => match CHECKS.iter().find(|check| check.name == name) {
             Some(check) => (check.judge)(index),
             None => Verdict::unknown(format!("there is no check named `{name}`")),

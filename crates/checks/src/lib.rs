@@ -24,6 +24,7 @@ mod spelling;
 mod steps;
 mod story;
 mod upgrade;
+mod watched;
 
 #[cfg(test)]
 mod built;

@@ -37,6 +37,10 @@ fn argument(index: &Index, argument: &Argument) -> String {
         Argument::Population(n) => name(index.plan.populations.get(*n).map(|p| &p.name)),
         Argument::Origin(n) => name(index.plan.origins.get(*n).map(|o| &o.name)),
         Argument::Target(n) => target(*n),
+        Argument::Steps { first, .. } => {
+            let id = index.plan.steps.get(*first).and_then(|step| step.id.clone());
+            id.unwrap_or_else(|| format!("step {first}"))
+        }
         Argument::Processes(selector) => {
             let generation = match selector.generation {
                 Which::Old => ".old",
@@ -47,6 +51,7 @@ fn argument(index: &Index, argument: &Argument) -> String {
                 Members::Master => ".master".into(),
                 Members::Worker(n) => format!(".worker[{n}]"),
                 Members::Workers => ".workers".into(),
+                Members::AnyWorker => ".worker[?]".into(),
                 Members::All => String::new(),
             };
             format!("{}{generation}{members}", target(selector.target))
@@ -79,6 +84,11 @@ pub(crate) fn function(function: Function) -> String {
         Function::Generation => "generation",
         Function::Orphans => "orphans",
         Function::Reloaded => "reloaded",
+        Function::Accepting => "accepting",
+        Function::Zombies => "zombies",
+        Function::Fds => "fds",
+        Function::Took => "took",
+        Function::Done => "done",
         Function::Lost => "lost",
         Function::Retriable => "retriable",
         Function::Corrupt => "corrupt",

@@ -14,7 +14,7 @@ use facts::Plan;
 use crate::{
     arguments,
     case_run::Runner,
-    catalogue::{Catalogue, NotUnderstood},
+    catalogue::Catalogue,
     exit::Exit,
     interrupt,
     printed::{complain, print},
@@ -26,8 +26,8 @@ pub(crate) fn bench(asked: &arguments::Bench) -> Exit {
     let interrupted = interrupt::watch();
     let plans = match Catalogue::open(asked.shelf.scenarios.as_deref()).and_then(|shelf| shelf.plans()) {
         Ok(plans) => plans,
-        Err(NotUnderstood(why)) => {
-            complain(&why);
+        Err(why) => {
+            why.tell();
             return Exit::BadScenario;
         }
     };
@@ -36,7 +36,7 @@ pub(crate) fn bench(asked: &arguments::Bench) -> Exit {
         complain(&format!("no case matches `{}`; `changeover scenario list` names them all", asked.case));
         return Exit::NothingMatched;
     }
-    let mut runner = match Runner::new(&asked.place, Arc::clone(&interrupted)) {
+    let runner = match Runner::new(&asked.place, Arc::clone(&interrupted)) {
         Ok(runner) => runner,
         Err(error) => {
             complain(&format!("make a folder for run directories: {error}"));
@@ -44,17 +44,12 @@ pub(crate) fn bench(asked: &arguments::Bench) -> Exit {
         }
     };
     let is_interrupted = || interrupted.load(Ordering::SeqCst);
-    let figures = measure(&mut runner, &chosen, asked.upgrades, is_interrupted);
+    let figures = measure(&runner, &chosen, asked.upgrades, is_interrupted);
     conclude(&figures, asked, is_interrupted())
 }
 
 /// A B A B …: each round runs every case once. A case that cannot run is not asked again.
-fn measure(
-    runner: &mut Runner,
-    plans: &[Plan],
-    rounds: u32,
-    is_interrupted: impl Fn() -> bool,
-) -> Vec<Figures> {
+fn measure(runner: &Runner, plans: &[Plan], rounds: u32, is_interrupted: impl Fn() -> bool) -> Vec<Figures> {
     let mut all: Vec<Figures> = plans.iter().map(Figures::new).collect();
     for round in 0..rounds {
         for (plan, figures) in plans.iter().zip(&mut all) {
@@ -69,8 +64,8 @@ fn measure(
     all
 }
 
-fn one_more(runner: &mut Runner, plan: &Plan, round: u32, figures: &mut Figures) {
-    let plan = Plan { seed: plan.seed.wrapping_add(u64::from(round)), ..plan.clone() };
+fn one_more(runner: &Runner, plan: &Plan, round: u32, figures: &mut Figures) {
+    let plan = plan.clone().seeded(plan.seed.wrapping_add(u64::from(round)));
     let outcome = runner.run(&plan);
     match outcome.history.as_ref().and_then(|history| Upgrade::of(&plan, history)) {
         Some(upgrade) => {

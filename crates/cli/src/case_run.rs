@@ -14,6 +14,7 @@ use report::{CaseResult, Disposition, result_json};
 use crate::{
     arguments::Place,
     programs::{Programs, programs},
+    requirements::unmet,
     run_directory::Runs,
 };
 
@@ -22,7 +23,7 @@ const RESULT_NAME: &str = "result.json";
 /// The command that leads here, when something other than this program was called (`cargo xtask`).
 const CALLED_AS: &str = "CHANGEOVER_CALLED_AS";
 
-/// Runs cases one after the other.
+/// Runs cases, several at a time if it is asked to.
 pub(crate) struct Runner {
     runs: Runs,
     keep: bool,
@@ -44,12 +45,15 @@ impl Runner {
     }
 
     /// Runs and judges one case, or says why not.
-    pub(crate) fn run(&mut self, plan: &Plan) -> Outcome {
+    pub(crate) fn run(&self, plan: &Plan) -> Outcome {
         let started = Instant::now();
         let without_history = |disposition| Outcome {
             result: CaseResult { took: started.elapsed(), ..result(plan, disposition) },
             history: None,
         };
+        if let Some(why) = unmet(plan) {
+            return without_history(Disposition::Skipped { why });
+        }
         let programs = match programs(plan) {
             Ok(programs) => programs,
             Err(missing) if missing.is_ours() => {
@@ -103,6 +107,7 @@ impl Runner {
     fn put_away(&self, mut outcome: Outcome, directory: &Path) -> Outcome {
         if self.keep || !outcome.result.disposition.is_good() {
             outcome.result.directory = Some(directory.to_owned());
+            self.runs.keep(directory);
             fs::write(directory.join(RESULT_NAME), result_json(&outcome.result)).ok();
         } else {
             self.runs.discard(directory);
@@ -122,6 +127,7 @@ pub(crate) fn judged(plan: &Plan, directory: &Path) -> Result<(Judgement, Histor
 pub(crate) fn result(plan: &Plan, disposition: Disposition) -> CaseResult {
     CaseResult {
         case: plan.case.id.clone(),
+        file: plan.case.file.clone(),
         title: plan.case.title.clone(),
         seed: plan.seed,
         took: Duration::ZERO,

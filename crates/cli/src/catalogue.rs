@@ -5,19 +5,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use diagnostic::Diagnostic;
 use facts::Plan;
+
+use crate::mistakes::NotUnderstood;
 
 /// The folder of targets, below the shelf.
 const TARGETS: &str = "targets";
+/// The folder of what scenarios include; no scenario by itself.
+const PARTS: &str = "parts";
 
 /// A folder of scenarios.
 pub(crate) struct Catalogue {
     folder: PathBuf,
 }
-
-/// Why there are no plans. The text is complete: it names the file and the place.
-#[derive(Debug)]
-pub(crate) struct NotUnderstood(pub(crate) String);
 
 impl Catalogue {
     /// The folder named by the user, or the nearest `scenarios` from here upwards.
@@ -25,53 +26,85 @@ impl Catalogue {
         let folder = match named {
             Some(folder) => folder.to_owned(),
             None => nearest().ok_or_else(|| {
-                NotUnderstood(
+                NotUnderstood::Said(
                     "find a folder `scenarios` here or above: there is none; name it with --scenarios".into(),
                 )
             })?,
         };
         match folder.is_dir() {
             true => Ok(Catalogue { folder }),
-            false => Err(NotUnderstood(format!("open the scenarios in {}: not a folder", folder.display()))),
+            false => {
+                Err(NotUnderstood::Said(format!("open the scenarios in {}: not a folder", folder.display())))
+            }
         }
+    }
+
+    /// Where it is, as the user named it.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Every scenario file on the shelf, in order of name.
+    pub(crate) fn files(&self) -> Result<Vec<PathBuf>, NotUnderstood> {
+        let mut files = Vec::new();
+        self.collect(&self.folder, &mut files)
+            .map_err(|source| NotUnderstood::Said(format!("read {}: {source}", self.folder.display())))?;
+        files.sort();
+        Ok(files)
     }
 
     /// Every plan of every scenario on the shelf, in order of file name.
     pub(crate) fn plans(&self) -> Result<Vec<Plan>, NotUnderstood> {
-        let mut files = Vec::new();
-        self.collect(&self.folder, &mut files)
-            .map_err(|source| NotUnderstood(format!("read {}: {source}", self.folder.display())))?;
-        files.sort();
         let mut plans = Vec::new();
         let mut wrong = Vec::new();
-        for file in &files {
-            match self.load(file) {
+        for file in self.files()? {
+            match self.load(&file) {
                 Ok(more) => plans.extend(more),
-                Err(NotUnderstood(why)) => wrong.push(why),
+                Err(why) => wrong.push(why),
             }
         }
-        if wrong.is_empty() { Ok(plans) } else { Err(NotUnderstood(wrong.join("\n\n"))) }
+        if wrong.is_empty() { Ok(plans) } else { Err(NotUnderstood::all(wrong)) }
     }
 
     /// The plans of one file.
     pub(crate) fn load(&self, file: &Path) -> Result<Vec<Plan>, NotUnderstood> {
         let name = file.to_string_lossy();
-        let text =
-            fs::read_to_string(file).map_err(|source| NotUnderstood(format!("read {name}: {source}")))?;
+        let text = fs::read_to_string(file)
+            .map_err(|source| NotUnderstood::Said(format!("read {name}: {source}")))?;
+        self.load_text(&name, &text)
+    }
+
+    /// The plans of a text that stands, or is to stand, in a file of this name.
+    pub(crate) fn load_text(&self, name: &str, text: &str) -> Result<Vec<Plan>, NotUnderstood> {
         let loader = |path: &str| self.read(path);
-        scenario::load(&name, &text, &loader)
-            .map_err(|wrong| NotUnderstood(scenario::render(&wrong, &name, &text, &loader)))
+        scenario::load(name, text, &loader).map_err(|wrong| {
+            let with_text = |mistake: Diagnostic| {
+                let about = if mistake.file == name { Ok(text.to_owned()) } else { loader(&mistake.file) };
+                (mistake, about.unwrap_or_default())
+            };
+            NotUnderstood::Mistakes(wrong.into_iter().map(with_text).collect())
+        })
+    }
+
+    /// The kinds of targets, in order of name.
+    pub(crate) fn kinds(&self) -> Vec<String> {
+        let folders = fs::read_dir(self.folder.join(TARGETS)).into_iter().flatten().flatten();
+        let targets = folders.filter(|folder| folder.path().join("target.toml").is_file());
+        let mut kinds: Vec<String> =
+            targets.filter_map(|folder| folder.file_name().into_string().ok()).collect();
+        kinds.sort();
+        kinds
     }
 
     fn read(&self, path: &str) -> Result<String, String> {
         fs::read_to_string(self.folder.join(path)).map_err(|source| source.to_string())
     }
 
-    /// All `*.toml` below a folder but those of targets.
+    /// All `*.toml` below a folder but those of targets and parts.
     fn collect(&self, folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            if path == self.folder.join(TARGETS) {
+            if [TARGETS, PARTS].iter().any(|other| path == self.folder.join(other)) {
                 continue;
             }
             if path.is_dir() {

@@ -7,6 +7,8 @@ use facts::{
     plan::{Action, Claim, Expectation, Step},
 };
 
+/// Behind the name of the case.
+pub(crate) const SUFFIX: &str = " (control)";
 /// How long a step lasts that would have done something.
 const INSTEAD_MS: u64 = 300;
 
@@ -16,7 +18,7 @@ pub(crate) fn control(plan: &Plan) -> Option<Plan> {
         return None;
     }
     let mut control = plan.clone();
-    control.case.id = format!("{} (control)", plan.case.id);
+    control.case.id = format!("{}{SUFFIX}", plan.case.id);
     control.known_failure = None;
     control.steps.iter_mut().for_each(only_wait);
     control.expectations.retain(|expectation| matches!(expectation.claim, Claim::Check(_)));

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use report::Tally;
 
+use crate::profiles::Skips;
+
 /// How `changeover` ends. The numbers are documented and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -18,9 +20,9 @@ pub(crate) enum Exit {
     Unknown = 3,
     /// No case matched.
     NothingMatched = 4,
-    /// A scenario is not understood (`EX_DATAERR` of sysexits.h).
+    /// A scenario or changeover.toml is not understood (`EX_DATAERR` of sysexits.h).
     BadScenario = 65,
-    /// A required target is missing (`EX_UNAVAILABLE`).
+    /// A required target is missing, or a case was skipped where skips are denied (`EX_UNAVAILABLE`).
     TargetMissing = 69,
     /// The harness itself failed (`EX_SOFTWARE`).
     HarnessBug = 70,
@@ -30,11 +32,12 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// The code for a run of many cases.
-    pub(crate) fn of(tally: &Tally, interrupted: bool) -> Exit {
+    pub(crate) fn of(tally: &Tally, skips: Skips, interrupted: bool) -> Exit {
         match tally {
             _ if interrupted => Exit::Interrupted,
             Tally { failed: 1.., .. } => Exit::Failed,
             Tally { broken: 1.., .. } => Exit::HarnessBug,
+            Tally { skipped: 1.., .. } if skips == Skips::Denied => Exit::TargetMissing,
             Tally { unknown: 1.., .. } => Exit::Unknown,
             _ => Exit::Passed,
         }
@@ -51,17 +54,26 @@ impl From<Exit> for ExitCode {
 mod tests {
     use report::Tally;
 
-    use super::Exit;
+    use super::{Exit, Skips};
 
     #[test]
     fn a_failure_counts_before_a_broken_harness_before_an_unknown() {
         let tally =
             |failed, broken, unknown| Tally { passed: 1, failed, broken, unknown, ..Tally::default() };
-        assert_eq!(Exit::of(&tally(0, 0, 0), false), Exit::Passed);
-        assert_eq!(Exit::of(&tally(1, 1, 1), false), Exit::Failed);
-        assert_eq!(Exit::of(&tally(0, 1, 1), false), Exit::HarnessBug);
-        assert_eq!(Exit::of(&tally(0, 0, 1), false), Exit::Unknown);
-        assert_eq!(Exit::of(&tally(1, 0, 0), true), Exit::Interrupted);
+        assert_eq!(Exit::of(&tally(0, 0, 0), Skips::Allowed, false), Exit::Passed);
+        assert_eq!(Exit::of(&tally(1, 1, 1), Skips::Allowed, false), Exit::Failed);
+        assert_eq!(Exit::of(&tally(0, 1, 1), Skips::Allowed, false), Exit::HarnessBug);
+        assert_eq!(Exit::of(&tally(0, 0, 1), Skips::Allowed, false), Exit::Unknown);
+        assert_eq!(Exit::of(&tally(1, 0, 0), Skips::Allowed, true), Exit::Interrupted);
+    }
+
+    #[test]
+    fn a_skip_counts_where_skips_are_denied() {
+        let tally = Tally { passed: 1, skipped: 1, unknown: 1, ..Tally::default() };
+        assert_eq!(Exit::of(&tally, Skips::Allowed, false), Exit::Unknown);
+        assert_eq!(Exit::of(&tally, Skips::Denied, false), Exit::TargetMissing);
+        let whole = Tally { passed: 1, ..Tally::default() };
+        assert_eq!(Exit::of(&whole, Skips::Denied, false), Exit::Passed);
     }
 
     #[test]

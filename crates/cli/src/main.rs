@@ -4,14 +4,26 @@ mod arguments;
 mod bench;
 mod case_run;
 mod catalogue;
+mod codes;
+mod compare;
 mod control;
 mod exit;
+mod explain;
+mod filter;
 mod interrupt;
+mod kept_run;
+mod mistakes;
 mod printed;
+mod profiles;
 mod programs;
 mod replay;
+mod requirements;
 mod run_directory;
 mod scenarios;
+mod schedule;
+mod selection;
+mod shard;
+mod timed;
 mod verify;
 
 use std::process::ExitCode;
@@ -20,12 +32,16 @@ use arguments::{Arguments, Verb};
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match Arguments::parse().verb {
+    let arguments = Arguments::parse();
+    mistakes::choose(arguments.message_format);
+    match arguments.verb {
         // First of all and without a thread: the warden is a process of its own.
         Verb::Warden { socket_fd } => harness::warden::serve_fd(socket_fd),
         Verb::Verify(asked) => verify::verify(&asked).into(),
         Verb::Scenario(asked) => scenarios::scenarios(&asked).into(),
         Verb::Replay(asked) => replay::replay(&asked).into(),
+        Verb::Compare(asked) => compare::compare(&asked).into(),
+        Verb::Explain { code } => explain::explain(code.as_deref()).into(),
         Verb::Bench(asked) => bench::bench(&asked).into(),
     }
 }

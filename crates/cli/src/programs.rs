@@ -55,7 +55,7 @@ pub(crate) fn programs(plan: &Plan) -> Result<Programs, Missing> {
 }
 
 /// The file that a program's name stands for.
-fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     if OURS.contains(&program) {
         return beside().map(|folder| folder.join(program)).filter(|path| is_executable(path));
     }

@@ -1,6 +1,6 @@
-//! `replay`: judges a kept run again. Checks may have changed since; what happened has not.
+//! `replay`: judges a kept run again. Checks and expectations may have changed since; what happened has not.
 
-use std::fs;
+use std::path::Path;
 
 use facts::Plan;
 use report::{CaseResult, Disposition, PHASE_TABLE_NOTE, Tally, case_line, evidence};
@@ -8,30 +8,26 @@ use report::{CaseResult, Disposition, PHASE_TABLE_NOTE, Tally, case_line, eviden
 use crate::{
     arguments,
     case_run::{judged, result},
+    catalogue::Catalogue,
     exit::Exit,
+    kept_run,
+    mistakes::NotUnderstood,
     printed::{complain, paint, print},
+    profiles::Skips,
 };
-
-/// The plan, as a file of the run directory.
-const PLAN_NAME: &str = "plan.json";
 
 /// Judges the run in a directory.
 pub(crate) fn replay(asked: &arguments::Replay) -> Exit {
-    let file = asked.directory.join(PLAN_NAME);
-    let text = match fs::read(&file) {
-        Ok(text) => text,
-        Err(error) => {
-            complain(&format!("read {}: {error}; name the directory of a kept run", file.display()));
-            return Exit::Usage;
-        }
+    attempt(asked).unwrap_or_else(|exit| exit)
+}
+
+fn attempt(asked: &arguments::Replay) -> Result<Exit, Exit> {
+    let plan = kept_run::plan(&asked.directory)?;
+    let plan = match &asked.expect {
+        None => plan,
+        Some(file) => expecting(plan, file, asked)?,
     };
-    match serde_json::from_slice::<Plan>(&text) {
-        Ok(plan) => judge(&plan, asked),
-        Err(error) => {
-            complain(&format!("read {}: {error}; it was written by another version", file.display()));
-            Exit::BadScenario
-        }
-    }
+    Ok(judge(&plan, asked))
 }
 
 fn judge(plan: &Plan, asked: &arguments::Replay) -> Exit {
@@ -47,5 +43,54 @@ fn judge(plan: &Plan, asked: &arguments::Replay) -> Exit {
     print(&case_line(&result, paint()));
     print(&evidence(&CaseResult { directory: Some(asked.directory.clone()), ..result }, paint()));
     print(PHASE_TABLE_NOTE);
-    Exit::of(&tally, false)
+    Exit::of(&tally, Skips::Allowed, false)
+}
+
+/// The plan that was run, with what an edited scenario expects of it.
+fn expecting(ran: Plan, file: &Path, asked: &arguments::Replay) -> Result<Plan, Exit> {
+    let bad = |why: NotUnderstood| {
+        why.tell();
+        Exit::BadScenario
+    };
+    let catalogue = Catalogue::open(asked.shelf.scenarios.as_deref()).map_err(bad)?;
+    let plans = catalogue.load(file).map_err(bad)?;
+    let refused = |why: &str| {
+        complain(&format!("expect what {} says of {}: {why}", file.display(), ran.case.id));
+        Exit::BadScenario
+    };
+    let edited = plans.iter().find(|plan| cell(plan) == cell(&ran));
+    let edited = edited.ok_or_else(|| refused("its matrix has no such case"))?;
+    if let Some(what) = differs(&ran, edited) {
+        return Err(refused(&format!("its {what} are not those that were run; edit a copy of the scenario")));
+    }
+    Ok(Plan {
+        case: edited.case.clone(),
+        minimum_samples: edited.minimum_samples,
+        expectations: edited.expectations.clone(),
+        known_failure: edited.known_failure.clone(),
+        must_fail: edited.must_fail,
+        ..ran
+    })
+}
+
+/// `target=nginx`: which case of a file it is. A control run is a case of the same cell.
+fn cell(plan: &Plan) -> &str {
+    let id = plan.case.id.trim_end_matches(crate::control::SUFFIX);
+    id.split_once("::").map_or("", |(_, cell)| cell)
+}
+
+/// Expectations name things by their numbers: they must be the same things.
+fn differs(ran: &Plan, edited: &Plan) -> Option<&'static str> {
+    let targets = |plan: &Plan| plan.targets.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+    let origins = |plan: &Plan| plan.origins.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+    let clients = |plan: &Plan| plan.populations.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+    let steps = |plan: &Plan| plan.steps.iter().map(|it| it.text.clone()).collect::<Vec<_>>();
+    let different = [
+        ("phases", ran.phases != edited.phases),
+        ("targets", targets(ran) != targets(edited)),
+        ("origins", origins(ran) != origins(edited)),
+        ("populations", clients(ran) != clients(edited)),
+        ("steps", steps(ran) != steps(edited)),
+    ];
+    different.into_iter().find(|(_, differ)| *differ).map(|(what, _)| what)
 }

@@ -5,6 +5,10 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, symlink},
     path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use crate::arguments::Place;
@@ -12,10 +16,15 @@ use crate::arguments::Place;
 /// Longer than this, the path of a socket inside a run may not fit into `sun_path`.
 const LONGEST_BYTES: usize = 60;
 
+/// The link to the newest run.
+const LATEST: &str = "latest";
+
 /// The folder that holds the run directories of this process.
 pub(crate) struct Runs {
     folder: PathBuf,
-    made: u32,
+    made: AtomicU32,
+    /// The last one that somebody will want to look at.
+    kept: Mutex<Option<PathBuf>>,
 }
 
 impl Runs {
@@ -37,32 +46,48 @@ impl Runs {
         if !is_short(&folder) {
             return Err(io::Error::other(format!("{} is too long a path; use --runs", folder.display())));
         }
-        Ok(Runs { folder, made: 0 })
+        Ok(Runs { folder, made: AtomicU32::new(0), kept: Mutex::default() })
     }
 
     /// A new, empty directory; `latest` points at it.
-    pub(crate) fn next(&mut self) -> io::Result<PathBuf> {
+    pub(crate) fn next(&self) -> io::Result<PathBuf> {
         let directory = loop {
-            self.made += 1;
-            let directory = self.folder.join(format!("{}-{}", std::process::id(), self.made));
+            let number = self.made.fetch_add(1, Ordering::SeqCst) + 1;
+            let directory = self.folder.join(format!("{}-{number}", std::process::id()));
             match DirBuilder::new().mode(0o700).create(&directory) {
                 // A kept run of an earlier process with our pid.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 other => break other.map(|()| directory)?,
             }
         };
-        let latest = self.folder.join("latest");
-        fs::remove_file(&latest).ok();
-        symlink(&directory, &latest).ok();
+        self.point_at(&directory);
         Ok(directory)
+    }
+
+    /// Another run may do the same just now: a rename leaves no moment without the link.
+    fn point_at(&self, directory: &Path) {
+        let mut draft = directory.as_os_str().to_owned();
+        draft.push(".latest");
+        if symlink(directory, &draft).is_ok() {
+            fs::rename(&draft, self.folder.join(LATEST)).ok();
+        }
+    }
+
+    /// A run that ended and is kept: `latest` points at it until another one begins.
+    pub(crate) fn keep(&self, directory: &Path) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(directory.to_owned());
+        self.point_at(directory);
     }
 
     /// Removes the directory of a run nobody needs to look at.
     pub(crate) fn discard(&self, directory: &Path) {
         fs::remove_dir_all(directory).ok();
-        let latest = self.folder.join("latest");
+        let latest = self.folder.join(LATEST);
         if fs::read_link(&latest).is_ok_and(|link| link == directory) {
-            fs::remove_file(&latest).ok();
+            match &*self.kept.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(kept) => self.point_at(kept),
+                None => drop(fs::remove_file(&latest)),
+            }
         }
     }
 }

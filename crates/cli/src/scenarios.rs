@@ -1,30 +1,40 @@
-//! `scenario check | explain | list`: what would happen, without anything happening.
+//! `scenario new | check | explain | list | schema`: what would happen, without anything happening.
 
-use std::path::{Path, PathBuf};
+mod new;
+mod questions;
+mod skeleton;
 
-use facts::{
-    Plan,
-    plan::{Pace, Population, Step},
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
 };
 
 use crate::{
-    arguments::{Scenario, Shelf},
-    catalogue::{Catalogue, NotUnderstood},
+    arguments::{MessageFormat, Scenario, Shelf},
+    catalogue::Catalogue,
     exit::Exit,
-    printed::{complain, print},
+    mistakes::{self, NotUnderstood},
+    printed::print,
 };
+
+pub(crate) use skeleton::Kind;
 
 /// Does what was asked.
 pub(crate) fn scenarios(asked: &Scenario) -> Exit {
     let done = match asked {
+        Scenario::New(asked) => return new::new(asked),
         Scenario::Check { files, shelf } => check(files, shelf),
         Scenario::Explain { file, shelf } => explain(file, shelf),
         Scenario::List { shelf } => list(shelf),
+        Scenario::Schema => {
+            print(&scenario::schema());
+            Ok(())
+        }
     };
     match done {
         Ok(()) => Exit::Passed,
-        Err(NotUnderstood(why)) => {
-            complain(&why);
+        Err(why) => {
+            why.tell();
             Exit::BadScenario
         }
     }
@@ -36,20 +46,35 @@ fn open(shelf: &Shelf) -> Result<Catalogue, NotUnderstood> {
 
 /// All files, all mistakes.
 fn check(files: &[PathBuf], shelf: &Shelf) -> Result<(), NotUnderstood> {
+    let begun = Instant::now();
     let catalogue = open(shelf)?;
+    let files = if files.is_empty() { catalogue.files()? } else { files.to_vec() };
     let mut wrong = Vec::new();
-    for file in files {
+    let mut cases = 0;
+    for file in &files {
         match catalogue.load(file) {
-            Ok(plans) => print(&format!("{}: {} cases, nothing wrong", file.display(), plans.len())),
-            Err(NotUnderstood(why)) => wrong.push(why),
+            Ok(plans) => {
+                cases += plans.len();
+                note(&format!("{}: {} cases, nothing wrong", file.display(), plans.len()));
+            }
+            Err(why) => wrong.push(why),
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(NotUnderstood(wrong.join("\n\n"))) }
+    let took = begun.elapsed().as_millis();
+    note(&format!("{} files, {cases} cases, {} with mistakes, {took} ms", files.len(), wrong.len()));
+    if wrong.is_empty() { Ok(()) } else { Err(NotUnderstood::all(wrong)) }
+}
+
+/// For people: a program that reads JSON wants the mistakes and nothing else.
+fn note(text: &str) {
+    if mistakes::chosen() != Some(MessageFormat::Json) {
+        print(text);
+    }
 }
 
 fn explain(file: &Path, shelf: &Shelf) -> Result<(), NotUnderstood> {
     for plan in open(shelf)?.load(file)? {
-        print(&explained(&plan));
+        print(&scenario::explain(&plan));
     }
     Ok(())
 }
@@ -64,45 +89,4 @@ fn list(shelf: &Shelf) -> Result<(), NotUnderstood> {
         print(&format!("{}{tags}  {}", plan.case.id, plan.case.title));
     }
     Ok(())
-}
-
-fn explained(plan: &Plan) -> String {
-    let mut text = format!("{}\n  {}\n", plan.case.id, plan.case.title);
-    if let Some(why) = &plan.known_failure {
-        text.push_str(&format!("  known to fail: {why}\n"));
-    }
-    if plan.must_fail {
-        text.push_str("  planted: every expectation with a place must fail\n");
-    }
-    for target in &plan.targets {
-        text.push_str(&format!("  target {}: {}, {} workers\n", target.name, target.kind, target.workers));
-    }
-    text.extend(plan.populations.iter().map(|population| sentence(plan, population)));
-    text.extend(plan.steps.iter().enumerate().map(|(number, step)| line(plan, number, step)));
-    text.extend(plan.expectations.iter().map(|expectation| format!("  expect {}\n", expectation.text)));
-    text
-}
-
-fn sentence(plan: &Plan, population: &Population) -> String {
-    let pace = match population.pace {
-        Pace::Constant { per_second } => format!("{per_second} a second"),
-        Pace::Poisson { per_second } => format!("{per_second} a second on average"),
-        Pace::Think { nanos } => format!("{} ms after each answer", nanos as f64 / 1e6),
-    };
-    let target = plan.targets.get(population.target).map_or("?", |target| target.name.as_str());
-    let behaviour = format!("{:?}", population.behaviour).to_lowercase();
-    format!(
-        "  load {} on {target}: {behaviour}, {pace}, at most {} connections\n",
-        population.name, population.connections
-    )
-}
-
-fn line(plan: &Plan, number: usize, step: &Step) -> String {
-    let phase = step.phase.and_then(|phase| plan.phases.get(usize::from(phase)));
-    let phase = phase.map(|name| format!("[{name}] ")).unwrap_or_default();
-    let when = step.when.as_ref();
-    let when = when
-        .map(|c| format!("wait until {} (at most {} ms), then ", c.text, c.within_ms))
-        .unwrap_or_default();
-    format!("  {:>3}. {phase}{when}{}\n", number + 1, step.text)
 }

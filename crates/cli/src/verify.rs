@@ -1,145 +1,127 @@
-//! `verify`: one case after the other, a line for each, evidence for what did not do what it must.
+//! `verify`: runs cases and judges them: a line for each, evidence for what did not do what it must.
+
+mod written;
 
 use std::{
-    fs,
     sync::{Arc, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use facts::Plan;
-use report::{CaseResult, PHASE_TABLE_NOTE, Paint, Tally, case_line, evidence, phase_table, result_json};
+use report::{CaseResult, PHASE_TABLE_NOTE, Paint, Tally, case_line, evidence, phase_table};
 
 use crate::{
     arguments,
     case_run::Runner,
-    catalogue::{Catalogue, NotUnderstood},
-    control::control,
+    catalogue::Catalogue,
     exit::Exit,
     interrupt,
     printed::{complain, paint, print},
+    profiles::Skips,
     programs::{Missing, programs},
+    requirements::unmet,
+    schedule::Schedule,
+    selection::Selection,
 };
-
-/// The tag that `--quick` selects.
-const QUICK: &str = "quick";
 
 /// Runs what was asked for.
 pub(crate) fn verify(asked: &arguments::Verify) -> Exit {
+    attempt(asked).unwrap_or_else(|exit| exit)
+}
+
+fn attempt(asked: &arguments::Verify) -> Result<Exit, Exit> {
     let interrupted = interrupt::watch();
-    let plans = match Catalogue::open(asked.shelf.scenarios.as_deref()).and_then(|shelf| shelf.plans()) {
-        Ok(plans) => plans,
-        Err(NotUnderstood(why)) => {
-            complain(&why);
-            return Exit::BadScenario;
-        }
+    let bad = |why: crate::mistakes::NotUnderstood| {
+        why.tell();
+        Exit::BadScenario
     };
-    if let Some(exit) = missing(&plans, &asked.require) {
-        return exit;
-    }
-    let chosen = chosen(plans, asked);
+    let catalogue = Catalogue::open(asked.shelf.scenarios.as_deref()).map_err(bad)?;
+    let selection = Selection::of(asked, catalogue.folder())?;
+    let plans = catalogue.plans().map_err(bad)?;
+    missing(&plans, &asked.require)?;
+    let chosen = selection.chosen(plans);
     if chosen.is_empty() {
         complain("no case matches; `changeover scenario list` names them all");
-        return Exit::NothingMatched;
+        return Err(Exit::NothingMatched);
     }
-    if let Some(missing) = chosen.iter().find_map(|plan| programs(plan).err().filter(Missing::is_ours)) {
-        complain(&missing.to_string());
-        return Exit::TargetMissing;
+    ours_are_there(&chosen)?;
+    let runner = Runner::new(&asked.place, Arc::clone(&interrupted)).map_err(|error| {
+        complain(&format!("make a folder for run directories: {error}"));
+        Exit::HarnessBug
+    })?;
+    let begun = Instant::now();
+    let schedule = Schedule { jobs: asked.jobs, fail_fast: asked.fail_fast, interrupted: &interrupted };
+    let results = schedule.run(&runner, &chosen, |result| show(result, asked, paint()));
+    let interrupted = interrupted.load(Ordering::SeqCst);
+    if results.len() < chosen.len() {
+        let why = if interrupted { "interrupted" } else { "--fail-fast" };
+        complain(&format!("{why}: {} cases were not run", chosen.len() - results.len()));
     }
-    let runner = match Runner::new(&asked.place, Arc::clone(&interrupted)) {
-        Ok(runner) => runner,
-        Err(error) => {
-            complain(&format!("make a folder for run directories: {error}"));
-            return Exit::HarnessBug;
-        }
-    };
-    let is_interrupted = || interrupted.load(Ordering::SeqCst);
-    let results = run(runner, &chosen, asked, is_interrupted);
-    conclude(&results, asked, is_interrupted())
+    Ok(conclude(&results, asked, begun.elapsed(), selection.skips(), interrupted))
 }
 
 /// Complains when a required target is not there.
-fn missing(plans: &[Plan], required: &[String]) -> Option<Exit> {
+fn missing(plans: &[Plan], required: &[String]) -> Result<(), Exit> {
     for kind in required {
         let Some(plan) = plans.iter().find(|plan| plan.targets.iter().any(|target| target.kind == *kind))
         else {
             complain(&format!("require target `{kind}`: no scenario runs it"));
-            return Some(Exit::Usage);
+            return Err(Exit::Usage);
         };
         if let Err(missing) = programs(plan) {
             complain(&format!("require target `{kind}`: {missing}"));
-            return Some(Exit::TargetMissing);
+            return Err(Exit::TargetMissing);
         }
     }
-    None
+    Ok(())
 }
 
-fn chosen(plans: Vec<Plan>, asked: &arguments::Verify) -> Vec<Plan> {
-    let named = |plan: &Plan| {
-        asked.filters.is_empty() || asked.filters.iter().any(|filter| plan.case.id.contains(filter.as_str()))
-    };
-    let quick = |plan: &Plan| !asked.quick || plan.case.tags.iter().any(|tag| tag == QUICK);
-    let plans = plans.into_iter().filter(|plan| named(plan) && quick(plan));
-    let plans = plans.filter_map(|plan| if asked.no_upgrade { control(&plan) } else { Some(plan) });
-    let repeated = |plan: Plan| (0..u64::from(asked.repeat)).map(move |nth| (nth, plan.clone()));
-    let seeded = |(nth, plan): (u64, Plan)| {
-        let seed = asked.seed.unwrap_or(plan.seed).wrapping_add(nth);
-        Plan { seed, ..plan }
-    };
-    plans.flat_map(repeated).map(seeded).collect()
-}
-
-fn run(
-    mut runner: Runner,
-    plans: &[Plan],
-    asked: &arguments::Verify,
-    is_interrupted: impl Fn() -> bool,
-) -> Vec<(CaseResult, Instant)> {
-    let mut results = Vec::new();
-    for plan in plans {
-        if is_interrupted() {
-            complain(&format!("interrupted: {} cases were not run", plans.len() - results.len()));
-            break;
+/// A program of this workspace that is not built would make every case of it a SKIP.
+fn ours_are_there(chosen: &[Plan]) -> Result<(), Exit> {
+    let runnable = chosen.iter().filter(|plan| unmet(plan).is_none());
+    match runnable.filter_map(|plan| programs(plan).err()).find(Missing::is_ours) {
+        Some(missing) => {
+            complain(&missing.to_string());
+            Err(Exit::TargetMissing)
         }
-        let begun = Instant::now();
-        let result = runner.run(plan).result;
-        show(&result, asked, paint());
-        results.push((result, begun));
+        None => Ok(()),
     }
-    results
 }
 
 fn show(result: &CaseResult, asked: &arguments::Verify, paint: Paint) {
-    print(&case_line(result, paint));
+    let mut text = case_line(result, paint) + "\n";
     match &result.judgement {
         _ if !result.disposition.is_good() && !result.disposition.is_skip() => {
-            print(&evidence(result, paint))
+            text.push_str(&evidence(result, paint));
         }
         Some(judgement) if !asked.brief => {
-            print(
-                &phase_table(judgement).lines().map(|line| format!("          {line}\n")).collect::<String>(),
-            );
+            text.extend(phase_table(judgement).lines().map(|line| format!("          {line}\n")));
         }
         _ => {}
     }
     if let (true, Some(directory)) = (result.disposition.is_good(), &result.directory) {
-        print(&format!("          history: {}", directory.display()));
+        text.push_str(&format!("          history: {}\n", directory.display()));
     }
+    print(&text);
 }
 
-fn conclude(results: &[(CaseResult, Instant)], asked: &arguments::Verify, interrupted: bool) -> Exit {
+fn conclude(
+    results: &[CaseResult],
+    asked: &arguments::Verify,
+    took: Duration,
+    skips: Skips,
+    interrupted: bool,
+) -> Exit {
     let mut tally = Tally::default();
-    results.iter().for_each(|(result, _)| tally.add(result));
-    if let Some(file) = &asked.results {
-        let all: Vec<String> = results.iter().map(|(result, _)| result_json(result)).collect();
-        if let Err(error) = fs::write(file, format!("[\n{}]\n", all.join(","))) {
-            complain(&format!("write {}: {error}", file.display()));
-        }
-    }
-    let took = results.first().map(|(_, begun)| begun.elapsed()).unwrap_or_default();
+    results.iter().for_each(|result| tally.add(result));
+    written::write(results, asked, took);
     if !asked.brief {
         print(PHASE_TABLE_NOTE);
     }
     print(&tally.summary(took, paint()));
+    if skips == Skips::Denied && tally.skipped > 0 {
+        complain(&format!("{} cases were skipped, and this profile denies skips", tally.skipped));
+    }
     print(&tally.closing_line());
-    Exit::of(&tally, interrupted)
+    Exit::of(&tally, skips, interrupted)
 }

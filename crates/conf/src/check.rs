@@ -1,6 +1,7 @@
 //! Holds a tree of directives against the rules: known, allowed here, well-formed, not written twice.
 //! What passes is returned; values are read later.
 
+use crate::codes;
 use crate::problems::Problems;
 use crate::rules::{self, Context, Form, Repeat, Rule};
 use crate::tree::Directive;
@@ -37,7 +38,7 @@ fn form(rule: &Rule, directive: &Directive, problems: &mut Problems) -> bool {
         (Form::Block(_), None) => format!("directive \"{name}\" has no opening \"{{\""),
         _ => return true,
     };
-    problems.add("syntax", directive.span(), message, "here", Some(format!("write: {}", rule.usage)));
+    problems.add(codes::SYNTAX, directive.span(), message, "here", Some(format!("write: {}", rule.usage)));
     false
 }
 
@@ -47,7 +48,7 @@ fn arguments(rule: &Rule, directive: &Directive, problems: &mut Problems) -> boo
     }
     let message = format!("invalid number of arguments in \"{}\" directive", rule.name);
     let help = format!("write: {}", rule.usage);
-    problems.add("arguments", directive.span(), message, &arity(rule, directive), Some(help));
+    problems.add(codes::ARGUMENTS, directive.span(), message, &arity(rule, directive), Some(help));
     false
 }
 
@@ -69,7 +70,7 @@ fn repeated(rule: &Rule, directive: &Directive, kept: &[Directive], problems: &m
     }
     let message = format!("\"{name}\" directive is duplicate");
     let help = "keep one of them".to_owned();
-    problems.add("duplicate", directive.span(), message, "written before", Some(help));
+    problems.add(codes::DUPLICATE, directive.span(), message, "written before", Some(help));
     true
 }
 
@@ -77,9 +78,9 @@ fn stranger(context: Context, directive: &Directive, problems: &mut Problems) {
     let name = directive.name.text.as_str();
     let elsewhere = rules::contexts_of(name);
     let (code, message) = if elsewhere.is_empty() {
-        ("unknown-directive", format!("unknown directive \"{name}\""))
+        (codes::UNKNOWN_DIRECTIVE, format!("unknown directive \"{name}\""))
     } else {
-        ("not-allowed-here", format!("\"{name}\" directive is not allowed here"))
+        (codes::NOT_ALLOWED_HERE, format!("\"{name}\" directive is not allowed here"))
     };
     let label = format!("not known in {}", context.name());
     problems.add(

@@ -7,6 +7,7 @@
 //! Knows no file, clock, process or network: names are not resolved, paths are not looked at.
 
 mod check;
+mod codes;
 mod configuration;
 mod http;
 mod lexer;
@@ -18,6 +19,7 @@ mod template;
 mod tree;
 mod value;
 
+pub use codes::CODES;
 pub use configuration::{Configuration, Destination, ErrorLog, Level, User, WorkerProcesses};
 pub use http::{
     AddedHeader, Handler, Http, Listen, Location, Matching, Peer, PeerRole, ProxyPass, ProxyVersion, Return,
@@ -62,7 +64,7 @@ fn given(overrides: &str, configuration: &mut Configuration, problems: &mut Prob
     for block in blocks {
         let message = "block directives are not supported in -g option".to_owned();
         problems.add(
-            "not-allowed-here",
+            codes::NOT_ALLOWED_HERE,
             block.span(),
             message,
             "here",
@@ -81,7 +83,7 @@ fn given(overrides: &str, configuration: &mut Configuration, problems: &mut Prob
 fn given_twice(directive: &Directive, problems: &mut Problems) {
     let message = format!("\"{}\" directive is duplicate", directive.name.text);
     let help = "it is given with -g too: keep one of them".to_owned();
-    problems.add("duplicate", directive.span(), message, "given on the command line", Some(help));
+    problems.add(codes::DUPLICATE, directive.span(), message, "given on the command line", Some(help));
 }
 
 fn events_there(text: &str, directives: &[Directive], problems: &mut Problems) {
@@ -89,7 +91,7 @@ fn events_there(text: &str, directives: &[Directive], problems: &mut Problems) {
         let end = text.trim_end().len();
         let message = "no \"events\" section in configuration".to_owned();
         problems.add(
-            "missing",
+            codes::MISSING,
             end..end,
             message,
             "not found up to here",
@@ -106,7 +108,7 @@ fn every_server_listens(directives: &[Directive], problems: &mut Problems) {
         if !server.block.iter().flatten().any(|inner| inner.name.text == "listen") {
             let message = "no \"listen\" directive in server".to_owned();
             let help = "write the port: listen 8080;".to_owned();
-            problems.add("missing", server.span(), message, "in this server", Some(help));
+            problems.add(codes::MISSING, server.span(), message, "in this server", Some(help));
         }
     }
 }

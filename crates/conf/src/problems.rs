@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use diagnostic::Diagnostic;
+use diagnostic::{Code, Diagnostic};
+
+use crate::codes;
 
 /// The diagnostics of one source file so far.
 #[derive(Debug)]
@@ -14,7 +16,7 @@ pub(crate) struct Problems {
 /// A value that could not be read: what is wrong, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wrong {
-    pub(crate) code: &'static str,
+    pub(crate) code: Code,
     pub(crate) message: String,
     pub(crate) help: String,
 }
@@ -22,7 +24,7 @@ pub(crate) struct Wrong {
 impl Wrong {
     /// An argument that does not mean anything where it stands.
     pub(crate) fn value(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Wrong { code: "invalid-value", message: message.into(), help: help.into() }
+        Wrong { code: codes::INVALID_VALUE, message: message.into(), help: help.into() }
     }
 }
 
@@ -33,14 +35,14 @@ impl Problems {
 
     pub(crate) fn add(
         &mut self,
-        code: &'static str,
+        code: Code,
         span: Range<usize>,
         message: String,
         label: &str,
         help: Option<String>,
     ) {
         let label = label.to_owned();
-        self.found.push(Diagnostic { code, file: self.file.clone(), span, message, label, help });
+        self.found.push(Diagnostic { code: code.code, file: self.file.clone(), span, message, label, help });
     }
 
     /// Keeps the value, or reports what is wrong with it at `span`.

@@ -1,5 +1,6 @@
 //! A value with variables in it, such as `"$pid of $hostname"`, cut once when the configuration is read.
 
+use crate::codes;
 use crate::problems::Wrong;
 
 /// What a request, a connection or the process knows by name.
@@ -182,7 +183,7 @@ fn unknown(name: &str) -> Wrong {
             format!("known: {}, $http_NAME, $arg_NAME", all.join(", "))
         }
     };
-    Wrong { code: "unknown-variable", message: format!("unknown \"{name}\" variable"), help }
+    Wrong { code: codes::UNKNOWN_VARIABLE, message: format!("unknown \"{name}\" variable"), help }
 }
 
 #[cfg(test)]

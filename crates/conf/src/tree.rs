@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::vec::IntoIter;
 
+use crate::codes;
 use crate::lexer::{Token, Word};
 use crate::problems::Problems;
 
@@ -34,7 +35,7 @@ const DEPTH_MAX: usize = 32;
 pub(crate) fn read(text: &str, problems: &mut Problems) -> Vec<Directive> {
     let (tokens, faults) = crate::lexer::tokens(text);
     for fault in faults {
-        problems.add("syntax", fault.span, fault.message, "here", Some(fault.help));
+        problems.add(codes::SYNTAX, fault.span, fault.message, "here", Some(fault.help));
     }
     let mut reader = Reader { tokens: tokens.into_iter(), problems };
     reader.block(None, 0)
@@ -131,17 +132,17 @@ impl Reader<'_> {
             }
             _ => format!("unexpected end of file: directive \"{}\" is not terminated by \";\"", name.text),
         };
-        self.problems.add("syntax", name.span.start..end, message, "put \";\" after this", None);
+        self.problems.add(codes::SYNTAX, name.span.start..end, message, "put \";\" after this", None);
     }
 
     fn end_of_file(&mut self, brace: Range<usize>) {
         let message = "unexpected end of file, expecting \"}\"".to_owned();
         let help = "close it with \"}\"".to_owned();
-        self.problems.add("syntax", brace, message, "this block is never closed", Some(help));
+        self.problems.add(codes::SYNTAX, brace, message, "this block is never closed", Some(help));
     }
 
     fn syntax(&mut self, span: Range<usize>, message: &str, help: &str) {
-        self.problems.add("syntax", span, message.to_owned(), "here", Some(help.to_owned()));
+        self.problems.add(codes::SYNTAX, span, message.to_owned(), "here", Some(help.to_owned()));
     }
 }
 

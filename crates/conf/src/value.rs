@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::codes;
 use crate::problems::Wrong;
 
 /// `on` or `off`.
@@ -132,7 +133,7 @@ fn host_address(host: &str) -> Result<IpAddr, Wrong> {
         return Err(Wrong::value("no host", "write an address and a port: 127.0.0.1:8080"));
     }
     host.parse().map_err(|_| Wrong {
-        code: "unresolved-host",
+        code: codes::UNRESOLVED_HOST,
         message: format!("host not found: \"{host}\" is not an address"),
         help: match host {
             "localhost" => "names are not resolved here: write 127.0.0.1".to_owned(),

@@ -39,8 +39,8 @@ fn a_missing_semicolon_takes_the_next_word() {
     check_main(
         "daemon on",
         &[
-            "1:1: error[syntax]: directive \"daemon\" is not terminated by \";\" (write: daemon on | off;)",
-            "1:20: error[missing]: no \"events\" section in configuration (write: events { })",
+            "1:1: error[CD0001]: directive \"daemon\" is not terminated by \";\" (write: daemon on | off;)",
+            "1:20: error[CD0006]: no \"events\" section in configuration (write: events { })",
         ],
     );
 }
@@ -49,38 +49,38 @@ fn a_missing_semicolon_takes_the_next_word() {
 fn shape_of_blocks() {
     check(
         "events {}\nhttp {\n",
-        &["2:6: error[syntax]: unexpected end of file, expecting \"}\" (close it with \"}\")"],
+        &["2:6: error[CD0001]: unexpected end of file, expecting \"}\" (close it with \"}\")"],
     );
     check(
         "events {}\n}\n",
         &[
-            "2:1: error[syntax]: unexpected \"}\" (no block is open here: remove it, or look for a block closed too early above)",
+            "2:1: error[CD0001]: unexpected \"}\" (no block is open here: remove it, or look for a block closed too early above)",
         ],
     );
     check(
         "events {} pid a",
-        &["1:11: error[syntax]: unexpected end of file: directive \"pid\" is not terminated by \";\""],
+        &["1:11: error[CD0001]: unexpected end of file: directive \"pid\" is not terminated by \";\""],
     );
     check(
         "events { worker_connections 9 }",
         &[
-            "1:10: error[syntax]: unexpected \"}\": directive \"worker_connections\" is not terminated by \";\"",
+            "1:10: error[CD0001]: unexpected \"}\": directive \"worker_connections\" is not terminated by \";\"",
         ],
     );
     check(
         "events {};",
-        &["1:10: error[syntax]: unexpected \";\" (remove it, or write the directive before it)"],
+        &["1:10: error[CD0001]: unexpected \";\" (remove it, or write the directive before it)"],
     );
     check(
         "events {} { }",
-        &["1:11: error[syntax]: unexpected \"{\" (write the name of the block before it)"],
+        &["1:11: error[CD0001]: unexpected \"{\" (write the name of the block before it)"],
     );
-    check("events;", &["1:1: error[syntax]: directive \"events\" has no opening \"{\" (write: events { })"]);
+    check("events;", &["1:1: error[CD0001]: directive \"events\" has no opening \"{\" (write: events { })"]);
     check(
         "events {} pid 'a",
         &[
-            "1:11: error[syntax]: unexpected end of file: directive \"pid\" is not terminated by \";\"",
-            "1:15: error[syntax]: unexpected end of file: no closing ' for this quote (close it with ')",
+            "1:11: error[CD0001]: unexpected end of file: directive \"pid\" is not terminated by \";\"",
+            "1:15: error[CD0001]: unexpected end of file: no closing ' for this quote (close it with ')",
         ],
     );
 }
@@ -89,65 +89,55 @@ fn shape_of_blocks() {
 fn names() {
     check_main(
         "deamon on;",
-        &["1:1: error[unknown-directive]: unknown directive \"deamon\" (did you mean \"daemon\"?)"],
+        &["1:1: error[CD0002]: unknown directive \"deamon\" (did you mean \"daemon\"?)"],
     );
     check(
         "events { zzzzzzzz 1; }",
         &[
-            "1:10: error[unknown-directive]: unknown directive \"zzzzzzzz\" (known in \"events\": worker_connections, multi_accept, use)",
+            "1:10: error[CD0002]: unknown directive \"zzzzzzzz\" (known in \"events\": worker_connections, multi_accept, use)",
         ],
     );
     check_main(
         "listen 80;",
-        &[
-            "1:1: error[not-allowed-here]: \"listen\" directive is not allowed here (it belongs in \"server\")",
-        ],
+        &["1:1: error[CD0003]: \"listen\" directive is not allowed here (it belongs in \"server\")"],
     );
-    check_main(
-        "pid a; pid b;",
-        &["1:8: error[duplicate]: \"pid\" directive is duplicate (keep one of them)"],
-    );
+    check_main("pid a; pid b;", &["1:8: error[CD0005]: \"pid\" directive is duplicate (keep one of them)"]);
     check_main(
         "pid;",
-        &["1:1: error[arguments]: invalid number of arguments in \"pid\" directive (write: pid PATH;)"],
+        &["1:1: error[CD0004]: invalid number of arguments in \"pid\" directive (write: pid PATH;)"],
     );
-    check("", &["1:1: error[missing]: no \"events\" section in configuration (write: events { })"]);
+    check("", &["1:1: error[CD0006]: no \"events\" section in configuration (write: events { })"]);
 }
 
 #[test]
 fn values_at_the_main_level() {
     check_main(
         "worker_processes 0;",
-        &["1:18: error[invalid-value]: invalid number \"0\" (write \"auto\" or a number from 1 to 1024)"],
+        &["1:18: error[CD0007]: invalid number \"0\" (write \"auto\" or a number from 1 to 1024)"],
     );
-    check_main(
-        "daemon yes;",
-        &["1:8: error[invalid-value]: invalid value \"yes\" (it must be \"on\" or \"off\")"],
-    );
+    check_main("daemon yes;", &["1:8: error[CD0007]: invalid value \"yes\" (it must be \"on\" or \"off\")"]);
     check_main(
         "master_process off;",
         &[
-            "1:16: error[invalid-value]: \"master_process off\" is not supported here (without a master there is nobody \
+            "1:16: error[CD0007]: \"master_process off\" is not supported here (without a master there is nobody \
          to upgrade: remove it; to stay in the foreground write: daemon off;)",
         ],
     );
     check_main(
         "error_log a loud;",
         &[
-            "1:13: error[invalid-value]: invalid log level \"loud\" (known: emerg, alert, crit, error, warn, notice, info, debug)",
+            "1:13: error[CD0007]: invalid log level \"loud\" (known: emerg, alert, crit, error, warn, notice, info, debug)",
         ],
     );
     check_main(
         "worker_shutdown_timeout 5x;",
-        &[
-            "1:25: error[invalid-value]: invalid time \"5x\" (write a number and a unit: 500ms, 10s, 2m, 1h30m)",
-        ],
+        &["1:25: error[CD0007]: invalid time \"5x\" (write a number and a unit: 500ms, 10s, 2m, 1h30m)"],
     );
     check(
         "events { use kqueue; worker_connections 0; }",
         &[
-            "1:14: error[invalid-value]: invalid event type \"kqueue\" (the only one here is \"epoll\")",
-            "1:41: error[invalid-value]: invalid number \"0\" (a worker needs at least 1 connection)",
+            "1:14: error[CD0007]: invalid event type \"kqueue\" (the only one here is \"epoll\")",
+            "1:41: error[CD0007]: invalid number \"0\" (a worker needs at least 1 connection)",
         ],
     );
 }
@@ -157,42 +147,40 @@ fn upstreams() {
     check_upstream(
         "server 127.0.0.1:1 weight=0;",
         &[
-            "2:20: error[invalid-value]: invalid weight \"0\" (to send a server nothing, write \"down\" instead of weight=0)",
+            "2:20: error[CD0007]: invalid weight \"0\" (to send a server nothing, write \"down\" instead of weight=0)",
         ],
     );
     check_upstream(
         "server 127.0.0.1:1 fail_timeout=15 max_fails 3;",
         &[
-            "2:36: error[invalid-value]: invalid parameter \"max_fails\" (write it with an equals sign: max_fails=3)",
-            "2:46: error[invalid-value]: invalid parameter \"3\" (known: weight, max_fails, fail_timeout, backup, down)",
+            "2:36: error[CD0007]: invalid parameter \"max_fails\" (write it with an equals sign: max_fails=3)",
+            "2:46: error[CD0007]: invalid parameter \"3\" (known: weight, max_fails, fail_timeout, backup, down)",
         ],
     );
     check_upstream(
         "server 127.0.0.1:1; max_fails 3;",
-        &[
-            "2:21: error[unknown-directive]: unknown directive \"max_fails\" (it is a parameter of \"server\": write \
-         server ADDRESS max_fails=3;)",
-        ],
+        &["2:21: error[CD0002]: unknown directive \"max_fails\" (it is a parameter of \"server\": write \
+         server ADDRESS max_fails=3;)"],
     );
     check_upstream(
         "server localhost:8080;",
         &[
-            "2:8: error[unresolved-host]: host not found in upstream \"localhost:8080\" (names are not resolved here: write 127.0.0.1)",
+            "2:8: error[CD0008]: host not found in upstream \"localhost:8080\" (names are not resolved here: write 127.0.0.1)",
         ],
     );
     check_upstream(
         "server 127.0.0.1:99999;",
-        &["2:8: error[invalid-value]: invalid port \"99999\" (write a port from 1 to 65535)"],
+        &["2:8: error[CD0007]: invalid port \"99999\" (write a port from 1 to 65535)"],
     );
     check_upstream(
         "",
         &[
-            "1:14: error[missing]: no servers are inside upstream \"a\" (write at least one that is no backup: server 127.0.0.1:8080;)",
+            "1:14: error[CD0006]: no servers are inside upstream \"a\" (write at least one that is no backup: server 127.0.0.1:8080;)",
         ],
     );
     check_http(
         "upstream a { server 127.0.0.1; } upstream a { server 127.0.0.1; }",
-        &["2:34: error[duplicate]: duplicate upstream \"a\" (give it another name)"],
+        &["2:34: error[CD0005]: duplicate upstream \"a\" (give it another name)"],
     );
 }
 
@@ -200,46 +188,42 @@ fn upstreams() {
 fn servers() {
     check_http(
         "server { }",
-        &["2:1: error[missing]: no \"listen\" directive in server (write the port: listen 8080;)"],
+        &["2:1: error[CD0006]: no \"listen\" directive in server (write the port: listen 8080;)"],
     );
     check_http(
         "server { listen unix:/tmp/a; }",
         &[
-            "2:17: error[invalid-value]: unix domain sockets are not supported here (write an address and a port: 127.0.0.1:8080)",
+            "2:17: error[CD0007]: unix domain sockets are not supported here (write an address and a port: 127.0.0.1:8080)",
         ],
     );
     check_http(
         "server { listen 1 reuseport; }",
-        &[
-            "2:19: error[invalid-value]: \"reuseport\" is not supported here (connections queued on a worker's own \
-         socket are reset when that worker leaves: remove it)",
-        ],
+        &["2:19: error[CD0007]: \"reuseport\" is not supported here (connections queued on a worker's own \
+         socket are reset when that worker leaves: remove it)"],
     );
     check_http(
         "server { listen 1; listen *:1; }",
-        &["2:20: error[duplicate]: a duplicate listen 0.0.0.0:1 (keep one of them)"],
+        &["2:20: error[CD0005]: a duplicate listen 0.0.0.0:1 (keep one of them)"],
     );
     check_http(
         "server { listen 1 default_server; } server { listen 1 default_server; }",
         &[
-            "2:37: error[duplicate]: a duplicate default server for 0.0.0.0:1 (keep \"default_server\" in one of the \
+            "2:37: error[CD0005]: a duplicate default server for 0.0.0.0:1 (keep \"default_server\" in one of the \
          servers that listen there)",
         ],
     );
     check_http(
         "server { listen 1; location / { } location / { } }",
-        &["2:35: error[duplicate]: duplicate location \"/\" (keep one of them)"],
+        &["2:35: error[CD0005]: duplicate location \"/\" (keep one of them)"],
     );
     check_http(
         "server { listen 1; location ~ x { } }",
-        &[
-            "2:20: error[invalid-value]: regular expressions are not supported in locations here (write: location \
-         /prefix { } or location = /exact { })",
-        ],
+        &["2:20: error[CD0007]: regular expressions are not supported in locations here (write: location \
+         /prefix { } or location = /exact { })"],
     );
     check_http(
         "access_log /var/log/a;",
-        &["2:12: error[invalid-value]: access logs are not supported here (write: access_log off;)"],
+        &["2:12: error[CD0007]: access logs are not supported here (write: access_log off;)"],
     );
 }
 
@@ -247,49 +231,43 @@ fn servers() {
 fn locations() {
     check_location(
         "return 200 \"$pidd\";",
-        &["2:12: error[unknown-variable]: unknown \"pidd\" variable (did you mean \"$pid\"?)"],
+        &["2:12: error[CD0009]: unknown \"pidd\" variable (did you mean \"$pid\"?)"],
     );
     check_location(
         "return ok;",
-        &["2:8: error[invalid-value]: invalid return code \"ok\" (write a status from 200 to 599, or 444)"],
+        &["2:8: error[CD0007]: invalid return code \"ok\" (write a status from 200 to 599, or 444)"],
     );
     check_location(
         "proxy_pass http://backend;",
-        &[
-            "2:12: error[unresolved-host]: host not found in upstream \"backend\" (names are not resolved here: write \
-         an IP address, or the name of an \"upstream\")",
-        ],
+        &["2:12: error[CD0008]: host not found in upstream \"backend\" (names are not resolved here: write \
+         an IP address, or the name of an \"upstream\")"],
     );
     check_location(
         "proxy_pass http://127.0.0.1:1/x;",
-        &[
-            "2:12: error[invalid-value]: a path (\"/x\") is not supported in \"proxy_pass\" here (the request's own \
-         path is passed on: write proxy_pass http://127.0.0.1:1;)",
-        ],
+        &["2:12: error[CD0007]: a path (\"/x\") is not supported in \"proxy_pass\" here (the request's own \
+         path is passed on: write proxy_pass http://127.0.0.1:1;)"],
     );
     check_location(
         "proxy_pass 127.0.0.1:1;",
         &[
-            "2:12: error[invalid-value]: invalid URL prefix (write: proxy_pass http://NAME; or proxy_pass http://127.0.0.1:8080;)",
+            "2:12: error[CD0007]: invalid URL prefix (write: proxy_pass http://NAME; or proxy_pass http://127.0.0.1:8080;)",
         ],
     );
     check_location(
         "add_header X y sometimes;",
-        &["2:16: error[invalid-value]: invalid parameter \"sometimes\" (the only one here is \"always\")"],
+        &["2:16: error[CD0007]: invalid parameter \"sometimes\" (the only one here is \"always\")"],
     );
     check_location(
         "add_header X 'a\\r\\nb';",
-        &["2:14: error[invalid-value]: control characters in a header value (write it on one line)"],
+        &["2:14: error[CD0007]: control characters in a header value (write it on one line)"],
     );
     check_location(
         "root /srv;",
-        &[
-            "2:1: error[unknown-directive]: unknown directive \"root\" (known in \"location\": return, proxy_pass, \
+        &["2:1: error[CD0002]: unknown directive \"root\" (known in \"location\": return, proxy_pass, \
          add_header, access_log, keepalive_timeout, keepalive_requests, client_body_timeout, \
          client_max_body_size, default_type, server_tokens, sendfile, tcp_nopush, tcp_nodelay, \
          client_body_temp_path, proxy_temp_path, fastcgi_temp_path, uwsgi_temp_path, scgi_temp_path, \
-         proxy_connect_timeout, proxy_read_timeout, proxy_send_timeout, proxy_http_version, proxy_set_header)",
-        ],
+         proxy_connect_timeout, proxy_read_timeout, proxy_send_timeout, proxy_http_version, proxy_set_header)"],
     );
 }
 
@@ -300,28 +278,26 @@ fn command_line() {
         text,
         "daemon off;",
         &[
-            "1:1: error[duplicate]: \"daemon\" directive is duplicate (it is given with -g too: keep one of them)",
+            "1:1: error[CD0005]: \"daemon\" directive is duplicate (it is given with -g too: keep one of them)",
         ],
     );
     check_with_overrides(
         "events {}",
         "deamon off;",
-        &[
-            "command line:1:1: error[unknown-directive]: unknown directive \"deamon\" (did you mean \"daemon\"?)",
-        ],
+        &["command line:1:1: error[CD0002]: unknown directive \"deamon\" (did you mean \"daemon\"?)"],
     );
     check_with_overrides(
         "events {}",
         "daemon off",
         &[
-            "command line:1:1: error[syntax]: unexpected end of file: directive \"daemon\" is not terminated by \";\"",
+            "command line:1:1: error[CD0001]: unexpected end of file: directive \"daemon\" is not terminated by \";\"",
         ],
     );
     check_with_overrides(
         "events {}",
         "http { }",
         &[
-            "command line:1:1: error[not-allowed-here]: block directives are not supported in -g option (write it in the file)",
+            "command line:1:1: error[CD0003]: block directives are not supported in -g option (write it in the file)",
         ],
     );
 }

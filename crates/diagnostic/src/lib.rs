@@ -1,14 +1,19 @@
 //! One diagnostic: what is wrong, where in a text file, and what to write instead. Every rendering (rustc-like
-//! block, one line) is of this one value. Knows nothing of the language it talks about and reads no file: the
+//! block, one line, JSON, GitHub's `::error`) is of this one value. Knows nothing of the language it talks about and reads no file: the
 //! source is an argument.
 
 mod closest;
+mod code;
+mod github;
+mod json;
 
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 pub use closest::closest;
+pub use code::Code;
+pub use github::{MOST_ANNOTATIONS, annotation};
 
 /// Width of a rendered block. Fixed, so that the same mistake always reads the same.
 const COLUMNS: usize = 120;
@@ -38,6 +43,15 @@ impl Diagnostic {
 
     /// A block as rustc prints it, without colour: message, place, source line with a caret, help.
     pub fn render(&self, source: &str) -> String {
+        self.rendered(source, Renderer::plain())
+    }
+
+    /// [`Diagnostic::render`] with terminal colours.
+    pub fn render_coloured(&self, source: &str) -> String {
+        self.rendered(source, Renderer::styled())
+    }
+
+    fn rendered(&self, source: &str, renderer: Renderer) -> String {
         let mut annotation = AnnotationKind::Primary.span(self.span_within(source));
         if !self.label.is_empty() {
             annotation = annotation.label(&self.label);
@@ -47,7 +61,7 @@ impl Diagnostic {
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));
         }
-        Renderer::plain().term_width(COLUMNS).render(&[group])
+        renderer.term_width(COLUMNS).render(&[group])
     }
 
     /// `file:line:column: error[CODE]: message (help)`, for logs and editors.
@@ -80,10 +94,10 @@ fn boundary(source: &str, offset: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    const SOURCE: &str = "name = \"é\"\n[step]\nsigg = \"USR2\"\n";
+    pub(crate) const SOURCE: &str = "name = \"é\"\n[step]\nsigg = \"USR2\"\n";
 
     fn diagnostic(span: Range<usize>) -> Diagnostic {
         Diagnostic {
@@ -96,6 +110,12 @@ mod tests {
         }
     }
 
+    /// The mistake of the third line.
+    pub(crate) fn sigg() -> Diagnostic {
+        let start = SOURCE.find("sigg").unwrap();
+        diagnostic(start..start + 4)
+    }
+
     #[test]
     fn a_position_counts_lines_and_characters_from_one() {
         assert_eq!(position(SOURCE, 0), (1, 1));
@@ -106,7 +126,6 @@ mod tests {
 
     #[test]
     fn a_block_points_at_the_word() {
-        let start = SOURCE.find("sigg").unwrap();
         let expected = "\
 error[CO0004]: unknown key `sigg`
  --> a.toml:3:1
@@ -115,14 +134,26 @@ error[CO0004]: unknown key `sigg`
   | ^^^^ not known here
   |
   = help: did you mean `sig`?";
-        assert_eq!(diagnostic(start..start + 4).render(SOURCE), expected);
+        assert_eq!(sigg().render(SOURCE), expected);
+    }
+
+    #[test]
+    fn colours_are_an_addition() {
+        let coloured = sigg().render_coloured(SOURCE);
+        assert!(coloured.starts_with("\u{1b}["), "{coloured}");
+        let mut text = String::new();
+        for part in coloured.split('\u{1b}') {
+            text.push_str(
+                part.split_once('m').filter(|(code, _)| code.starts_with('[')).map_or(part, |(_, rest)| rest),
+            );
+        }
+        assert_eq!(text, sigg().render(SOURCE));
     }
 
     #[test]
     fn one_line_is_what_an_editor_can_jump_to() {
-        let start = SOURCE.find("sigg").unwrap();
         let expected = "a.toml:3:1: error[CO0004]: unknown key `sigg` (did you mean `sig`?)";
-        assert_eq!(diagnostic(start..start + 4).one_line(SOURCE), expected);
+        assert_eq!(sigg().one_line(SOURCE), expected);
     }
 
     #[test]

@@ -95,6 +95,21 @@ pub enum Event {
     StepDone { step: usize },
     /// The step could not be done; the run goes on to its end and is judged.
     StepFailed { step: usize, why: String },
+    /// The step was not done, because it was not its turn: it rescues an analysis that passed, or it follows one that failed.
+    StepSkipped { step: usize, why: String },
+    /// One measurement of an analysis; `success` is `None` when it could not be told.
+    Measured { step: usize, success: Option<bool>, saw: String },
+    /// A reaction of the plan acts (its action is about to happen).
+    ReactionBegan { reaction: usize, doing: String },
+    /// What it was to do could not be done; nobody there to do it to is the usual reason, and no failure.
+    ReactionFailed { reaction: usize, why: String },
+    /// A fault is over: its time had come, or the steps had ended.
+    FaultUndone { doing: String },
+    /// A line of the scenario's own.
+    Marked { text: String },
+    /// What a watched condition (`Plan::watched`) is worth from here on; written at `LoadStarted` for each and whenever it
+    /// changes. `holds` is `None` while it cannot be told. `saw` spells the values it is made of.
+    ConditionChanged { condition: String, holds: Option<bool>, saw: String },
     /// A process of a target was first seen.
     ProcessAppeared {
         target: String,
@@ -149,6 +164,20 @@ pub struct View {
     pub before_reload: Vec<u32>,
     /// Zombies among the target's processes.
     pub zombies: u32,
+    /// Who says which generation is in charge.
+    #[serde(default)]
+    pub in_charge: InCharge,
+}
+
+/// How it is known which generation of a target is in charge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InCharge {
+    /// Its pid file says so.
+    #[default]
+    PidFile,
+    /// It writes none: the newest that has a live master.
+    Newest,
 }
 
 /// One live process in a [`View`].

@@ -8,6 +8,7 @@ pub mod journal;
 pub mod outcome;
 pub mod plan;
 pub mod record;
+pub mod seed;
 pub mod site;
 pub mod verdict;
 

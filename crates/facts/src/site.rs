@@ -3,7 +3,7 @@
 
 use crate::{
     Generation,
-    event::{PidFile, Role, Seen, View},
+    event::{InCharge, PidFile, Role, Seen, View},
     expression::{Argument, Function, Value},
     plan::{Members, Selector, Which},
 };
@@ -18,7 +18,8 @@ impl View {
         match selector.members {
             Members::All => {}
             Members::Master => seen.retain(|p| p.role == Role::Master),
-            Members::Workers => seen.retain(|p| p.role == Role::Worker),
+            // Whoever acts draws one of them.
+            Members::Workers | Members::AnyWorker => seen.retain(|p| p.role == Role::Worker),
             Members::Worker(n) => {
                 seen.retain(|p| p.role == Role::Worker);
                 seen = seen.into_iter().skip(n as usize).take(1).collect();
@@ -32,9 +33,16 @@ impl View {
         match which {
             Which::Old => Some(self.old).filter(|old| *old > 0),
             Which::New => Some(self.newest).filter(|newest| *newest > self.old),
-            Which::Current => self.master_named_by(self.pid_file).map(|master| master.generation),
+            Which::Current => match self.in_charge {
+                InCharge::PidFile => self.master_named_by(self.pid_file).map(|master| master.generation),
+                InCharge::Newest => self.masters().map(|master| master.generation).max(),
+            },
             Which::Any => None,
         }
+    }
+
+    fn masters(&self) -> impl Iterator<Item = &Seen> {
+        self.processes.iter().filter(|process| process.role == Role::Master)
     }
 
     /// The live master a pid file names.
@@ -65,6 +73,9 @@ impl View {
             Function::Generation => Value::Number(f64::from(which().unwrap_or(0))),
             Function::Orphans => number(self.processes.iter().filter(|p| p.orphan).count()),
             Function::Reloaded => Value::Truth(self.is_reloaded()),
+            Function::Accepting => number(usize::from(self.answers > 0)),
+            Function::Zombies => number(self.zombies as usize),
+            Function::Fds => number(selected().iter().map(|p| p.fds as usize).sum()),
             _ => return None,
         })
     }
@@ -122,6 +133,14 @@ mod tests {
         assert_eq!(pids(Which::New, Members::All), [20, 21]);
         assert_eq!(pids(Which::Current, Members::Master), [20]);
         assert_eq!(pids(Which::Any, Members::Workers), [11, 12, 21]);
+    }
+
+    #[test]
+    fn who_writes_no_pid_file_is_led_by_the_newest_master() {
+        let without = View { pid_file: PidFile::Absent, ..view() };
+        assert_eq!(without.generation(Which::Current), None);
+        let newest = View { in_charge: InCharge::Newest, ..without };
+        assert_eq!(newest.generation(Which::Current), Some(2));
     }
 
     #[test]

@@ -5,15 +5,13 @@
 //! worker like a future master. So nobody is classified before it shows something that only one role can show.
 
 mod people;
+mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use facts::{Generation, Nanos, event::Role};
 
-pub(crate) use self::people::{Breed, Person, Scan, Sighting};
-
-/// A process that has shown nothing for this long is a helper; it is still promoted when it shows more later.
-const UNCLEAR_FOR: Nanos = 1_000_000_000;
+pub(crate) use self::people::{Breed, Image, Person, Scan, Sighting};
 
 /// Something a scan brought to light.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,11 +87,22 @@ impl Census {
         generations.all(|generation| generation == first).then_some(first)
     }
 
-    /// True for a worker none of whose masters lives.
+    /// True for a worker none of whose masters lives. A master that executed itself anew is still the parent of its
+    /// old workers.
     pub(crate) fn is_orphan(&self, person: &Person) -> bool {
         let is_its_master =
             |other: &Person| other.role == Role::Master && other.generation == person.generation;
-        person.role == Role::Worker && !self.living_of(person.target).any(is_its_master)
+        person.role == Role::Worker
+            && !self.is_live_master(person.target, person.parent)
+            && !self.living_of(person.target).any(is_its_master)
+    }
+
+    /// This master was told to upgrade. One that does so by executing itself begins a generation with that; to
+    /// execute itself without having been told is its own affair (HAProxy's master does, to give memory back).
+    pub(crate) fn upgrading(&mut self, pid: u32) {
+        if let Some(person) = self.living.get_mut(&pid) {
+            person.is_upgrading = true;
+        }
     }
 
     /// True when nothing more can be learned from its title. A master's is still what its children are compared with.
@@ -151,9 +160,25 @@ impl Census {
         if let Some(title) = &sighting.title {
             person.title.clone_from(title);
         }
+        if let Some(image) = sighting.image.filter(|image| person.image() != Some(*image)) {
+            return self.executed(sighting.pid, image, at);
+        }
         let moved = std::mem::replace(&mut person.parent, sighting.parent) != sighting.parent;
         let lost = moved && sighting.parent == warden && person.role == Role::Worker;
         lost.then(|| Finding::Orphaned(person.clone()))
+    }
+
+    /// It executed a program. A master that was told to upgrade is the master of a new generation from then on.
+    fn executed(&mut self, pid: u32, image: Image, at: Nanos) -> Option<Finding> {
+        let person = self.living.get_mut(&pid)?;
+        let begins = std::mem::take(&mut person.is_upgrading) && person.role == Role::Master;
+        if begins {
+            self.generations[person.target] += 1;
+            person.generation = self.generations[person.target];
+            person.since = at;
+        }
+        person.images.push((image, person.generation));
+        begins.then(|| Finding::Appeared(person.clone()))
     }
 
     fn newcomer(&self, sighting: &Sighting, at: Nanos) -> Option<Person> {
@@ -172,6 +197,8 @@ impl Census {
             is_known: false,
             first_parent: sighting.parent,
             looked_like,
+            images: sighting.image.map(|image| (image, 0)).into_iter().collect(),
+            is_upgrading: false,
         })
     }
 
@@ -190,82 +217,6 @@ impl Census {
         // A helper whose parent nobody saw can only belong to the one target there is.
         let only = (self.breeds.len() == 1 && sighting.program != self.warden_program).then_some(0);
         self.breeds.iter().position(runs).or(only)
-    }
-
-    fn classify(&mut self, at: Nanos, named: &[(usize, u32)]) -> Vec<Finding> {
-        let unclear: Vec<u32> =
-            self.living.values().filter(|p| !p.is_known || p.role == Role::Other).map(|p| p.pid).collect();
-        unclear.into_iter().filter_map(|pid| self.settle(pid, at, named)).collect()
-    }
-
-    fn settle(&mut self, pid: u32, at: Nanos, named: &[(usize, u32)]) -> Option<Finding> {
-        let person = self.get(pid)?;
-        let (role, generation) = self.verdict(person, at, named)?;
-        let target = person.target;
-        if role == Role::Master {
-            self.generations[target] = generation;
-        }
-        let person = self.living.get_mut(&pid)?;
-        person.role = role;
-        person.generation = generation;
-        person.is_known = true;
-        Some(Finding::Appeared(person.clone()))
-    }
-
-    /// What a process has shown itself to be; `None` while that is open.
-    fn verdict(&self, person: &Person, at: Nanos, named: &[(usize, u32)]) -> Option<(Role, Generation)> {
-        let breed = &self.breeds[person.target];
-        if breed.shows_worker(&person.title) {
-            return self.generation_of_master(person).map(|generation| (Role::Worker, generation));
-        }
-        if named.contains(&(person.target, person.pid))
-            || self.has_workers(person)
-            || self.stands_alone(person)
-        {
-            return Some((Role::Master, self.generations[person.target] + 1));
-        }
-        if self.was_executed_by_a_master(person) {
-            return Some((Role::Master, self.generations[person.target] + 1));
-        }
-        let overdue = !person.is_known && at.saturating_sub(person.since) > UNCLEAR_FOR;
-        overdue.then_some((Role::Other, person.generation))
-    }
-
-    /// A helper (`nginx: cache manager process`) changes its title too, but only a master shows the program and the
-    /// arguments it was executed with: raw after `execve`, behind `master process` later. Of the first generation
-    /// this proves nothing: launchers and wrappers show them as well.
-    ///
-    /// Compared with its parent as it was at first sight and as it is now: a parent that changed its title and then
-    /// forked within one scan has a child that looks like neither but the second.
-    fn was_executed_by_a_master(&self, person: &Person) -> bool {
-        let parent = self.remember(person.first_parent).filter(|parent| parent.role == Role::Master);
-        parent.is_some_and(|parent| {
-            let differs = person.title != person.looked_like && person.title != parent.title;
-            differs && person.title.contains(&self.breeds[person.target].program)
-        })
-    }
-
-    /// `None` while its parent lives and may still turn out to be a master; 0 when that can never be told.
-    fn generation_of_master(&self, worker: &Person) -> Option<Generation> {
-        match self.remember(worker.first_parent) {
-            Some(parent) if parent.role == Role::Master => Some(parent.generation),
-            Some(_) if self.get(worker.first_parent).is_some() => None,
-            // Its master died before anybody saw the two together. There is no doubt only while there was but one.
-            _ if self.generations[worker.target] == 1 => Some(1),
-            _ => Some(worker.generation),
-        }
-    }
-
-    fn has_workers(&self, person: &Person) -> bool {
-        let breed = &self.breeds[person.target];
-        self.living().any(|child| child.first_parent == person.pid && breed.shows_worker(&child.title))
-    }
-
-    /// A server of one process without a pid file is whoever is left when its launcher is gone.
-    fn stands_alone(&self, person: &Person) -> bool {
-        let breed = &self.breeds[person.target];
-        let launcher_lives = self.living.keys().any(|pid| self.launched.contains_key(pid));
-        breed.workers == 0 && !breed.has_pid_file && person.parent == self.warden && !launcher_lives
     }
 }
 

@@ -42,6 +42,12 @@ pub enum Error {
     /// An origin did not start.
     #[error("start origin {origin} on {address}: {why}\n{evidence}")]
     OriginNotReady { origin: String, address: SocketAddr, why: String, evidence: String },
+    /// A file system of a target's own could not be made, or made to fail.
+    #[error("{doing} {directory}: {why}; it needs root and a kernel with mount namespaces")]
+    Disk { doing: &'static str, directory: PathBuf, why: String },
+    /// The proxy in front of a target did not start.
+    #[error("start a proxy on {address}: {source}")]
+    Proxy { address: SocketAddr, source: io::Error },
     /// The kernel refused what the harness needs to observe processes.
     #[error("{doing}: {source}")]
     System { doing: &'static str, source: io::Error },

@@ -25,8 +25,12 @@ pub(crate) struct Installed {
     pub(crate) program: PathBuf,
     /// The same file by a second name, for `swap_binary` back.
     original: PathBuf,
+    /// As seen from here: the target's own path leads elsewhere when its pid directory is a file system of its own.
     pub(crate) pid_file: PathBuf,
+    /// As `pid_file`.
     pub(crate) oldbin: PathBuf,
+    /// Where the target has its pid files, by its own path.
+    pub(crate) pid_directory: PathBuf,
     pub(crate) log: PathBuf,
     /// Its standard output and standard error.
     pub(crate) output: PathBuf,
@@ -38,11 +42,13 @@ pub(crate) struct Installed {
 }
 
 impl Installed {
-    /// Copies the program and renders the files. `directory` is absolute and the target's own.
+    /// Copies the program and renders the files. `directory` is absolute and the target's own; `pid_directory` is the
+    /// same, or one inside it that only the warden and what it starts can see.
     pub(crate) fn install(
         target: &Target,
         program: &Path,
         directory: &Path,
+        pid_directory: &Path,
         address: SocketAddr,
         origins: &[(String, SocketAddr)],
         warden: &mut Warden,
@@ -55,13 +61,19 @@ impl Installed {
         warden.copy(program, &copy)?;
         let original = bin.join(format!("{}.original", target.name));
         fs::hard_link(&copy, &original).map_err(Error::file("keep the program as", &original))?;
-        let values = values(target, &copy, directory, address);
+        let mut values = values(target, &copy, directory, address);
+        values.insert("pid_directory".into(), pid_directory.display().to_string());
         let path =
             |what: &str, template: &str| render(what, template, &values).map(|path| directory.join(path));
+        let seen = |path: PathBuf| match path.starts_with(pid_directory) && pid_directory != directory {
+            true => warden.outside(&path),
+            false => path,
+        };
         let installed = Installed {
             address,
-            pid_file: path("pid_file", &target.pid_file)?,
-            oldbin: path("oldbin", &target.oldbin)?,
+            pid_file: seen(path("pid_file", &target.pid_file)?),
+            oldbin: seen(path("oldbin", &target.oldbin)?),
+            pid_directory: pid_directory.to_owned(),
             log: path("log", &target.log)?,
             output: directory.join(format!("{}.out", target.name)),
             target: target.clone(),
@@ -79,6 +91,21 @@ impl Installed {
     /// The rendered command line.
     pub(crate) fn argv(&self) -> Result<Vec<String>, Error> {
         self.target.start.iter().map(|argument| render("start", argument, &self.values)).collect()
+    }
+
+    /// A text of the plan with this target's facts and options. `what` is for the message when one is not known.
+    pub(crate) fn render(&self, what: &str, template: &str) -> Result<String, Error> {
+        render(what, template, &self.values)
+    }
+
+    /// Environment variables of the plan.
+    pub(crate) fn rendered(
+        &self,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let pair =
+            |(name, template): (&String, &String)| Ok((name.clone(), self.render("environment", template)?));
+        environment.iter().map(pair).collect()
     }
 
     /// What the warden is asked to start.

@@ -74,7 +74,8 @@ fn command(
     let (program, journal, pid_file) = (text(program), text(journal), text(pid_file));
     let argv = [&program, "--name", &origin.name, "--listen", &address, "--journal", &journal];
     let more = ["--pid-file", &pid_file, "--daemon"];
-    argv.into_iter().chain(more).map(str::to_owned).collect()
+    let faults = origin.faults.iter().flat_map(|fault| ["--fault", fault]);
+    argv.into_iter().chain(more).chain(faults).map(str::to_owned).collect()
 }
 
 struct Waiting<'a> {

@@ -3,6 +3,8 @@
 
 use std::{fs, path::PathBuf};
 
+use rustix::process::Rlimit;
+
 /// A process in `/proc/PID/stat`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
@@ -12,6 +14,8 @@ pub(crate) struct Stat {
     pub(crate) parent: u32,
     /// CPU time of the process and of its reaped children, in clock ticks.
     pub(crate) cpu_ticks: u64,
+    /// Where its stack begins; chosen anew by every `execve`. `None`: not ours to see, or in the middle of one.
+    pub(crate) stack: Option<u64>,
 }
 
 impl Stat {
@@ -25,7 +29,9 @@ impl Stat {
         let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
         // utime, stime, cutime, cstime: proc_pid_stat(5) fields 14 to 17.
         let cpu_ticks = (11..15).map(number).sum::<Option<u64>>()?;
-        Some(Stat { state: fields.first()?.chars().next()?, parent: number(1)? as u32, cpu_ticks })
+        // startstack: field 28. 0 and 1 stand for "you may not know".
+        let stack = number(25).filter(|stack| *stack > 1);
+        Some(Stat { state: fields.first()?.chars().next()?, parent: number(1)? as u32, cpu_ticks, stack })
     }
 }
 
@@ -82,6 +88,15 @@ pub(crate) fn fds(pid: u32) -> u32 {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |entries| entries.count() as u32)
 }
 
+/// A line of `/proc/PID/limits`, by its name; `None` in it is "unlimited". The call that sets a limit is no way to
+/// read one: it sets both or nothing.
+pub(crate) fn limit(pid: u32, name: &str) -> std::io::Result<Rlimit> {
+    let text = fs::read_to_string(format!("/proc/{pid}/limits"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let mut numbers = line.split_whitespace().map(|word| word.parse().ok());
+    Ok(Rlimit { current: numbers.next().flatten(), maximum: numbers.next().flatten() })
+}
+
 /// Resident memory in KiB.
 pub(crate) fn rss_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -95,8 +110,8 @@ mod tests {
 
     #[test]
     fn a_process_name_may_hold_parentheses_and_spaces() {
-        let stat = Stat::parse("7 (a) b (c)) Z 42 7 7 0 -1 0 0 0 0 0 1 2 3 4 20 0 1 0 5");
-        assert_eq!(stat, Some(Stat { state: 'Z', parent: 42, cpu_ticks: 10 }));
+        let stat = Stat::parse("7 (a) b (c)) Z 42 7 7 0 -1 0 0 0 0 0 1 2 3 4 20 0 1 0 5 0 0 0 1 1 0 0");
+        assert_eq!(stat, Some(Stat { state: 'Z', parent: 42, cpu_ticks: 10, stack: None }));
         assert_eq!(Stat::parse("7 (cut"), None);
     }
 

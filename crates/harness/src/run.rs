@@ -1,14 +1,22 @@
 //! The timeline of a run. `run` reads like the plan: start, load, steps, settle, stop.
 
 mod action;
+mod analysis;
+mod command;
+mod fault;
+mod reaction;
 mod ready;
+mod sending;
 mod settle;
 mod start;
+mod step;
 mod stop;
 mod wait;
+mod watching;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    os::fd::OwnedFd,
     path::PathBuf,
     sync::{
         Arc,
@@ -17,11 +25,16 @@ use std::{
     time::Duration,
 };
 
-use facts::{Event, Moment, Nanos, Plan};
+use facts::{Event, Moment, Nanos, Plan, plan::Action};
 use ledger::clock::now;
-use load::Load;
 
-use crate::{Error, installed::Installed, origins::RunningOrigin, self_check::SelfCheck, watcher::Watcher};
+use self::{
+    fault::Faults,
+    reaction::{Happened, Reacting},
+    sending::RunningLoad,
+    watching::Watched,
+};
+use crate::{Error, installed::Installed, origins::RunningOrigin, proxy::Proxy, watcher::Watcher};
 
 /// What a run needs to know of this machine.
 #[derive(Clone, Debug)]
@@ -43,11 +56,12 @@ pub struct Setup {
 pub fn run(plan: &Plan, setup: &Setup) -> Result<(), Error> {
     let mut run = Run::start(plan, setup)?;
     if run.wait_until_ready()? {
+        run.prepare_to_watch()?;
         run.enter_phase(0)?;
-        let load = run.start_load()?;
+        run.start_load()?;
         let ending = run.take_steps()?;
-        run.release_held()?;
-        run.stop_load(load)?;
+        run.stop_everything_beside()?;
+        run.stop_load()?;
         run.settle()?;
         run.stop(ending)
     } else {
@@ -75,6 +89,16 @@ enum Halt {
     Broken(Error),
 }
 
+impl Halt {
+    /// A failure with more evidence.
+    fn because(self, evidence: impl FnOnce() -> String) -> Halt {
+        match self {
+            Halt::Failed(why) => Halt::Failed(format!("{why}\n{}", evidence())),
+            other => other,
+        }
+    }
+}
+
 impl<E: Into<Error>> From<E> for Halt {
     fn from(error: E) -> Halt {
         Halt::Broken(error.into())
@@ -91,19 +115,68 @@ struct Run<'a> {
     /// The pid each target was started as.
     launchers: Vec<u32>,
     origins: Vec<RunningOrigin>,
+    /// One in front of each target whose path the plan disturbs.
+    proxies: Vec<Option<Proxy>>,
     phase: Arc<AtomicU8>,
     begun: Option<u8>,
+    load: Option<RunningLoad>,
+    /// Stopped by us, and not released yet.
     held: BTreeSet<u32>,
+    faults: Faults,
+    /// Commands of the plan that stay.
+    companions: Vec<(u32, OwnedFd)>,
+    watched: Vec<Watched<'a>>,
+    reactions: Vec<Reacting<'a>>,
+    /// For the reactions to take in.
+    happened: Vec<Happened>,
+    /// By which `worker[?]` is drawn.
+    lot: u64,
+    beside: Beside,
     begun_at: Nanos,
+    /// When the load started, and with it the clock of the steps.
+    loaded_at: Nanos,
+    step_ended_at: Nanos,
     deadline: Nanos,
 }
 
-struct RunningLoad {
-    load: Load,
-    self_check: SelfCheck,
+/// Whether what is done beside the steps is done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    /// Before the load, and after the steps.
+    Off,
+    On,
+    /// A reaction acts; what it makes happen is taken in after it.
+    Reacting,
 }
 
 impl Run<'_> {
+    /// Waits for something to happen, at most this long, and does what is due beside the steps.
+    fn turn(&mut self, at_most: Duration) -> Result<(), Error> {
+        if self.beside == Beside::Off {
+            return self.watcher.turn(at_most);
+        }
+        let due = [self.faults.next_due(), self.next_reaction()].into_iter().flatten();
+        self.watcher.turn(due.fold(at_most, Duration::min))?;
+        self.undo_due_faults()?;
+        self.watch()?;
+        if self.beside == Beside::On {
+            self.beside = Beside::Reacting;
+            let reacted = self.react();
+            self.beside = Beside::On;
+            reacted?;
+        }
+        Ok(())
+    }
+
+    /// From here on nothing happens any more but the end.
+    fn stop_everything_beside(&mut self) -> Result<(), Error> {
+        self.watch()?;
+        self.beside = Beside::Off;
+        self.watched.clear();
+        self.watcher.always_want_answers(Vec::new());
+        self.undo_all_faults()
+    }
+
     /// A phase begins now, unless the run is in it already.
     fn enter_phase(&mut self, phase: u8) -> Result<(), Error> {
         let Some(name) = self.plan.phases.get(usize::from(phase)).cloned() else { return Ok(()) };
@@ -112,67 +185,20 @@ impl Run<'_> {
         }
         let earliest = now();
         self.phase.store(phase, Ordering::SeqCst);
+        self.happened.push(Happened::Phase(phase));
         let at = Moment { earliest, latest: now() };
         Ok(self.watcher.log.write(at, Event::PhaseBegan { phase, name })?)
-    }
-
-    /// `None` for a plan without clients.
-    fn start_load(&mut self) -> Result<Option<RunningLoad>, Error> {
-        if self.plan.populations.is_empty() {
-            return Ok(None);
-        }
-        let self_check =
-            SelfCheck::start(self.watcher.warden.pid()).map_err(Error::system("start the self check"))?;
-        let earliest = now();
-        let load = load::start(load::Setup {
-            populations: self.plan.populations.clone(),
-            addresses: self.targets.iter().map(|target| target.address).collect(),
-            origins: self.plan.origins.iter().map(|origin| origin.name.clone()).collect(),
-            seed: self.plan.seed,
-            phase: self.phase.clone(),
-            directory: self.directory.clone(),
-            longest: Duration::from_nanos(self.deadline.saturating_sub(earliest)),
-        })?;
-        self.watcher.log.write(Moment { earliest, latest: now() }, Event::LoadStarted)?;
-        Ok(Some(RunningLoad { load, self_check }))
-    }
-
-    /// Lets what is in flight end, and goes on watching meanwhile.
-    fn stop_load(&mut self, running: Option<RunningLoad>) -> Result<(), Error> {
-        let Some(RunningLoad { load, self_check }) = running else { return Ok(()) };
-        let stopping = std::thread::spawn(move || load.stop());
-        while !stopping.is_finished() {
-            self.watcher.turn(TURN)?;
-        }
-        let totals = stopping.join().unwrap_or(Err(load::Error::Panicked))?;
-        let load::Totals { planned, sent, unsent, lag } = totals;
-        self.watcher.write(Event::LoadStopped { planned, sent, unsent })?;
-        for load::PhaseLag { phase, samples, p999_ns, max_ns } in lag {
-            self.watcher.write(Event::GeneratorLag { phase, samples, p999_ns, max_ns })?;
-        }
-        let (at, event) = self_check.finish();
-        Ok(self.watcher.log.write(at, event)?)
-    }
-
-    /// The steps in order; the first that cannot be done is the last.
-    fn take_steps(&mut self) -> Result<Ending, Error> {
-        for (step, what) in self.plan.steps.iter().enumerate() {
-            match self.take_step(step, what) {
-                Ok(()) => self.watcher.write(Event::StepDone { step })?,
-                Err(Halt::Broken(error)) => return Err(error),
-                Err(Halt::Interrupted) => return Ok(Ending::Early),
-                Err(Halt::Failed(why)) => {
-                    self.watcher.write(Event::StepFailed { step, why })?;
-                    return Ok(Ending::Early);
-                }
-            }
-        }
-        Ok(Ending::Completed)
     }
 
     fn is_interrupted(&self) -> bool {
         self.setup.interrupted.load(Ordering::Relaxed)
     }
+}
+
+/// Everything that may be done in a run.
+fn actions(plan: &Plan) -> impl Iterator<Item = &Action> {
+    let beside = plan.reactions.iter().map(|reaction| &reaction.action);
+    plan.steps.iter().map(|step| &step.action).chain(beside)
 }
 
 /// The longest pause between two looks at the condition of a wait.

@@ -1,38 +1,46 @@
 //! What is known of every target now: one `View` each, and the answers to conditions.
 
-use std::fmt::Write;
+mod questions;
+
+use std::{collections::BTreeSet, fmt::Write};
 
 use facts::{
-    Expression, Generation,
+    Generation, Moment, Nanos,
     event::{PidFile, Role, Seen, View},
     expression::{Argument, Function, Source, Value},
 };
 
-use crate::census::{Census, Person};
+use crate::{
+    census::{Census, Person},
+    procfs,
+};
+
+pub(crate) use self::questions::{asks, values};
 
 /// All targets at this instant.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Site {
     pub(crate) names: Vec<String>,
     pub(crate) views: Vec<View>,
-    /// Whether a probe of this target came back since somebody began to wait.
-    pub(crate) asked: Vec<bool>,
+    /// When each target was last asked who answers, from the question to its end.
+    pub(crate) asked: Vec<Option<Moment>>,
+    /// Steps of the plan that are done.
+    pub(crate) done: BTreeSet<usize>,
+}
+
+/// The site as somebody sees it who wants to know nothing older than an instant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sight<'a> {
+    pub(crate) site: &'a Site,
+    /// Answers to questions that were put before this tell nothing.
+    pub(crate) since: Nanos,
 }
 
 impl Site {
-    /// Targets by name, with the workers each should have.
-    pub(crate) fn new(targets: impl Iterator<Item = (String, u32)>) -> Site {
-        let (names, views): (Vec<String>, Vec<View>) =
-            targets.map(|(name, configured)| (name, View { configured, ..View::default() })).unzip();
-        Site { asked: vec![false; names.len()], names, views }
-    }
-
-    /// Forgets who answers now: a new wait wants new answers.
-    pub(crate) fn begin_asking(&mut self) {
-        self.asked.fill(false);
-        for view in &mut self.views {
-            view.answers = 0;
-        }
+    /// Targets by name, each with what is known of it from the start.
+    pub(crate) fn new(targets: impl Iterator<Item = (String, View)>) -> Site {
+        let (names, views): (Vec<String>, Vec<View>) = targets.unzip();
+        Site { asked: vec![None; names.len()], names, views, done: BTreeSet::new() }
     }
 
     /// Takes over who lives.
@@ -52,7 +60,7 @@ impl Site {
         }
     }
 
-    /// A USR2 is about to be sent to a process of this generation: what appears from now on is `new`.
+    /// An upgrade is about to begin while this generation is in charge: what appears from now on is `new`.
     pub(crate) fn upgrading(&mut self, target: usize, in_charge: Generation) {
         let view = &mut self.views[target];
         view.old = in_charge;
@@ -77,38 +85,36 @@ impl Site {
     }
 }
 
-impl Source for Site {
+impl Source for Sight<'_> {
     fn call(&self, function: Function, arguments: &[Argument]) -> Result<Value, String> {
         let target = match arguments.first() {
             Some(Argument::Processes(selector)) => selector.target,
             Some(Argument::Target(target)) => *target,
+            Some(Argument::Steps { first, last }) if function == Function::Done => {
+                return Ok(Value::Truth((*first..=*last).all(|step| self.site.done.contains(&step))));
+            }
             _ => 0,
         };
-        let view = self.views.get(target).ok_or_else(|| format!("there is no target {target}"))?;
-        if function == Function::Answers && !self.asked[target] {
-            return Err(format!("{} was not asked yet", self.names[target]));
+        let view = self.site.views.get(target).ok_or_else(|| format!("there is no target {target}"))?;
+        match (function, arguments.first()) {
+            (Function::Answers | Function::Accepting, _) if !self.was_asked(target) => {
+                Err(format!("{} was not asked yet", self.site.names[target]))
+            }
+            // Too dear to keep up to date for every process.
+            (Function::Fds, Some(Argument::Processes(selector))) => {
+                let open = view.select(selector).into_iter().map(|process| procfs::fds(process.pid));
+                Ok(Value::Number(f64::from(open.sum::<u32>())))
+            }
+            _ => view
+                .answer(function, arguments)
+                .ok_or_else(|| format!("{function:?} is known only after the run")),
         }
-        view.answer(function, arguments).ok_or_else(|| format!("{function:?} is known only after the run"))
     }
 }
 
-/// The targets that must be asked over a connection before this can be told.
-pub(crate) fn asks(expression: &Expression, found: &mut Vec<usize>) {
-    match expression {
-        Expression::Literal(_) => {}
-        Expression::Not(inner) => asks(inner, found),
-        Expression::Binary { left, right, .. } => {
-            asks(left, found);
-            asks(right, found);
-        }
-        Expression::Call { function: Function::Ready | Function::Answers, arguments } => {
-            found.extend(arguments.iter().filter_map(|argument| match argument {
-                Argument::Processes(selector) => Some(selector.target),
-                Argument::Target(target) => Some(*target),
-                _ => None,
-            }));
-        }
-        Expression::Call { .. } => {}
+impl Sight<'_> {
+    fn was_asked(&self, target: usize) -> bool {
+        self.site.asked[target].is_some_and(|asked| asked.earliest >= self.since)
     }
 }
 
@@ -152,26 +158,39 @@ fn holds(file: PidFile) -> String {
 mod tests {
     use facts::plan::{Members, Selector, Which};
 
+    use facts::Expression;
+
     use super::*;
 
     fn site() -> Site {
-        let mut site = Site::new([("web".to_owned(), 2)].into_iter());
+        let mut site = Site::new([("web".to_owned(), View { configured: 2, ..View::default() })].into_iter());
         site.began(0, 1);
         site
     }
 
-    fn answers(site: &Site) -> Result<Value, String> {
-        site.call(Function::Answers, &[Argument::Target(0)])
+    fn answers(site: &Site, since: Nanos) -> Result<Value, String> {
+        Sight { site, since }.call(Function::Answers, &[Argument::Target(0)])
     }
 
     #[test]
     fn nobody_asked_is_not_nobody_answers() {
         let mut site = site();
-        assert_eq!(answers(&site), Err("web was not asked yet".into()));
-        site.asked[0] = true;
-        assert_eq!(answers(&site), Ok(Value::Number(0.0)));
-        site.begin_asking();
-        assert!(answers(&site).is_err());
+        assert_eq!(answers(&site, 0), Err("web was not asked yet".into()));
+        site.asked[0] = Some(Moment { earliest: 5, latest: 9 });
+        assert_eq!(answers(&site, 5), Ok(Value::Number(0.0)));
+        assert!(answers(&site, 6).is_err());
+    }
+
+    #[test]
+    fn steps_are_done_when_all_of_them_are() {
+        let mut site = site();
+        let done = |site: &Site| {
+            Sight { site, since: 0 }.call(Function::Done, &[Argument::Steps { first: 1, last: 2 }])
+        };
+        site.done.insert(1);
+        assert_eq!(done(&site), Ok(Value::Truth(false)));
+        site.done.insert(2);
+        assert_eq!(done(&site), Ok(Value::Truth(true)));
     }
 
     #[test]
@@ -188,16 +207,15 @@ mod tests {
 
     #[test]
     fn a_question_about_the_ledger_has_no_answer_now() {
-        assert!(site().call(Function::Lost, &[]).is_err());
+        assert!(Sight { site: &site(), since: 0 }.call(Function::Lost, &[]).is_err());
     }
 
     #[test]
     fn ready_needs_a_probe_and_alive_does_not() {
         let selector = Selector { target: 3, generation: Which::New, members: Members::All };
         let call = |function| Expression::Call { function, arguments: vec![Argument::Processes(selector)] };
-        let mut found = Vec::new();
-        asks(&Expression::Not(Box::new(call(Function::Ready))), &mut found);
-        asks(&call(Function::Alive), &mut found);
-        assert_eq!(found, [3]);
+        assert_eq!(asks(&Expression::Not(Box::new(call(Function::Ready)))), [3]);
+        assert_eq!(asks(&call(Function::Accepting)), [3]);
+        assert_eq!(asks(&call(Function::Alive)), [0; 0]);
     }
 }

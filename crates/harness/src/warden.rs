@@ -4,6 +4,7 @@
 //! that socket closes, however the harness died. It knows no plan, no target and no generation.
 
 mod client;
+mod disk;
 mod message;
 mod server;
 mod sweep;

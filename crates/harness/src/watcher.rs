@@ -27,11 +27,28 @@ use crate::{
     pid_file::PidFiles,
     probe::Probe,
     site::Site,
-    warden::{Report, Warden},
+    warden::{Report, Spawn, Warden},
 };
 
 /// Between two scans. A fork that lives shorter than this is missed; scanning costs about 2 % of a core.
 const SCAN_GAP: Nanos = 3_000_000;
+
+/// Something that happened to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// It became clear what a process is.
+    Appeared {
+        target: usize,
+        pid: u32,
+    },
+    Ended {
+        target: usize,
+        pid: u32,
+    },
+    PidFile {
+        target: usize,
+    },
+}
 
 /// Eyes and hands of a run.
 pub(crate) struct Watcher {
@@ -45,9 +62,13 @@ pub(crate) struct Watcher {
     told: Vec<(PidFile, bool)>,
     endings: Endings,
     probe: Probe,
-    /// Targets somebody waits for an answer of.
+    /// Targets that are asked all the time.
+    always_wanted: Vec<usize>,
+    /// Targets somebody waits for an answer of, and those.
     wanted: Vec<usize>,
-    wanted_since: Nanos,
+    pub(crate) wanted_since: Nanos,
+    /// What happened since somebody took it.
+    news: Vec<News>,
     addresses: Vec<SocketAddr>,
     /// What the probes since the begin of this wait heard: target and generation.
     pub(crate) heard: Vec<(usize, Generation)>,
@@ -79,8 +100,10 @@ impl Watcher {
             told,
             endings: Endings::default(),
             probe: Probe::start().map_err(Error::system("start the probe thread"))?,
+            always_wanted: Vec::new(),
             wanted: Vec::new(),
             wanted_since: 0,
+            news: Vec::new(),
             addresses,
             heard: Vec::new(),
             strangers: BTreeSet::new(),
@@ -120,6 +143,27 @@ impl Watcher {
         self.site.refresh(&self.census);
         self.last_turn = now();
         Ok(())
+    }
+
+    /// What happened since the last call, in order.
+    pub(crate) fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Starts a process; its pid.
+    pub(crate) fn spawn(&mut self, spawn: Spawn) -> Result<u32, Error> {
+        let pid = self.warden.spawn(spawn)?;
+        // Of somebody who had this pid before. The new one's end cannot have been taken in yet.
+        self.endings.forget(pid);
+        Ok(pid)
+    }
+
+    /// An upgrade of this target is about to begin. `master` is who was told, if anybody was.
+    pub(crate) fn upgrading(&mut self, target: usize, in_charge: Generation, master: Option<u32>) {
+        self.site.upgrading(target, in_charge);
+        if let Some(pid) = master {
+            self.census.upgrading(pid);
+        }
     }
 
     /// Not a process of any target.

@@ -35,6 +35,15 @@ impl Arrivals {
         Some(Arrivals { start, rule, stream })
     }
 
+    /// From `now` on at another rate, spread in the same way.
+    pub(crate) fn change_rate(&mut self, rate: f64, now: Nanos) {
+        self.start = now;
+        match &mut self.rule {
+            Rule::Grid { next, per_second, .. } => (*next, *per_second) = (0, rate),
+            Rule::Poisson { elapsed, per_second } => (*elapsed, *per_second) = (0.0, rate),
+        }
+    }
+
     /// The next intended start.
     pub(crate) fn next(&mut self) -> Nanos {
         let seconds = match &mut self.rule {
@@ -152,6 +161,17 @@ mod tests {
         let plan = plan("a", 3, Pace::Constant { per_second: 3.0 }, 300_001);
         assert!(plan.windows(2).all(|w| (333_333_333..=333_333_334).contains(&(w[1] - w[0]))));
         assert_eq!(plan[300_000] - plan[0], 100_000_000_000_000);
+    }
+
+    #[test]
+    fn a_changed_rate_holds_from_then_on() {
+        let mut arrivals =
+            Arrivals::new(&population("a", Pace::Constant { per_second: 10.0 }), 1, 0).unwrap();
+        arrivals.next();
+        arrivals.change_rate(1000.0, 7_000_000_000);
+        let starts: Vec<Nanos> = (0..3).map(|_| arrivals.next()).collect();
+        assert!((7_000_000_000..7_001_000_001).contains(&starts[0]), "{starts:?}");
+        assert!(starts.windows(2).all(|w| (999_999..=1_000_001).contains(&(w[1] - w[0]))), "{starts:?}");
     }
 
     #[test]

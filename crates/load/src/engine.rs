@@ -12,7 +12,11 @@ use std::{
     },
 };
 
-use facts::{Nanos, Outcome, Record, plan::Population, record::ticks};
+use facts::{
+    Nanos, Outcome, Record,
+    plan::{LoadChange, Population},
+    record::ticks,
+};
 use ledger::{Writer, clock};
 use rustix::io::Errno;
 
@@ -23,7 +27,7 @@ use crate::{
     group::{Group, Pacing, Source},
     lag::Lag,
     setup::Setup,
-    stop::{STOP_TOKEN, Shared},
+    stop::{BELL_TOKEN, Shared},
     wire::Wire,
 };
 
@@ -201,7 +205,7 @@ impl Engine {
     fn next_start(&mut self, index: usize) -> Option<Planned> {
         let group = &mut self.groups[self.clients[index].population];
         let next = group.queue.pop_front();
-        if next.is_none() && matches!(group.pacing, Pacing::Open(_)) {
+        if next.is_none() && !matches!(group.pacing, Pacing::Think(_)) {
             group.idle.push_back(index);
         }
         next
@@ -209,13 +213,33 @@ impl Engine {
 
     fn take(&mut self, index: usize) {
         let readiness = self.wire.epoll.event(index);
-        if readiness.token == STOP_TOKEN {
-            return self.stop_planning();
+        if readiness.token == BELL_TOKEN {
+            return self.obey();
         }
         let client = readiness.token as usize;
         if self.clients[client].notice(readiness) {
             self.walk(client);
         }
+    }
+
+    /// Does what the owner wishes.
+    fn obey(&mut self) {
+        for (population, change) in self.shared.take_changes() {
+            self.change(population, change);
+        }
+        if self.shared.is_stopped() {
+            self.stop_planning();
+        }
+    }
+
+    fn change(&mut self, population: usize, change: LoadChange) {
+        let clients = &self.clients;
+        self.calendar.retain(|Reverse((_, source))| match source {
+            Source::Population(index) => *index != population,
+            Source::Client(client) => clients[*client].population != population,
+        });
+        let next = self.groups[population].change(population, change, clock::now());
+        self.calendar.extend(next.map(Reverse));
     }
 
     /// Starts that were due before this moment are still made.

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use facts::{
     Nanos,
-    plan::{Pace, Population},
+    plan::{LoadChange, Pace, Population},
 };
 
 use crate::{
@@ -27,6 +27,8 @@ pub(crate) enum Pacing {
     Open(Box<Arrivals>),
     /// Each client, this long after its last answer.
     Think(Nanos),
+    /// Nobody, until the plan (if there is one) gets a new rate.
+    Stopped(Option<Box<Arrivals>>),
 }
 
 /// A population at work. Clients are named by their number in the engine.
@@ -42,6 +44,26 @@ pub(crate) struct Group {
 }
 
 impl Group {
+    /// From `now` on; who wants to start next, and when.
+    pub(crate) fn change(&mut self, index: usize, change: LoadChange, now: Nanos) -> Option<(Nanos, Source)> {
+        let arrivals = match std::mem::replace(&mut self.pacing, Pacing::Stopped(None)) {
+            Pacing::Open(arrivals) | Pacing::Stopped(Some(arrivals)) => Some(arrivals),
+            Pacing::Think(_) | Pacing::Stopped(None) => None,
+        };
+        match (change, arrivals) {
+            (LoadChange::Rate { per_second }, Some(mut arrivals)) => {
+                arrivals.change_rate(per_second, now);
+                let first = arrivals.next();
+                self.pacing = Pacing::Open(arrivals);
+                Some((first, Source::Population(index)))
+            }
+            (_, arrivals) => {
+                self.pacing = Pacing::Stopped(arrivals);
+                None
+            }
+        }
+    }
+
     pub(crate) fn new(population: &Population, clients: Range<usize>) -> Group {
         Group {
             pacing: Pacing::Think(0),

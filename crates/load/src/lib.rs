@@ -28,6 +28,7 @@ use std::{
 };
 
 use engine::Engine;
+use facts::plan::{LoadChange, Pace};
 use ledger::{Writer, ledger_name};
 use stop::Shared;
 use sys::Epoll;
@@ -39,6 +40,8 @@ pub use setup::Setup;
 /// Load that is running. Dropping it stops it without waiting.
 pub struct Load {
     shared: Arc<Shared>,
+    /// How each population is paced from the start.
+    paces: Vec<Pace>,
     engine: Option<JoinHandle<Result<Totals, Error>>>,
 }
 
@@ -65,6 +68,9 @@ pub enum Error {
     /// No populations, or more than a record can name.
     #[error("start {count} populations: between 1 and 255 are possible")]
     Populations { count: usize },
+    /// A population that paces itself has no rate to change.
+    #[error("change the rate of population {population}: {why}")]
+    Change { population: usize, why: &'static str },
     /// The limit on open files is too low.
     #[error("open up to {needed} files: the limit is {limit}; raise it with `ulimit -n {needed}`")]
     Descriptors { needed: u64, limit: u64 },
@@ -88,18 +94,36 @@ pub fn start(setup: Setup) -> Result<Load, Error> {
     let shared = Arc::new(Shared::new(&epoll).map_err(os("create an eventfd"))?);
     let wire = Wire::new(epoll, setup.origins.clone());
     let theirs = shared.clone();
+    let paces = setup.populations.iter().map(|population| population.pace).collect();
     let run = move || {
         sys::make_timers_precise();
         Engine::new(&setup, wire, ledger, theirs).run()
     };
     let engine = Builder::new().name("load".into()).spawn(run).map_err(os("start the engine thread"))?;
-    Ok(Load { shared, engine: Some(engine) })
+    Ok(Load { shared, paces, engine: Some(engine) })
 }
 
 impl Load {
     /// Starts planned so far.
     pub fn planned(&self) -> u64 {
         self.shared.planned.load(Ordering::Relaxed)
+    }
+
+    /// Changes what a population does, by its index, from now on: what is under way ends as it would have. Clients that
+    /// think have no rate.
+    pub fn change(&self, population: usize, change: LoadChange) -> Result<(), Error> {
+        let why = match (self.paces.get(population), change) {
+            (None, _) => "there is no such population",
+            (Some(Pace::Think { .. }), LoadChange::Rate { .. }) => "its clients think; they have no rate",
+            (_, LoadChange::Rate { per_second }) if !(per_second.is_finite() && per_second > 0.0) => {
+                "its rate is not a positive number a second"
+            }
+            _ => {
+                self.shared.change(population, change);
+                return Ok(());
+            }
+        };
+        Err(Error::Change { population, why })
     }
 
     /// Plans nothing more, lets every attempt end by itself or by its own timeout, and seals the ledger. Takes as

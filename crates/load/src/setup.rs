@@ -29,6 +29,8 @@ pub struct Setup {
     pub phase: Arc<AtomicU8>,
     /// Where the ledger is written (`ledger-0.bin`).
     pub directory: PathBuf,
+    /// Rates that populations are changed to later, by their index: the ledger has room for the highest.
+    pub rates: Vec<(usize, f64)>,
     /// The run is not longer than this. Starts planned after it may find the ledger full and are then unsent.
     pub longest: Duration,
 }
@@ -71,6 +73,14 @@ impl Setup {
     /// Records the ledger must have room for.
     pub(crate) fn capacity(&self) -> u64 {
         let seconds = self.longest.as_secs_f64();
-        self.populations.iter().map(|population| most_arrivals(population, seconds)).sum()
+        let most = |(index, population): (usize, &Population)| {
+            let later = self.rates.iter().filter(|(of, _)| *of == index);
+            let at = |(_, per_second): &(usize, f64)| {
+                let pace = Pace::Poisson { per_second: *per_second };
+                most_arrivals(&Population { pace, ..population.clone() }, seconds)
+            };
+            later.map(at).fold(most_arrivals(population, seconds), u64::max)
+        };
+        self.populations.iter().enumerate().map(most).sum()
     }
 }

@@ -10,6 +10,8 @@ use facts::{Plan, Verdict};
 pub struct CaseResult {
     /// `upgrade/usr2-winch-quit::target=nginx`
     pub case: String,
+    /// The scenario file, as the user named it.
+    pub file: String,
     /// One sentence.
     pub title: String,
     /// What its populations drew from.

@@ -57,6 +57,7 @@ pub(crate) fn passed() -> CaseResult {
 pub(crate) fn without_judgement(disposition: Disposition) -> CaseResult {
     CaseResult {
         case: "upgrade/usr2::target=web".into(),
+        file: "scenarios/upgrade/usr2.toml".into(),
         title: "an upgrade".into(),
         seed: 7,
         took: Duration::from_millis(4200),
@@ -131,15 +132,9 @@ fn plan(must_fail: bool, known: Option<&str>) -> Plan {
         schema: 1,
         case,
         seed: 7,
-        deadline_ms: 1000,
         minimum_samples: 1,
-        targets: vec![],
-        origins: vec![],
-        phases: vec![],
-        populations: vec![],
-        steps: vec![],
-        expectations: vec![],
         known_failure: known.map(str::to_owned),
         must_fail,
+        ..Plan::default()
     }
 }

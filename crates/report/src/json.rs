@@ -15,6 +15,7 @@ pub fn result_json(result: &CaseResult) -> String {
     let value = json!({
         "schema": SCHEMA,
         "case": result.case,
+        "file": result.file,
         "title": result.title,
         "seed": result.seed,
         "took_ms": result.took.as_millis() as u64,

@@ -68,6 +68,15 @@ pub fn evidence(result: &CaseResult, paint: Paint) -> String {
     text
 }
 
+/// All that a terminal shows of a case, without colours.
+pub(crate) fn shown(result: &CaseResult) -> String {
+    let line = case_line(result, Paint::Plain);
+    match &result.disposition {
+        quiet if quiet.is_good() || quiet.is_skip() => format!("{line}\n"),
+        _ => format!("{line}\n{}", evidence(result, Paint::Plain)),
+    }
+}
+
 /// `    fail  scenarios/upgrade/x.toml:31:10  lost(upgrade..settled) == 0`, and below it why.
 fn complaint(judged: &Judged, paint: Paint) -> String {
     let place = judged.expectation.place.as_ref();

@@ -1,20 +1,25 @@
-//! The one thing a step does.
+//! The one thing a step or a reaction does.
 
-use std::{collections::BTreeMap, ops::Range};
+mod command;
+mod configuration;
+mod fault;
 
-use facts::plan::{Action, Replacement, Signal, Target};
-use toml::Spanned;
+use facts::plan::{Action, Analysis, Replacement, Selector, Signal, Target};
 
 use crate::{
     codes, duration,
-    mistake::{At, Mistake},
+    expression::{self, Asked},
+    mistake::{At, Mistake, all, both},
     reading::Reading,
     scope::Scope,
     selector,
-    shape::{self, Named, Signals, Word},
+    shape::{self, Keys, Signals, Word},
+    spanned::Spanned,
     text::Text,
     timeline,
 };
+
+pub(crate) use configuration::{merged, options, weights};
 
 const SIGNALS: [(&str, Signal); 10] = [
     ("HUP", Signal::Hup),
@@ -34,75 +39,83 @@ const REPLACEMENTS: [(&str, Replacement); 4] = [
     ("hangs", Replacement::Hangs),
     ("text-file", Replacement::TextFile),
 ];
-/// Weights beyond this are a slip; nginx multiplies them by the number of members.
-const HEAVIEST: u32 = 65_535;
 
-/// A step whose turn it is, and what holds when it comes.
+/// An action, and how to say it in a log.
+pub(crate) type Done = Result<(Action, String), Mistake>;
+
+/// A step or reaction whose turn it is, and what holds when it comes.
 pub(crate) struct Begun<'a> {
     pub(crate) reading: &'a Reading,
     pub(crate) scope: &'a Scope,
     pub(crate) now: &'a mut [Target],
+    /// The target that is meant where none is named: of a verb its own, else the only one.
+    pub(crate) own: Option<usize>,
+    /// `timeout` of the step.
+    pub(crate) timeout: Option<&'a Word>,
+    /// Whether one of several processes may be drawn.
+    pub(crate) draws: selector::Draws,
 }
 
 impl Begun<'_> {
-    /// The action of a step of a target's folder: no phase, no verb.
-    pub(crate) fn primitive(&mut self, step: &Spanned<shape::Step>) -> Result<(Action, String), Mistake> {
-        if let Some(phase) = &step.get_ref().phase {
-            let message = "a verb begins no phase: its scenario does";
-            return Err(Mistake::new(codes::CONTRADICTION, &self.reading.at(phase), message));
+    /// The action of these keys, which must be one.
+    pub(crate) fn action(&mut self, keys: Keys, head: &At) -> Done {
+        one_only(keys, self.reading, head)?;
+        match keys {
+            Keys { signal: Some(send), .. } => self.signal(send.get_ref()),
+            Keys { kill: Some(kill), .. } => self.to("kill", &kill.get_ref().to, |to| Action::Kill { to }),
+            Keys { exit: Some(exit), .. } => {
+                self.to("exit", &exit.get_ref().to, |to| Action::Signal { to, signals: vec![Signal::Term] })
+            }
+            Keys { hold: Some(hold), .. } => self.hold(hold.get_ref()),
+            Keys { release: Some(release), .. } => {
+                self.to("release", &release.get_ref().to, |to| Action::Release { to })
+            }
+            Keys { sleep: Some(sleep), .. } => {
+                let text = self.reading.text(sleep)?;
+                Ok((Action::Sleep { ms: duration::millis(&text)? }, format!("sleep {}", text.as_str())))
+            }
+            Keys { wait_until: Some(until), .. } => {
+                let condition = timeline::condition(until, self.timeout, self.reading, self.scope)?;
+                let said = format!("wait until {}", condition.text);
+                Ok((Action::WaitUntil { condition }, said))
+            }
+            Keys { mark: Some(mark), .. } => {
+                let text = self.reading.text(mark)?.as_str().to_owned();
+                Ok((Action::Mark { text: text.clone() }, format!("mark `{text}`")))
+            }
+            Keys { analysis: Some(analysis), .. } => self.analysis(analysis.get_ref()),
+            _ => self.change(keys, head),
         }
-        if let Some(verb) = step.get_ref().verbs().into_iter().find_map(|(_, on)| on.as_ref()) {
-            let message = "a verb is made of primitive steps only";
-            return Err(Mistake::new(codes::CONTRADICTION, &self.reading.at(verb), message));
-        }
-        self.action(step)
     }
 
-    /// The action of a step, and how to say it in a log.
-    pub(crate) fn action(&mut self, step: &Spanned<shape::Step>) -> Result<(Action, String), Mistake> {
-        one_only(step, self.reading)?;
-        let it = step.get_ref();
-        if let Some(send) = &it.signal {
-            return self.signal(send.get_ref());
+    /// The actions that change a file, a limit or a path.
+    fn change(&mut self, keys: Keys, head: &At) -> Done {
+        match keys {
+            Keys { swap_binary: Some(swap), .. } => self.swap(swap.get_ref()),
+            Keys { weight: Some(weight), .. } => self.weight(weight.get_ref()),
+            Keys { down: Some(down), .. } => self.down(down.get_ref()),
+            Keys { configure: Some(configure), .. } => self.configure(configure.get_ref()),
+            Keys { exec: Some(exec), .. } => self.exec(exec.get_ref(), &self.reading.at(exec)),
+            Keys { limit: Some(limit), .. } => self.limit(limit.get_ref()),
+            Keys { disk: Some(disk), .. } => self.disk(disk.get_ref(), &self.reading.at(disk)),
+            Keys { failpoint: Some(point), .. } => self.failpoint(point.get_ref(), &self.reading.at(point)),
+            Keys { net: Some(net), .. } => self.net(net.get_ref(), &self.reading.at(net)),
+            Keys { load: Some(load), .. } => self.load(load.get_ref(), &self.reading.at(load)),
+            // A verb, where there may be none.
+            _ => {
+                let at = keys.verb().map(|(_, on)| self.reading.at(on));
+                let message = "a verb is made of primitive steps only";
+                Err(Mistake::new(codes::CONTRADICTION, at.as_ref().unwrap_or(head), message))
+            }
         }
-        if let Some(kill) = &it.kill {
-            return self.to("kill", kill, |to| Action::Kill { to });
-        }
-        if let Some(hold) = &it.hold {
-            return self.to("hold", hold, |to| Action::Hold { to });
-        }
-        if let Some(release) = &it.release {
-            return self.to("release", release, |to| Action::Release { to });
-        }
-        if let Some(sleep) = &it.sleep {
-            let text = self.reading.text(sleep)?;
-            return Ok((Action::Sleep { ms: duration::millis(&text)? }, format!("sleep {}", text.as_str())));
-        }
-        if let Some(until) = &it.wait_until {
-            let condition = timeline::condition(until, it.timeout.as_ref(), self.reading, self.scope)?;
-            let text = format!("wait until {}", condition.text);
-            return Ok((Action::WaitUntil { condition }, text));
-        }
-        if let Some(swap) = &it.swap_binary {
-            return self.swap(swap.get_ref());
-        }
-        if let Some(weight) = &it.weight {
-            return self.weight(weight.get_ref());
-        }
-        if let Some(configure) = &it.configure {
-            return self.configure(configure.get_ref());
-        }
-        Err(not_one(&self.reading.head(step), "this step does nothing"))
     }
 
-    fn signal(&self, send: &shape::Send) -> Result<(Action, String), Mistake> {
-        let to = self.reading.text(&send.to)?;
-        let selector = selector::receiver(&to, self.scope)?;
+    fn signal(&self, send: &shape::Send) -> Done {
         let words = match send.sig.get_ref() {
             Signals::One(one) => vec![Spanned::new(send.sig.span(), one.clone())],
             Signals::Several(several) => several.clone(),
         };
-        let texts = words.iter().map(|word| self.reading.text(word)).collect::<Result<Vec<_>, _>>()?;
+        let texts = all(words.iter().map(|word| self.reading.text(word)))?;
         if texts.is_empty() {
             return Err(Mistake::new(
                 codes::UNKNOWN_SIGNAL,
@@ -110,52 +123,73 @@ impl Begun<'_> {
                 "no signal to send",
             ));
         }
-        let signals = texts.iter().map(signal).collect::<Result<Vec<_>, _>>()?;
+        let ((selector, to), signals) = both(self.receiver(&send.to), all(texts.iter().map(signal)))?;
         let names: Vec<&str> = texts.iter().map(Text::as_str).collect();
-        let said = format!("signal {} {}", to.as_str(), names.join(" "));
+        let said = format!("signal {to} {}", names.join(" "));
         Ok((Action::Signal { to: selector, signals }, said))
     }
 
-    fn to(
-        &self,
-        verb: &str,
-        to: &Spanned<shape::To>,
-        act: impl FnOnce(facts::plan::Selector) -> Action,
-    ) -> Result<(Action, String), Mistake> {
-        let to = self.reading.text(&to.get_ref().to)?;
-        Ok((act(selector::receiver(&to, self.scope)?), format!("{verb} {}", to.as_str())))
+    fn to(&self, verb: &str, to: &Word, act: impl FnOnce(Selector) -> Action) -> Done {
+        let (selector, to) = self.receiver(to)?;
+        Ok((act(selector), format!("{verb} {to}")))
     }
 
-    fn swap(&self, swap: &shape::Swap) -> Result<(Action, String), Mistake> {
-        let target = timeline::target(&swap.target, self.reading, self.scope)?;
-        let replacement = self.reading.one_of(&swap.with, &REPLACEMENTS)?;
-        let with = REPLACEMENTS.iter().find(|(_, known)| *known == replacement).map_or("", |(word, _)| word);
-        let said = format!("replace the program of {} by {with}", self.scope.targets[target]);
+    /// Who receives something, and how that is written.
+    fn receiver(&self, to: &Word) -> Result<(Selector, String), Mistake> {
+        let to = self.reading.text(to)?;
+        Ok((selector::receiver(&to, self.scope, self.draws)?, to.as_str().to_owned()))
+    }
+
+    fn hold(&self, hold: &shape::Hold) -> Done {
+        let ((for_ms, said), (to, word)) = both(self.lasting(hold.lasts.as_ref()), self.receiver(&hold.to))?;
+        Ok((Action::Hold { to, for_ms }, format!("hold {word}{said}")))
+    }
+
+    /// The milliseconds of a `for`, and how to say it.
+    fn lasting(&self, lasts: Option<&Word>) -> Result<(Option<u64>, String), Mistake> {
+        let Some(lasts) = lasts else { return Ok((None, String::new())) };
+        let text = self.reading.text(lasts)?;
+        Ok((Some(duration::millis(&text)?), format!(" for {}", text.as_str())))
+    }
+
+    fn swap(&self, swap: &shape::Swap) -> Done {
+        let (target, replacement) =
+            both(self.target(&swap.target), self.reading.one_of(&swap.with, &REPLACEMENTS))?;
+        let with = self.reading.text(&swap.with)?;
+        let said = format!("replace the program of {} by {}", self.scope.targets[target], with.as_str());
         Ok((Action::SwapBinary { target, replacement }, said))
     }
 
-    fn weight(&mut self, weight: &shape::Weight) -> Result<(Action, String), Mistake> {
-        let target = timeline::target(&weight.target, self.reading, self.scope)?;
-        let set = weights(&weight.set, self.reading, self.scope)?;
-        let said: String = set.iter().map(|(origin, weight)| format!(" {origin}={weight}")).collect();
-        let said = format!("weight {}{said}", self.scope.targets[target]);
-        let now = &mut self.now[target];
-        now.weights = timeline::merged(&now.weights, set);
-        Ok((Action::Weight { target, weights: now.weights.clone() }, said))
+    fn analysis(&self, analysis: &shape::Analysis) -> Done {
+        let every = self.reading.text(&analysis.every)?;
+        let text = self.reading.text(&analysis.success)?;
+        let limit = analysis.failure_limit.as_ref().map(|limit| self.reading.whole(limit, 0..=1_000));
+        let counts = both(self.reading.whole(&analysis.count, 1..=1_000), limit.transpose());
+        let success = expression::parse(&text, self.scope, Asked::Measured);
+        let (every_ms, ((count, limit), success)) = both(duration::millis(&every), both(counts, success))?;
+        let (text, failure_limit) = (text.as_str().to_owned(), limit.unwrap_or(0));
+        let analysis = Analysis { every_ms, count, success, text, failure_limit };
+        let said = format!("analyse every {} × {}: {}", every.as_str(), analysis.count, analysis.text);
+        Ok((Action::Analysis(analysis), said))
     }
 
-    fn configure(&mut self, configure: &shape::Configure) -> Result<(Action, String), Mistake> {
-        let target = timeline::target(&configure.target, self.reading, self.scope)?;
-        let set = options(&configure.options, &self.now[target], self.reading)?;
-        let said: String = set.iter().map(|(option, value)| format!(" {option}={value}")).collect();
-        let said = format!("configure {}{said}", self.scope.targets[target]);
-        let now = &mut self.now[target];
-        now.options = timeline::merged(&now.options, set);
-        Ok((Action::Configure { target, options: now.options.clone() }, said))
+    fn target(&self, word: &Word) -> Result<usize, Mistake> {
+        timeline::target(word, self.reading, self.scope)
+    }
+
+    /// The target a word names, or the one that is meant where none is.
+    fn target_or_own(&self, word: Option<&Word>, at: &At) -> Result<usize, Mistake> {
+        match (word, self.own) {
+            (Some(word), _) => self.target(word),
+            (None, Some(own)) => Ok(own),
+            (None, None) => Err(Mistake::new(codes::MISSING_KEY, at, "`target` is missing")
+                .help("it may be left out where there is one target only")),
+        }
     }
 }
 
-fn signal(text: &Text) -> Result<Signal, Mistake> {
+/// The signal of a name, with or without `SIG`.
+pub(crate) fn signal(text: &Text) -> Result<Signal, Mistake> {
     let name = text.as_str();
     let bare = name.strip_prefix("SIG").unwrap_or(name);
     SIGNALS.iter().find(|(known, _)| *known == bare).map(|(_, signal)| *signal).ok_or_else(|| {
@@ -164,45 +198,13 @@ fn signal(text: &Text) -> Result<Signal, Mistake> {
     })
 }
 
-/// Weights by origin.
-pub(crate) fn weights(
-    set: &Named<Spanned<i64>>,
-    reading: &Reading,
-    scope: &Scope,
-) -> Result<BTreeMap<String, u32>, Mistake> {
-    set.iter()
-        .map(|(origin, weight)| {
-            scope.origin(origin.get_ref(), &reading.at(origin))?;
-            Ok((origin.get_ref().clone(), reading.whole(weight, 0..=HEAVIEST)?))
-        })
-        .collect()
-}
-
-/// Values for options that the target's folder has.
-pub(crate) fn options(
-    set: &Named<Word>,
-    target: &Target,
-    reading: &Reading,
-) -> Result<BTreeMap<String, String>, Mistake> {
-    set.iter()
-        .map(|(key, value)| {
-            if !target.options.contains_key(key.get_ref()) {
-                let message = format!("target `{}` has no option `{}`", target.kind, key.get_ref());
-                return Err(Mistake::new(codes::UNKNOWN_OPTION, &reading.at(key), message)
-                    .known(key.get_ref(), target.options.keys().map(String::as_str)));
-            }
-            Ok((key.get_ref().clone(), reading.text(value)?.as_str().to_owned()))
-        })
-        .collect()
-}
-
-/// A step has exactly one action.
-pub(crate) fn one_only(step: &Spanned<shape::Step>, reading: &Reading) -> Result<(), Mistake> {
-    let mut actions = actions(step.get_ref());
-    actions.sort_by_key(|(_, span)| span.start);
-    match actions.as_slice() {
+/// Exactly one action must be there.
+pub(crate) fn one_only(keys: Keys, reading: &Reading, head: &At) -> Result<(), Mistake> {
+    let mut present = keys.present();
+    present.sort_by_key(|(_, span)| span.start);
+    match present.as_slice() {
         [_] => Ok(()),
-        [] => Err(not_one(&reading.head(step), "this step does nothing")),
+        [] => Err(not_one(head, "this step does nothing")),
         [(first, _), (second, span), ..] => {
             let message = format!("this step does both `{first}` and `{second}`");
             Err(not_one(&At::new(&reading.source, span.clone()), &message).label("one step, one action"))
@@ -211,25 +213,6 @@ pub(crate) fn one_only(step: &Spanned<shape::Step>, reading: &Reading) -> Result
 }
 
 fn not_one(at: &At, message: &str) -> Mistake {
-    Mistake::new(codes::NOT_ONE_ACTION, at, message).help(
-        "a step has exactly one of: signal, kill, hold, release, sleep, wait_until, swap_binary, weight, configure, \
-         or a verb: upgrade, drain, commit, rollback, reload, stop",
-    )
-}
-
-/// The action keys a step has, each with its place.
-fn actions(step: &shape::Step) -> Vec<(&'static str, Range<usize>)> {
-    let spans = [
-        ("signal", step.signal.as_ref().map(Spanned::span)),
-        ("kill", step.kill.as_ref().map(Spanned::span)),
-        ("hold", step.hold.as_ref().map(Spanned::span)),
-        ("release", step.release.as_ref().map(Spanned::span)),
-        ("sleep", step.sleep.as_ref().map(Spanned::span)),
-        ("wait_until", step.wait_until.as_ref().map(Spanned::span)),
-        ("swap_binary", step.swap_binary.as_ref().map(Spanned::span)),
-        ("weight", step.weight.as_ref().map(Spanned::span)),
-        ("configure", step.configure.as_ref().map(Spanned::span)),
-    ];
-    let verbs = step.verbs().into_iter().map(|(verb, on)| (verb, on.as_ref().map(Spanned::span)));
-    spans.into_iter().chain(verbs).filter_map(|(key, span)| Some((key, span?))).collect()
+    let known = shape::KEYS.join(", ");
+    Mistake::new(codes::NOT_ONE_ACTION, at, message).help(format!("a step has exactly one of: {known}"))
 }

@@ -1,35 +1,26 @@
 //! One cell of the matrix: the file with every `${…}` filled, turned into a plan.
 
-use std::collections::BTreeSet;
-
-use facts::plan::{Case, Claim, Expectation, Origin, Plan, Population, Target};
+use facts::plan::{Action, Case, Origin, Plan, Population, Step, Target};
 
 use crate::{
-    action, codes, duration,
-    expression::{self, Asked},
-    folder::{self, Folder},
+    codes, duration, expectations,
+    manual::Manual,
     mistake::{Mistake, Mistakes},
-    population,
+    phase, population, reaction,
     reading::{self, Reading},
-    scope::Scope,
+    requirement,
+    scope::{Id, Scope},
     shape::{self, File, Named, Word},
-    text,
-    timeline::{self, Timeline},
+    target::Targets,
+    timeline::{Made, Timeline},
 };
 
-/// What every server must do in every scenario.
-pub const DEFAULT_CHECKS: [&str; 7] = [
-    "sealed",
-    "generator",
-    "identities",
-    "steps",
-    "served-in-every-phase",
-    "nothing-left-behind",
-    "no-corruption",
-];
 const DEFAULT_DEADLINE_MS: u64 = 60_000;
 const DEFAULT_MINIMUM_SAMPLES: u64 = 1_000;
+const DEFAULT_SEED: u64 = 1;
 const LAYOUT: u32 = 1;
+/// What an origin can do wrong, each with how often.
+const ORIGIN_FAULTS: [&str; 2] = ["reset-every", "swallow-every"];
 
 /// The plan of one cell, and the mistakes on the way.
 pub(crate) struct Cell<'a, L> {
@@ -43,38 +34,51 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
     pub(crate) fn plan(&self, mistakes: &mut Mistakes) -> Option<Plan> {
         let file = self.file;
         let mut scope = self.names(mistakes);
-        scope.phases = timeline::phases(&file.step, &self.reading, mistakes);
+        scope.phases = phase::phases(&file.step, &self.reading, mistakes);
         self.check_clashes(&scope, mistakes);
         let targets = self.targets(&scope, mistakes);
         let populations = self.populations(&scope, mistakes);
+        let made = targets.as_ref().map(|(targets, manuals)| self.steps(targets, manuals, &scope, mistakes));
+        scope.ids = made.as_ref().map_or_else(|| self.unmade_ids(), |made| made.ids.clone());
         let known: &[Target] = targets.as_ref().map_or(&[], |(targets, _)| targets);
-        let expectations = self.expectations(&scope, known, mistakes);
+        let reactions = reaction::reactions(&file.on, known, &self.reading, &scope, mistakes);
+        let expectations = expectations::expectations(&file.expect, known, &self.reading, &scope, mistakes);
         let must_fail = self.must_fail(mistakes);
-        let (targets, folders) = targets?;
-        let timeline = Timeline {
-            reading: &self.reading,
-            scope: &scope,
-            folders: &folders,
-            mistakes,
-            now: targets.clone(),
-            steps: Vec::new(),
-        };
-        let steps = timeline.run(&file.step);
-        Some(Plan {
+        let repeat = self.repeat(mistakes);
+        let (case, deadline_ms) = (self.case(mistakes), self.deadline(mistakes));
+        let ((targets, manuals), Made { steps, skip, .. }) = (targets?, made?);
+        let requires = self.requires(&targets, &steps, mistakes);
+        let plan = Plan {
             schema: LAYOUT,
-            case: self.case(mistakes)?,
-            seed: file.seed.unwrap_or(1),
-            deadline_ms: self.deadline(mistakes)?,
+            case: case?,
+            seed: DEFAULT_SEED,
+            repeat: repeat?,
+            requires,
+            skip: skip.or_else(|| cannot_fail_its_disk(&targets, &steps)),
+            deadline_ms: deadline_ms?,
             minimum_samples: file.minimum_samples.unwrap_or(DEFAULT_MINIMUM_SAMPLES),
-            origins: scope.origins.iter().map(|name| Origin { name: name.clone() }).collect(),
+            origins: self.origins(mistakes),
             phases: scope.phases,
             populations,
             steps,
+            reactions,
             expectations,
-            known_failure: self.known_failure(&targets),
+            known_failure: self.known_failure(&targets, &manuals),
             must_fail,
             targets,
-        })
+        };
+        Some(plan.seeded(file.seed.unwrap_or(DEFAULT_SEED)))
+    }
+
+    fn steps(&self, targets: &[Target], manuals: &[Manual], scope: &Scope, mistakes: &mut Mistakes) -> Made {
+        let (reading, now) = (&self.reading, targets.to_vec());
+        Timeline { reading, scope, manuals, mistakes, now, made: Made::default() }.run(&self.file.step)
+    }
+
+    /// The ids of a file whose steps could not be made, so that they are not also unknown.
+    fn unmade_ids(&self) -> Vec<Id> {
+        let ids = self.file.step.iter().filter_map(|step| step.get_ref().id.as_ref());
+        ids.map(|id| Id { name: id.get_ref().clone(), first: 0, last: 0 }).collect()
     }
 
     fn case(&self, mistakes: &mut Mistakes) -> Option<Case> {
@@ -93,6 +97,11 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
         mistakes.keep(self.reading.text(deadline).and_then(|text| duration::millis(&text)))
     }
 
+    fn repeat(&self, mistakes: &mut Mistakes) -> Option<u32> {
+        let Some(repeat) = &self.file.repeat else { return Some(1) };
+        mistakes.keep(self.reading.whole(repeat, 1..=1_000_000))
+    }
+
     fn must_fail(&self, mistakes: &mut Mistakes) -> bool {
         let must = self.file.must.as_ref();
         must.is_some_and(|must| {
@@ -100,12 +109,22 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
         })
     }
 
+    fn requires(
+        &self,
+        targets: &[Target],
+        steps: &[Step],
+        mistakes: &mut Mistakes,
+    ) -> Vec<facts::plan::Requirement> {
+        let is_kind = |name: &str| (self.loader)(&format!("targets/{name}/target.toml")).is_ok();
+        requirement::requirements(&self.file.requires, targets, steps, is_kind, &self.reading, mistakes)
+    }
+
     fn names(&self, mistakes: &mut Mistakes) -> Scope {
         Scope {
             targets: names(&self.file.target, &self.reading, mistakes),
             origins: names(&self.file.origin, &self.reading, mistakes),
             populations: names(&self.file.load, &self.reading, mistakes),
-            phases: Vec::new(),
+            ..Scope::default()
         }
     }
 
@@ -117,50 +136,32 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
         }
     }
 
-    fn targets(&self, scope: &Scope, mistakes: &mut Mistakes) -> Option<(Vec<Target>, Vec<Folder>)> {
+    fn targets(&self, scope: &Scope, mistakes: &mut Mistakes) -> Option<(Vec<Target>, Vec<Manual<'_>>)> {
+        let targets = Targets { reading: &self.reading, scope, loader: self.loader };
         let tables = self.file.target.iter();
         let read: Vec<_> =
-            tables.map(|(name, table)| self.target(name.get_ref(), table, scope, mistakes)).collect();
+            tables.map(|(name, table)| targets.read(name.get_ref(), table, mistakes)).collect();
         Some(read.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip())
     }
 
-    fn target(
-        &self,
-        name: &str,
-        table: &shape::Target,
-        scope: &Scope,
-        mistakes: &mut Mistakes,
-    ) -> Option<(Target, Folder)> {
-        let kind = mistakes.keep(self.reading.text(&table.kind))?;
-        let folder = mistakes.keep(folder::read(kind.as_str(), kind.at(), self.loader))?;
-        let config = match &table.config {
-            Some(config) => mistakes.keep(self.reading.text(config))?,
-            None => kind.clone(),
+    fn origins(&self, mistakes: &mut Mistakes) -> Vec<Origin> {
+        let mut origin = |(name, table): (&Word, &shape::Origin)| Origin {
+            name: name.get_ref().clone(),
+            faults: table.faults.iter().filter_map(|fault| mistakes.keep(self.fault(fault))).collect(),
         };
-        let config_name = if table.config.is_some() { config.as_str() } else { "default" };
-        let mut target = folder.target(name, config_name, config.at(), self.loader, mistakes)?;
-        self.choices(table, scope, &mut target, mistakes);
-        let lists_members = target.files.iter().any(|(_, template)| has_members(template));
-        if lists_members && table.weights.is_empty() {
-            let message = "this configuration spreads requests over origins, but `weights` names none";
-            let mistake = Mistake::new(codes::CONTRADICTION, config.at(), message);
-            mistakes.add(mistake.help("such as `weights = { a = 100, b = 0 }`"));
-        }
-        Some((target, folder))
+        self.file.origin.iter().map(&mut origin).collect()
     }
 
-    /// What the scenario chooses of what the folder leaves open. After a mistake the folder's own choice stays, so
-    /// that the rest of the file can still be read.
-    fn choices(&self, table: &shape::Target, scope: &Scope, target: &mut Target, mistakes: &mut Mistakes) {
-        let workers = table.workers.as_ref().map(|workers| self.reading.whole(workers, 0..=1024));
-        if let Some(workers) = workers.and_then(|workers| mistakes.keep(workers)) {
-            target.workers = workers;
+    /// A fault of an origin, spelled as the origin takes it.
+    fn fault(&self, word: &Word) -> Result<String, Mistake> {
+        let text = self.reading.text(word)?;
+        let (kind, every) = text.as_str().split_once('=').unwrap_or((text.as_str(), ""));
+        if ORIGIN_FAULTS.contains(&kind) && every.parse::<u64>().is_ok_and(|every| every > 0) {
+            return Ok(text.as_str().to_owned());
         }
-        if let Some(options) = mistakes.keep(action::options(&table.options, target, &self.reading)) {
-            target.options = timeline::merged(&target.options, options);
-        }
-        let weights = mistakes.keep(action::weights(&table.weights, &self.reading, scope));
-        target.weights = weights.unwrap_or_default();
+        let message = format!("`{}` is not a fault of an origin", text.as_str());
+        let help = "write `reset-every=N` or `swallow-every=N`: each N-th request";
+        Err(Mistake::new(codes::UNKNOWN_WORD, text.at(), message).help(help))
     }
 
     fn populations(&self, scope: &Scope, mistakes: &mut Mistakes) -> Vec<Population> {
@@ -172,46 +173,24 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
             .collect()
     }
 
-    fn known_failure(&self, targets: &[Target]) -> Option<String> {
-        let applies = |kind: &Word| targets.iter().any(|target| target.kind == *kind.get_ref());
-        self.file.known_failure.iter().find(|(kind, _)| applies(kind)).map(|(_, why)| why.get_ref().clone())
-    }
-
-    /// The file's own lines, those for the kinds of this cell, then what holds of every server and of these targets.
-    fn expectations(&self, scope: &Scope, targets: &[Target], mistakes: &mut Mistakes) -> Vec<Expectation> {
-        let expect = &self.file.expect;
-        let on: Vec<_> =
-            expect.on.iter().filter(|(kind, _)| targets.iter().any(|t| t.kind == *kind.get_ref())).collect();
-        let finally = expect.finally.iter().chain(on.iter().flat_map(|(_, on)| &on.finally));
-        let mut expectations: Vec<Expectation> =
-            finally.filter_map(|line| mistakes.keep(self.holds(line, scope))).collect();
-        let checks = expect.checks.iter().chain(on.iter().flat_map(|(_, on)| &on.checks));
-        expectations.extend(checks.filter_map(|check| mistakes.keep(self.named_check(check))));
-        let promised = targets.iter().flat_map(|target| target.promises.iter().map(String::as_str));
-        let unplaced: BTreeSet<&str> = promised.filter(|name| !DEFAULT_CHECKS.contains(name)).collect();
-        expectations.extend(DEFAULT_CHECKS.into_iter().chain(unplaced).map(check));
-        expectations
-    }
-
-    fn holds(&self, line: &Word, scope: &Scope) -> Result<Expectation, Mistake> {
-        let text = self.reading.text(line)?;
-        let holds = expression::parse(&text, scope, Asked::Finally)?;
-        let place = Some(text.at().place());
-        Ok(Expectation { place, text: text.as_str().to_owned(), claim: Claim::Holds(holds) })
-    }
-
-    fn named_check(&self, name: &Word) -> Result<Expectation, Mistake> {
-        let text = self.reading.text(name)?;
-        Ok(Expectation { place: Some(text.at().place()), ..check(text.as_str()) })
+    /// What this file knows of the kinds of this case, or what their folders know of this file.
+    fn known_failure(&self, targets: &[Target], manuals: &[Manual]) -> Option<String> {
+        let is_here = |kind: &str| targets.iter().any(|target| target.kind == kind);
+        let own = self.file.known_failure.iter().find(|(kind, _)| is_here(kind.get_ref()));
+        let path = self.id.split("::").next().unwrap_or_default();
+        let of_folder = || manuals.iter().find_map(|manual| manual.known_failure(path));
+        own.map(|(_, why)| why.get_ref().clone()).or_else(of_folder)
     }
 }
 
-fn check(name: &str) -> Expectation {
-    Expectation { place: None, text: name.to_owned(), claim: Claim::Check(name.to_owned()) }
-}
-
-fn has_members(template: &str) -> bool {
-    text::placeholders(template).iter().any(|(name, _)| *name == "members")
+/// Why a `disk` step would not reach the target's pid file.
+fn cannot_fail_its_disk(targets: &[Target], steps: &[Step]) -> Option<String> {
+    let disks = steps.iter().filter_map(|step| match step.action {
+        Action::Disk { target, .. } => targets.get(target),
+        _ => None,
+    });
+    let elsewhere = disks.into_iter().find(|target| !target.pid_file.contains("${pid_directory}"))?;
+    Some(format!("{} does not keep its pid file in `${{pid_directory}}`", elsewhere.kind))
 }
 
 fn names<T>(tables: &Named<T>, reading: &Reading, mistakes: &mut Mistakes) -> Vec<String> {

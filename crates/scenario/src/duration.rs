@@ -1,6 +1,10 @@
 //! Numbers with a unit.
 
-use crate::{codes, mistake::Mistake, text::Text};
+use crate::{
+    codes,
+    mistake::{At, Mistake},
+    text::Text,
+};
 
 /// Units of a duration and their nanoseconds.
 pub(crate) const UNITS: [(&str, f64); 6] =
@@ -13,22 +17,30 @@ pub(crate) fn unit(unit: &str) -> Option<f64> {
 
 /// Nanoseconds of a text such as `250ms`.
 pub(crate) fn nanos(text: &Text) -> Result<u64, Mistake> {
-    let written = text.as_str();
+    part_nanos(text.as_str(), text.at())
+}
+
+/// Milliseconds of a text such as `2s`; less than one is a mistake.
+pub(crate) fn millis(text: &Text) -> Result<u64, Mistake> {
+    part_millis(text.as_str(), text.at())
+}
+
+/// As [`millis`], of a word that stands at `at`.
+pub(crate) fn part_millis(written: &str, at: &At) -> Result<u64, Mistake> {
+    match part_nanos(written, at)? / 1_000_000 {
+        0 => Err(Mistake::new(codes::OUT_OF_RANGE, at, "shorter than a millisecond")),
+        millis => Ok(millis),
+    }
+}
+
+fn part_nanos(written: &str, at: &At) -> Result<u64, Mistake> {
     let digits = written.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(written.len());
     let (number, name) = written.split_at(digits);
     let duration = number.parse::<f64>().ok().zip(unit(name)).map(|(number, unit)| number * unit);
     match duration {
         // A day is longer than any run; beyond it a number is a slip.
         Some(nanos) if nanos <= 86_400e9 => Ok(nanos as u64),
-        _ => Err(Mistake::new(codes::BAD_DURATION, text.at(), format!("`{written}` is not a duration"))
+        _ => Err(Mistake::new(codes::BAD_DURATION, at, format!("`{written}` is not a duration"))
             .help("write a number with a unit: `50us`, `250ms`, `2s`, `1m`")),
-    }
-}
-
-/// Milliseconds of a text such as `2s`; less than one is a mistake.
-pub(crate) fn millis(text: &Text) -> Result<u64, Mistake> {
-    match nanos(text)? / 1_000_000 {
-        0 => Err(Mistake::new(codes::OUT_OF_RANGE, text.at(), "shorter than a millisecond")),
-        millis => Ok(millis),
     }
 }

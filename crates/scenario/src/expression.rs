@@ -5,6 +5,8 @@ mod functions;
 mod lexer;
 mod parser;
 
+use std::ops::Range;
+
 use facts::Expression;
 
 use crate::{mistake::Mistake, scope::Scope, text::Text};
@@ -16,6 +18,8 @@ pub use functions::function_names;
 pub(crate) enum Asked {
     /// While the run goes on: only what is seen of the processes.
     Live,
+    /// While the run goes on, of the requests since the last time.
+    Measured,
     /// After the run: also what the ledger says.
     Finally,
 }
@@ -23,6 +27,11 @@ pub(crate) enum Asked {
 /// The typed expression behind `text`, which must be a yes or no.
 pub(crate) fn parse(text: &Text, scope: &Scope, asked: Asked) -> Result<Expression, Mistake> {
     parser::parse(text, scope, asked)
+}
+
+/// `condition within 500ms`: the typed condition, its bytes, and the nanoseconds.
+pub(crate) fn bounded(text: &Text, scope: &Scope) -> Result<(Expression, Range<usize>, f64), Mistake> {
+    parser::bounded(text, scope)
 }
 
 #[cfg(test)]

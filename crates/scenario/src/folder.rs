@@ -2,20 +2,22 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use facts::plan;
+use facts::plan::{self, Launch, Signal};
 use serde::Deserialize;
-use toml::Spanned;
 
 use crate::{
-    codes,
+    action, codes,
     mistake::{At, Mistake, Mistakes, Source},
     reading::{self, Reading},
     shape::{self, Named, Word},
+    spanned::Spanned,
     text,
 };
 
 /// What the harness fills in when it starts a target, beside the target's options.
-pub(crate) const FACTS: [&str; 8] = ["program", "run", "address", "ip", "port", "workers", "members", "user"];
+/// `pid_directory` is `run`, but for a plan that makes it fail.
+pub(crate) const FACTS: [&str; 9] =
+    ["program", "run", "pid_directory", "address", "ip", "port", "workers", "members", "user"];
 /// What the harness fills in for one upstream member.
 const MEMBER_FACTS: [&str; 2] = ["address", "weight"];
 const DEFAULT_WORKERS: u32 = 2;
@@ -28,11 +30,24 @@ pub(crate) struct Shape {
     program: Word,
     version: Vec<Word>,
     start: Vec<Word>,
-    pid_file: Word,
-    oldbin: Word,
-    log: Word,
+    pid_file: Option<Word>,
+    oldbin: Option<Word>,
+    log: Option<Word>,
     workers: Option<Spanned<i64>>,
-    worker_title: Word,
+    worker_title: Option<Word>,
+    stays: Option<Spanned<bool>>,
+    #[serde(default)]
+    env: Named<Word>,
+    upgrade_signal: Option<Word>,
+    reload_signal: Option<Word>,
+    stop_signal: Option<Word>,
+    #[serde(default)]
+    remains: Vec<Word>,
+    #[serde(default)]
+    failpoints: Vec<Word>,
+    /// Why a scenario of that path fails on this server.
+    #[serde(default)]
+    pub(crate) known_failure: Named<Word>,
     member: Option<Word>,
     member_down: Option<Word>,
     #[serde(default)]
@@ -72,7 +87,7 @@ pub(crate) fn read(
         Mistake::new(codes::NO_TARGET_FOLDER, at, format!("no target `{kind}`: {why}"))
             .help("a target is a folder of text under `scenarios/targets/`; see scenarios/README.md")
     })?;
-    let source = Rc::new(Source { name, text });
+    let source = Rc::new(Source::new(name, text));
     let shape = reading::shape(&source)?;
     Ok(Folder { kind: kind.to_owned(), shape, reading: Reading { source, values: Vec::new() } })
 }
@@ -93,25 +108,54 @@ impl Folder {
         for (source, _) in &files {
             self.check_placeholders(source, mistakes);
         }
+        mistakes.keep(check_verbs(&shape.verbs, &self.reading));
+        let optional = |word: Option<&Word>, mistakes: &mut Mistakes| {
+            word.map(|word| template(word, mistakes)).unwrap_or_default()
+        };
+        let stays = shape.stays.as_ref().is_some_and(|stays| *stays.get_ref());
+        let words = |words: &[Word]| words.iter().map(|word| word.get_ref().clone()).collect();
         Some(plan::Target {
             name: name.to_owned(),
             kind: self.kind.clone(),
             install: shape.install.get_ref().clone(),
             program: shape.program.get_ref().clone(),
-            version: shape.version.iter().map(|word| word.get_ref().clone()).collect(),
+            version: words(&shape.version),
             start: shape.start.iter().map(|word| template(word, mistakes)).collect(),
+            launch: if stays { Launch::Stays } else { Launch::Daemonises },
+            environment: shape
+                .env
+                .iter()
+                .map(|(key, value)| (key.get_ref().clone(), template(value, mistakes)))
+                .collect(),
             files: files.into_iter().map(|(source, name)| (name, source.text.clone())).collect(),
-            pid_file: template(&shape.pid_file, mistakes),
-            oldbin: template(&shape.oldbin, mistakes),
-            log: template(&shape.log, mistakes),
+            pid_file: optional(shape.pid_file.as_ref(), mistakes),
+            oldbin: optional(shape.oldbin.as_ref(), mistakes),
+            log: optional(shape.log.as_ref(), mistakes),
             workers: self.workers(mistakes).unwrap_or(DEFAULT_WORKERS),
-            worker_title: shape.worker_title.get_ref().clone(),
+            worker_title: shape.worker_title.as_ref().map(|word| word.get_ref().clone()).unwrap_or_default(),
+            upgrade_signal: self.signal(shape.upgrade_signal.as_ref(), Some(Signal::Usr2), mistakes),
+            reload_signal: self.signal(shape.reload_signal.as_ref(), Some(Signal::Hup), mistakes),
+            stop_signal: self.signal(shape.stop_signal.as_ref(), None, mistakes),
+            remains: words(&shape.remains),
             options: self.options(),
             member: self.member(shape.member.as_ref(), mistakes),
             member_down: self.member(shape.member_down.as_ref(), mistakes),
             weights: BTreeMap::new(),
-            promises: shape.promises.iter().map(|word| word.get_ref().clone()).collect(),
+            promises: words(&shape.promises),
+            failpoints: words(&shape.failpoints),
         })
+    }
+
+    /// The signal a word names; `none` and nothing are none.
+    fn signal(
+        &self,
+        word: Option<&Word>,
+        default: Option<Signal>,
+        mistakes: &mut Mistakes,
+    ) -> Option<Signal> {
+        let Some(word) = word else { return default };
+        let text = self.reading.raw(word);
+        if matches!(text.as_str(), "none" | "") { None } else { mistakes.keep(action::signal(&text)) }
     }
 
     fn workers(&self, mistakes: &mut Mistakes) -> Option<u32> {
@@ -158,7 +202,7 @@ impl Folder {
             let message = format!("cannot read `{name}`: {why}");
             Mistake::new(codes::NO_TARGET_FOLDER, &self.reading.at(path), message)
         })?;
-        Ok(Rc::new(Source { name, text }))
+        Ok(Rc::new(Source::new(name, text)))
     }
 
     fn template(&self, word: &Word, known: &[&str], mistakes: &mut Mistakes) -> String {
@@ -183,6 +227,19 @@ impl Folder {
             }
         }
     }
+}
+
+/// Verbs are known words: a misspelt one would be a verb that the target lacks.
+pub(crate) fn check_verbs(
+    verbs: &Named<Vec<Spanned<shape::Step>>>,
+    reading: &Reading,
+) -> Result<(), Mistake> {
+    let Some(stranger) = verbs.keys().find(|verb| !shape::VERBS.contains(&verb.get_ref().as_str())) else {
+        return Ok(());
+    };
+    let message = format!("`{}` is not a verb", stranger.get_ref());
+    Err(Mistake::new(codes::UNKNOWN_WORD, &reading.at(stranger), message)
+        .known(stranger.get_ref(), shape::VERBS))
 }
 
 /// `targets/nginx` and `../nginx.conf` make `targets/nginx.conf`.

@@ -8,17 +8,27 @@ mod action;
 mod cell;
 mod codes;
 mod duration;
+mod expectations;
 mod expression;
 mod folder;
+mod include;
+mod manual;
 mod matrix;
 mod mistake;
+mod phase;
 mod population;
+mod reaction;
 mod reading;
+mod requirement;
+mod schema;
 mod scope;
 mod selector;
 mod shape;
+mod spanned;
+mod target;
 mod text;
 mod timeline;
+mod told;
 
 use std::rc::Rc;
 
@@ -32,9 +42,13 @@ use crate::{
     shape::File,
 };
 
-pub use cell::DEFAULT_CHECKS;
-pub use codes::{CODES, Code};
+pub use codes::CODES;
+pub use diagnostic::Code;
+pub use expectations::DEFAULT_CHECKS;
 pub use expression::function_names;
+pub use schema::schema;
+pub use shape::KEYS as ACTIONS;
+pub use told::explain;
 
 /// The version of the language that this crate reads: `schema = 1`.
 pub const SCHEMA: i64 = 1;
@@ -50,7 +64,7 @@ pub fn load(
     loader: &impl Fn(&str) -> Result<String, String>,
 ) -> Result<Vec<Plan>, Vec<Diagnostic>> {
     let mut mistakes = Mistakes::default();
-    let source = Rc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
+    let source = Rc::new(Source::new(file_name, text));
     let plans = cells(&source, loader, &mut mistakes);
     if mistakes.is_empty() { Ok(plans) } else { Err(mistakes.into_sorted(file_name)) }
 }
@@ -74,14 +88,17 @@ fn cells(
     loader: &impl Fn(&str) -> Result<String, String>,
     mistakes: &mut Mistakes,
 ) -> Vec<Plan> {
-    let Some(file) = mistakes.keep(reading::shape::<File>(source)) else { return Vec::new() };
-    let plain = Reading { source: Rc::clone(source), values: Vec::new() };
-    if mistakes.keep(schema(&file, &plain)).is_none() {
+    let Some((file, source)) = include::read(source, loader, mistakes) else { return Vec::new() };
+    let plain = Reading { source, values: Vec::new() };
+    if mistakes.keep(version(&file, &plain)).is_none() {
+        return Vec::new();
+    }
+    if mistakes.keep(whole(&file, &plain)).is_none() {
         return Vec::new();
     }
     let mut plans = Vec::new();
     for values in matrix::cells(&file, &plain, mistakes) {
-        let id = matrix::id(&source.name, &values);
+        let id = matrix::id(&plain.source.name, &values);
         let cell = Cell { file: &file, reading: Reading { values, ..plain.clone() }, loader, id };
         plans.extend(cell.plan(mistakes));
     }
@@ -89,7 +106,18 @@ fn cells(
     plans
 }
 
-fn schema(file: &File, reading: &Reading) -> Result<(), mistake::Mistake> {
+/// What may come from an included file, but must come from somewhere.
+fn whole(file: &File, reading: &Reading) -> Result<(), mistake::Mistake> {
+    let missing = match () {
+        () if file.target.is_empty() => ("target", "such as `target.web = { kind = \"nginx\" }`"),
+        () if file.step.is_empty() => ("step", "such as `step = [{ phase = \"steady\", sleep = \"2s\" }]`"),
+        () => return Ok(()),
+    };
+    let at = reading.at(&file.schema);
+    Err(mistake::Mistake::new(codes::MISSING_KEY, &at, format!("`{}` is missing", missing.0)).help(missing.1))
+}
+
+fn version(file: &File, reading: &Reading) -> Result<(), mistake::Mistake> {
     match *file.schema.get_ref() {
         SCHEMA => Ok(()),
         other => Err(mistake::Mistake::new(

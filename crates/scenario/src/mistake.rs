@@ -2,15 +2,21 @@
 
 use std::{ops::Range, rc::Rc};
 
-use diagnostic::Diagnostic;
-
-use crate::codes::Code;
+use diagnostic::{Code, Diagnostic};
 
 /// A text file, as the user or a target folder names it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) text: String,
+    /// The files that this one includes, each with the number that its first byte has in spans. Its own begin at 0.
+    pub(crate) included: Vec<(usize, Rc<Source>)>,
+}
+
+impl Source {
+    pub(crate) fn new(name: impl Into<String>, text: impl Into<String>) -> Source {
+        Source { name: name.into(), text: text.into(), included: Vec::new() }
+    }
 }
 
 /// A stretch of a source.
@@ -22,7 +28,16 @@ pub(crate) struct At {
 
 impl At {
     pub(crate) fn new(source: &Rc<Source>, span: Range<usize>) -> At {
-        At { source: Rc::clone(source), span }
+        let holder = source.included.iter().rfind(|(base, _)| *base <= span.start);
+        match holder {
+            Some((base, part)) => At { source: Rc::clone(part), span: span.start - base..span.end - base },
+            None => At { source: Rc::clone(source), span },
+        }
+    }
+
+    /// The bytes there.
+    pub(crate) fn text(&self) -> &str {
+        self.source.text.get(self.span.clone()).unwrap_or_default()
     }
 
     /// As a plan keeps it.
@@ -32,20 +47,46 @@ impl At {
     }
 }
 
-/// One mistake. Boxed, because it travels in every `Result` of this crate.
+/// One mistake, and others that were found beside it. Boxed, because it travels in every `Result` of this crate.
 #[derive(Debug)]
-pub(crate) struct Mistake(Box<Diagnostic>);
+pub(crate) struct Mistake(Box<Diagnostic>, Vec<Mistake>);
+
+/// Both values, or the mistakes of both.
+pub(crate) fn both<A, B>(a: Result<A, Mistake>, b: Result<B, Mistake>) -> Result<(A, B), Mistake> {
+    match (a, b) {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        (Err(mut a), Err(b)) => {
+            a.1.push(b);
+            Err(a)
+        }
+        (Err(mistake), _) | (_, Err(mistake)) => Err(mistake),
+    }
+}
+
+/// All values, or the mistakes of all.
+pub(crate) fn all<T>(results: impl IntoIterator<Item = Result<T, Mistake>>) -> Result<Vec<T>, Mistake> {
+    let join = |values: Result<Vec<T>, Mistake>, next| {
+        both(values, next).map(|(mut values, next)| {
+            values.push(next);
+            values
+        })
+    };
+    results.into_iter().fold(Ok(Vec::new()), join)
+}
 
 impl Mistake {
     pub(crate) fn new(code: Code, at: &At, message: impl Into<String>) -> Mistake {
-        Mistake(Box::new(Diagnostic {
-            code: code.code,
-            file: at.source.name.clone(),
-            span: at.span.clone(),
-            message: message.into(),
-            label: String::new(),
-            help: None,
-        }))
+        Mistake(
+            Box::new(Diagnostic {
+                code: code.code,
+                file: at.source.name.clone(),
+                span: at.span.clone(),
+                message: message.into(),
+                label: String::new(),
+                help: None,
+            }),
+            Vec::new(),
+        )
     }
 
     pub(crate) fn label(mut self, label: impl Into<String>) -> Mistake {
@@ -88,9 +129,11 @@ impl Mistakes {
     }
 
     pub(crate) fn add(&mut self, mistake: Mistake) {
-        if !self.found.contains(&mistake.0) {
-            self.found.push(*mistake.0);
+        let Mistake(first, more) = mistake;
+        if !self.found.contains(&first) {
+            self.found.push(*first);
         }
+        more.into_iter().for_each(|mistake| self.add(mistake));
     }
 
     pub(crate) fn is_empty(&self) -> bool {

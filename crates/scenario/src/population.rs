@@ -1,7 +1,6 @@
 //! `[load.NAME]`: clients that behave alike.
 
 use facts::plan::{Behaviour, Method, Pace, Population};
-use toml::Spanned;
 
 use crate::{
     codes, duration,
@@ -9,6 +8,7 @@ use crate::{
     reading::Reading,
     scope::Scope,
     shape::Load,
+    spanned::Spanned,
 };
 
 const BEHAVIOURS: [(&str, Behaviour); 2] = [("short", Behaviour::Short), ("keepalive", Behaviour::Keepalive)];
@@ -101,7 +101,7 @@ fn pace(table: &Spanned<Load>, behaviour: Behaviour, reading: &Reading) -> Resul
     }
 }
 
-fn per_second(rate: &Spanned<f64>, reading: &Reading) -> Result<f64, Mistake> {
+pub(crate) fn per_second(rate: &Spanned<f64>, reading: &Reading) -> Result<f64, Mistake> {
     let per_second = *rate.get_ref();
     if per_second > 0.0 && per_second <= 1e6 {
         return Ok(per_second);

@@ -3,12 +3,13 @@
 use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
-use toml::Spanned;
+use toml::{Deserializer, de::DeTable};
 
 use crate::{
     codes,
     mistake::{At, Mistake, Source},
     shape::Word,
+    spanned::Spanned,
     text::Text,
 };
 
@@ -21,7 +22,12 @@ pub(crate) struct Reading {
 
 impl Reading {
     pub(crate) fn text(&self, word: &Word) -> Result<Text, Mistake> {
-        self.raw(word).fill(&self.values)
+        self.raw(word).fill(&self.values, &[])
+    }
+
+    /// The word with what is known now filled in, and the `${…}` named in `later` left for the run.
+    pub(crate) fn template(&self, word: &Word, later: &[&str]) -> Result<Text, Mistake> {
+        self.raw(word).fill(&self.values, later)
     }
 
     /// The word with its `${…}` left for the run to fill.
@@ -35,10 +41,9 @@ impl Reading {
 
     /// The first line of a table, for a mistake about the table as a whole.
     pub(crate) fn head<T>(&self, table: &Spanned<T>) -> At {
-        let span = table.span();
-        let text = self.source.text.get(span.clone()).unwrap_or_default();
-        let line = text.find('\n').unwrap_or(text.len());
-        At::new(&self.source, span.start..span.start + line)
+        let mut at = self.at(table);
+        at.span.end = at.span.start + at.text().find('\n').unwrap_or(at.span.len());
+        at
     }
 
     /// The row of `table` that a word names.
@@ -87,10 +92,13 @@ pub(crate) fn name(text: &Text) -> Result<String, Mistake> {
 
 /// Reads a text into its shape; the first mistake ends it, because what follows cannot be trusted.
 pub(crate) fn shape<T: DeserializeOwned>(source: &Rc<Source>) -> Result<T, Mistake> {
-    toml::from_str(&source.text).map_err(|error| {
-        let at = At::new(source, error.span().unwrap_or(0..0));
-        explain(&at, error.message())
-    })
+    let table = DeTable::parse(&source.text).map_err(|error| refused(source, &error))?;
+    T::deserialize(Deserializer::from(table)).map_err(|error| refused(source, &error))
+}
+
+/// What TOML or the shape has against a text.
+pub(crate) fn refused(source: &Rc<Source>, error: &toml::de::Error) -> Mistake {
+    explain(&At::new(source, error.span().unwrap_or(0..0)), error.message())
 }
 
 fn explain(at: &At, message: &str) -> Mistake {
@@ -104,8 +112,32 @@ fn explain(at: &At, message: &str) -> Mistake {
             Mistake::new(codes::MISSING_KEY, at, format!("`{key}` is missing"))
         }
         _ if message.starts_with("invalid type") || message.starts_with("invalid value") => {
-            Mistake::new(codes::WRONG_TYPE, at, message.trim_end())
+            wrong_type(at, message.trim_end())
         }
         _ => Mistake::new(codes::NOT_TOML, at, message.trim_end()),
+    }
+}
+
+/// `invalid type: map, expected a string`, in the words of TOML.
+fn wrong_type(at: &At, message: &str) -> Mistake {
+    let stripped = message.split_once(": ").map_or(message, |(_, rest)| rest);
+    let (found, expected) = stripped.split_once(", expected ").unwrap_or((stripped, "something else"));
+    let is_number = found.starts_with("integer") || found.starts_with("floating point");
+    let expected_word = match expected {
+        "a sequence" => "a list `[…]`",
+        "a map" => "a table `{ … }`",
+        "i64" | "u64" => "a whole number",
+        "f64" => "a number",
+        other => other,
+    };
+    let found = match found {
+        "map" => "a table".to_owned(),
+        "sequence" => "a list".to_owned(),
+        other => other.replace("floating point", "number").replace("integer", "number"),
+    };
+    let mistake = Mistake::new(codes::WRONG_TYPE, at, format!("expected {expected_word}, found {found}"));
+    match expected {
+        "a string" if is_number => mistake.help("write it in quotes; a duration needs its unit: `\"2s\"`"),
+        _ => mistake,
     }
 }

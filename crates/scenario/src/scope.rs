@@ -1,7 +1,10 @@
 //! The names of one scenario: what an expression or a selector may refer to.
 
+use diagnostic::Code;
+use facts::expression::Argument;
+
 use crate::{
-    codes::{self, Code},
+    codes,
     mistake::{At, Mistake},
 };
 
@@ -12,6 +15,21 @@ pub(crate) struct Scope {
     pub(crate) origins: Vec<String>,
     pub(crate) populations: Vec<String>,
     pub(crate) phases: Vec<String>,
+    pub(crate) ids: Vec<Id>,
+}
+
+/// The `id` of a step, and which steps of the plan it became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Id {
+    pub(crate) name: String,
+    pub(crate) first: usize,
+    pub(crate) last: usize,
+}
+
+impl Id {
+    pub(crate) fn argument(&self) -> Argument {
+        Argument::Steps { first: self.first, last: self.last }
+    }
 }
 
 impl Scope {
@@ -25,6 +43,13 @@ impl Scope {
 
     pub(crate) fn phase(&self, name: &str, at: &At) -> Result<u8, Mistake> {
         find(&self.phases, name, at, codes::UNKNOWN_PHASE, "phase").map(|index| index as u8)
+    }
+
+    pub(crate) fn step(&self, id: &str, at: &At) -> Result<&Id, Mistake> {
+        self.ids.iter().find(|known| known.name == id).ok_or_else(|| {
+            Mistake::new(codes::UNKNOWN_STEP, at, format!("no step has the id `{id}`"))
+                .known(id, self.ids.iter().map(|known| known.name.as_str()))
+        })
     }
 
     pub(crate) fn population(&self, name: &str, at: &At) -> Result<usize, Mistake> {

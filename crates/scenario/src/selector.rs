@@ -8,6 +8,13 @@ const GENERATIONS: [(&str, Which); 4] =
     [("old", Which::Old), ("new", Which::New), ("current", Which::Current), ("any", Which::Any)];
 const MEMBERS: [&str; 4] = ["master", "workers", "worker[0]", "*"];
 
+/// Whether `worker[?]` may stand in a place: only a reaction has a stream to draw from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Draws {
+    Never,
+    OneOfSeveral,
+}
+
 /// A selector as written: what it leaves open the place may fill in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Written {
@@ -20,7 +27,9 @@ impl Written {
     /// Whose processes are meant. A bare `web.*` is everything; `web.master` is the one the pid file names.
     pub(crate) fn selector(self) -> Selector {
         let generation = self.generation.unwrap_or(match self.members {
-            Some(Members::Master | Members::Worker(_) | Members::Workers) => Which::Current,
+            Some(Members::Master | Members::Worker(_) | Members::Workers | Members::AnyWorker) => {
+                Which::Current
+            }
             Some(Members::All) | None => Which::Any,
         });
         Selector { target: self.target, generation, members: self.members.unwrap_or(Members::All) }
@@ -28,8 +37,9 @@ impl Written {
 }
 
 /// Reads the whole of `text` as a selector that says which processes receive something.
-pub(crate) fn receiver(text: &Text, scope: &Scope) -> Result<Selector, Mistake> {
+pub(crate) fn receiver(text: &Text, scope: &Scope, draws: Draws) -> Result<Selector, Mistake> {
     let written = parse(text, 0, text.as_str(), scope)?;
+    check_draw(written, text, draws)?;
     if written.members.is_none() {
         let message = format!("`{}` does not say which of its processes", text.as_str());
         let help = format!("write `{0}.master`, `{0}.workers`, `{0}.worker[0]` or `{0}.*`", text.as_str());
@@ -38,12 +48,39 @@ pub(crate) fn receiver(text: &Text, scope: &Scope) -> Result<Selector, Mistake> 
     Ok(written.selector())
 }
 
+fn check_draw(written: Written, text: &Text, draws: Draws) -> Result<(), Mistake> {
+    if written.members != Some(Members::AnyWorker) || draws == Draws::OneOfSeveral {
+        return Ok(());
+    }
+    let message = "`worker[?]` is drawn from the stream of a reaction";
+    Err(Mistake::new(codes::BAD_SELECTOR, text.at(), message)
+        .help("a step says which: `worker[0]`, or `workers`"))
+}
+
+/// Reads `rest`, the part of a selector after its target, which stands at byte `offset` of `text`.
+pub(crate) fn of_target(
+    text: &Text,
+    offset: usize,
+    rest: &str,
+    target: usize,
+    draws: Draws,
+) -> Result<Selector, Mistake> {
+    let written = parts(text, offset, split(rest), target)?;
+    check_draw(written, text, draws)?;
+    Ok(written.selector())
+}
+
 /// Reads `word`, which stands at byte `offset` of `text`.
 pub(crate) fn parse(text: &Text, offset: usize, word: &str, scope: &Scope) -> Result<Written, Mistake> {
-    let mut parts = split(word).into_iter();
-    let (start, name) = parts.next().unwrap_or_default();
+    let mut split = split(word);
+    let (start, name) = split.remove(0);
+    let target = scope.target(name, &text.part(offset + start..offset + start + name.len()))?;
+    parts(text, offset, split, target)
+}
+
+/// The parts after the target.
+fn parts(text: &Text, offset: usize, parts: Vec<(usize, &str)>, target: usize) -> Result<Written, Mistake> {
     let at = |start: usize, part: &str| text.part(offset + start..offset + start + part.len());
-    let target = scope.target(name, &at(start, name))?;
     let mut written = Written { target, generation: None, members: None };
     for (start, part) in parts {
         let generation = GENERATIONS.iter().find(|(known, _)| *known == part).map(|(_, which)| *which);
@@ -79,6 +116,7 @@ fn members(part: &str) -> Option<Members> {
         "master" => Some(Members::Master),
         "workers" => Some(Members::Workers),
         "*" => Some(Members::All),
+        "worker[?]" => Some(Members::AnyWorker),
         _ => {
             let index = part.strip_prefix("worker[")?.strip_suffix(']')?;
             index.parse().ok().map(Members::Worker)

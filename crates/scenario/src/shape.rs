@@ -1,200 +1,207 @@
 //! What a scenario file says, key by key. Shapes only: nothing here knows whether a name exists.
-//! No `tag`, `flatten` or `untagged`: each of them loses the place of a mistake.
+//! No `tag`, `flatten` or `untagged`: each of them loses the place of a mistake. The comments on the keys are what
+//! an editor shows: they go into `scenarios/schema.json`.
 
-use std::{collections::BTreeMap, fmt};
+mod arguments;
+mod step;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{SeqAccess, Visitor},
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::spanned::Spanned;
+
+pub(crate) use arguments::{
+    Analysis, Configure, Disk, Down, Exec, Failpoint, Hold, Limit, LoadChange, Net, Send, Signals, Swap, To,
+    Weight,
 };
-use toml::Spanned;
+pub use step::KEYS;
+pub(crate) use step::{Keys, On, Step, VERBS};
 
 pub(crate) type Word = Spanned<String>;
 /// A table whose keys are the user's own names.
 pub(crate) type Named<T> = BTreeMap<Word, T>;
 
-#[derive(Debug, Deserialize)]
+/// A scenario of changeover: which server, which clients, what is done to the server, what must be true afterwards.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "changeover scenario")]
 pub(crate) struct File {
+    /// The version of the language: 1.
     pub(crate) schema: Spanned<i64>,
+    /// One sentence that says what is to be shown.
     pub(crate) name: Word,
+    /// Files, by their path below the scenario folder, that this one adds to and may overrule.
+    #[serde(default)]
+    #[expect(
+        dead_code,
+        reason = "read before the files are one: see `include`; here for its type and its schema"
+    )]
+    pub(crate) include: Vec<Word>,
+    /// Words to select scenarios by.
     #[serde(default)]
     pub(crate) tags: Vec<Word>,
+    /// Every random choice is drawn from it (1).
     pub(crate) seed: Option<u64>,
+    /// How often each case runs, each time with the next seed (1).
+    pub(crate) repeat: Option<Spanned<i64>>,
+    /// The run is ended by force after this long ("60s").
     pub(crate) deadline: Option<Word>,
+    /// A percentile of fewer samples than this is unknown (1000).
     pub(crate) minimum_samples: Option<u64>,
+    /// What the machine must have, or the case is skipped: "root", "netns", "mount", "nginx>=1.22".
+    #[serde(default)]
+    pub(crate) requires: Vec<Word>,
+    /// "fail": a planted loss. Each line of `expect` must be refuted.
     pub(crate) must: Option<Word>,
+    /// One case per combination of these values; `${NAME}` in any string is one of them.
     #[serde(default)]
     pub(crate) matrix: Named<Spanned<Vec<Word>>>,
+    /// Why the case fails on targets of this kind. Then it must fail there.
     #[serde(default)]
     pub(crate) known_failure: Named<Word>,
-    pub(crate) target: Named<Target>,
+    /// Servers under test.
+    #[serde(default)]
+    pub(crate) target: Named<Spanned<Target>>,
+    /// Back ends of our own behind a target that is a proxy.
     #[serde(default)]
     pub(crate) origin: Named<Origin>,
+    /// Clients that behave alike.
     #[serde(default)]
     pub(crate) load: Named<Spanned<Load>>,
+    /// What is done, one after the other.
+    #[serde(default)]
     pub(crate) step: Vec<Spanned<Step>>,
+    /// What is done meanwhile, whenever something happens.
+    #[serde(default)]
+    pub(crate) on: Vec<Spanned<On>>,
+    /// What must be true.
     #[serde(default)]
     pub(crate) expect: Expect,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A server under test: a folder in `targets/` (`kind`), or one of your own (`program`, `start`, …).
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table such as `{ kind = \"nginx\" }`")]
 pub(crate) struct Target {
-    pub(crate) kind: Word,
+    /// A folder in `scenarios/targets/`.
+    pub(crate) kind: Option<Word>,
+    /// Workers per generation; 0 for a server of one process.
     pub(crate) workers: Option<Spanned<i64>>,
+    /// Which of the folder's configurations.
     pub(crate) config: Option<Word>,
+    /// Values for the folder's options.
     #[serde(default)]
     pub(crate) options: Named<Word>,
+    /// First weights, by origin.
     #[serde(default)]
     pub(crate) weights: Named<Spanned<i64>>,
+    /// The program: a name on PATH or an absolute path. With `kind`: instead of the folder's.
+    pub(crate) program: Option<Word>,
+    /// Its command line. `${program}`, `${run}`, `${address}`, `${ip}`, `${port}`, `${workers}` are filled in.
+    pub(crate) start: Option<Spanned<Vec<Word>>>,
+    /// Arguments that print its version.
+    pub(crate) version: Option<Vec<Word>>,
+    /// The file it writes its pid to. Without one, its master is the process that was started.
+    pub(crate) pid_file: Option<Word>,
+    /// The file that has the old master's pid during an upgrade.
+    pub(crate) oldbin: Option<Word>,
+    /// Its error log.
+    pub(crate) log: Option<Word>,
+    /// What the command line of a worker contains; without it every child of a master is a worker.
+    pub(crate) worker_title: Option<Word>,
+    /// Whether the start command stays and is the server (true without `pid_file`), or ends when the server runs.
+    pub(crate) stays: Option<Spanned<bool>>,
+    /// Environment of the start command.
+    #[serde(default)]
+    pub(crate) env: Named<Word>,
+    /// Files to write into the run directory before it is started.
+    #[serde(default)]
+    pub(crate) files: Named<Word>,
+    /// How its verbs are done, as steps: `upgrade`, `drain`, `commit`, `rollback`, `reload`, `stop`.
+    #[serde(default)]
+    pub(crate) verbs: Named<Vec<Spanned<Step>>>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Origin {}
+/// A back end of our own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table such as `{}`")]
+pub(crate) struct Origin {
+    /// What it does wrong: "reset-every=30", "swallow-every=30".
+    #[serde(default)]
+    pub(crate) faults: Vec<Word>,
+}
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Clients that behave alike.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table such as `{ to = \"web\", kind = \"short\", rate = 500 }`")]
 pub(crate) struct Load {
+    /// The target they connect to.
     pub(crate) to: Word,
+    /// "short": a connection per request. "keepalive": connections are kept.
     pub(crate) kind: Word,
+    /// Requests per second, all clients together.
     pub(crate) rate: Option<Spanned<f64>>,
+    /// "poisson" or "constant".
     pub(crate) arrivals: Option<Word>,
+    /// Instead of `rate`: the pause between an answer and the next request on a connection.
     pub(crate) think: Option<Word>,
+    /// Connections kept (64); of "short" the most at a time (512).
     pub(crate) connections: Option<Spanned<i64>>,
+    /// Whether they look for a close before they write to a kept connection (true).
     pub(crate) looks: Option<Spanned<bool>>,
+    /// "GET" or "POST".
     pub(crate) method: Option<Word>,
+    /// Bytes of a POST's body.
     pub(crate) body: Option<Spanned<i64>>,
+    /// Request target ("/").
     pub(crate) path: Option<Word>,
+    /// A request that took longer is a hang ("5s").
     pub(crate) timeout: Option<Word>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Step {
-    pub(crate) phase: Option<Word>,
-    pub(crate) when: Option<Word>,
-    pub(crate) timeout: Option<Word>,
-
-    pub(crate) signal: Option<Spanned<Send>>,
-    pub(crate) kill: Option<Spanned<To>>,
-    pub(crate) hold: Option<Spanned<To>>,
-    pub(crate) release: Option<Spanned<To>>,
-    pub(crate) sleep: Option<Word>,
-    pub(crate) wait_until: Option<Word>,
-    pub(crate) swap_binary: Option<Spanned<Swap>>,
-    pub(crate) weight: Option<Spanned<Weight>>,
-    pub(crate) configure: Option<Spanned<Configure>>,
-
-    pub(crate) upgrade: Option<Word>,
-    pub(crate) drain: Option<Word>,
-    pub(crate) commit: Option<Word>,
-    pub(crate) rollback: Option<Word>,
-    pub(crate) reload: Option<Word>,
-    pub(crate) stop: Option<Word>,
-}
-
-impl Step {
-    /// The portable verbs: what they mean is the target folder's business.
-    pub(crate) fn verbs(&self) -> [(&'static str, &Option<Word>); 6] {
-        [
-            ("upgrade", &self.upgrade),
-            ("drain", &self.drain),
-            ("commit", &self.commit),
-            ("rollback", &self.rollback),
-            ("reload", &self.reload),
-            ("stop", &self.stop),
-        ]
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Send {
-    pub(crate) to: Word,
-    pub(crate) sig: Spanned<Signals>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct To {
-    pub(crate) to: Word,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Swap {
-    pub(crate) target: Word,
-    pub(crate) with: Word,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Weight {
-    pub(crate) target: Word,
-    pub(crate) set: Named<Spanned<i64>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Configure {
-    pub(crate) target: Word,
-    pub(crate) options: Named<Word>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What must be true.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table such as `{ finally = ['lost == 0'] }`")]
 pub(crate) struct Expect {
+    /// True all the time, but for stretches no longer than `within`: "accepting(web) > 0 within 500ms".
+    #[serde(default)]
+    pub(crate) always: Vec<Word>,
+    /// True of the finished run.
     #[serde(default)]
     pub(crate) finally: Vec<Word>,
+    /// As `finally`: what it may cost.
+    #[serde(default)]
+    pub(crate) budget: Vec<Word>,
+    /// True at least once.
+    #[serde(default)]
+    pub(crate) reached: Vec<Word>,
+    /// Named checks.
     #[serde(default)]
     pub(crate) checks: Vec<Word>,
+    /// Lines for targets of this kind only.
     #[serde(default)]
     pub(crate) on: Named<ExpectOn>,
 }
 
 /// What is expected of one kind of target only.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table such as `{ finally = ['lost == 0'] }`")]
 pub(crate) struct ExpectOn {
+    /// See `expect.always`.
+    #[serde(default)]
+    pub(crate) always: Vec<Word>,
+    /// See `expect.finally`.
     #[serde(default)]
     pub(crate) finally: Vec<Word>,
+    /// See `expect.budget`.
+    #[serde(default)]
+    pub(crate) budget: Vec<Word>,
+    /// See `expect.reached`.
+    #[serde(default)]
+    pub(crate) reached: Vec<Word>,
+    /// See `expect.checks`.
     #[serde(default)]
     pub(crate) checks: Vec<Word>,
-}
-
-/// One signal, or several to be sent back to back.
-#[derive(Debug)]
-pub(crate) enum Signals {
-    One(String),
-    Several(Vec<Word>),
-}
-
-impl<'de> Deserialize<'de> for Signals {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Signals, D::Error> {
-        deserializer.deserialize_any(OneOrSeveral)
-    }
-}
-
-struct OneOrSeveral;
-
-impl<'de> Visitor<'de> for OneOrSeveral {
-    type Value = Signals;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a signal such as \"USR2\", or a list of them")
-    }
-
-    fn visit_str<E>(self, one: &str) -> Result<Signals, E> {
-        Ok(Signals::One(one.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Signals, A::Error> {
-        let mut several = Vec::new();
-        while let Some(signal) = list.next_element()? {
-            several.push(signal);
-        }
-        Ok(Signals::Several(several))
-    }
 }

@@ -3,11 +3,10 @@
 
 use std::{ops::Range, rc::Rc};
 
-use toml::Spanned;
-
 use crate::{
     codes,
     mistake::{At, Mistake, Source},
+    spanned::Spanned,
 };
 
 /// A string value and its place.
@@ -22,12 +21,12 @@ pub(crate) struct Text {
 
 impl Text {
     pub(crate) fn new(source: &Rc<Source>, value: &Spanned<String>) -> Text {
-        let span = value.span();
-        let (decoded, origin) = decode(source.text.get(span.clone()).unwrap_or_default(), span.start);
+        let at = At::new(source, value.span());
+        let (decoded, origin) = decode(at.text(), at.span.start);
         let value = value.get_ref().clone();
         // What cannot be traced byte by byte is the whole string's fault.
-        let origin = if decoded == value { origin } else { vec![span.clone(); value.len()] };
-        Text { value, origin, at: At::new(source, span) }
+        let origin = if decoded == value { origin } else { vec![at.span.clone(); value.len()] };
+        Text { value, origin, at }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -48,13 +47,17 @@ impl Text {
         At::new(&self.at.source, start..stop.max(start))
     }
 
-    /// Fills every `${name}` from `values`.
-    pub(crate) fn fill(&self, values: &[(String, String)]) -> Result<Text, Mistake> {
+    /// Fills every `${name}` from `values`, but for the names in `later`, which the run fills.
+    pub(crate) fn fill(&self, values: &[(String, String)], later: &[&str]) -> Result<Text, Mistake> {
         let mut filled = Text { value: String::new(), origin: Vec::new(), at: self.at.clone() };
         let mut rest = 0;
         for (name, range) in placeholders(&self.value) {
             let Some((_, value)) = values.iter().find(|(known, _)| known == name) else {
-                return Err(unknown(name, &self.part(range), values.iter().map(|(known, _)| known.as_str())));
+                if later.contains(&name) {
+                    continue;
+                }
+                let known = values.iter().map(|(known, _)| known.as_str()).chain(later.iter().copied());
+                return Err(unknown(name, &self.part(range), known));
             };
             filled.copy(self, rest..range.start);
             let from = self.part(range.clone()).span;
@@ -149,7 +152,7 @@ mod tests {
 
     fn text(source: &str) -> Text {
         let values: BTreeMap<String, Spanned<String>> = toml::from_str(source).expect("test input is TOML");
-        let source = Rc::new(Source { name: "t.toml".into(), text: source.into() });
+        let source = Rc::new(Source::new("t.toml", source));
         Text::new(&source, &values["k"])
     }
 
@@ -176,7 +179,7 @@ mod tests {
     #[test]
     fn what_was_filled_in_points_at_its_placeholder() {
         let source = "k = 'on ${target} lost'";
-        let filled = text(source).fill(&[("target".into(), "nginx".into())]).expect("known");
+        let filled = text(source).fill(&[("target".into(), "nginx".into())], &[]).expect("known");
         assert_eq!(filled.as_str(), "on nginx lost");
         assert_eq!(behind(source, &filled, "nginx"), "${target}");
         assert_eq!(behind(source, &filled, "lost"), "lost");
@@ -184,6 +187,8 @@ mod tests {
 
     #[test]
     fn an_unknown_placeholder_is_a_mistake() {
-        assert!(text("k = '${tarket}'").fill(&[("target".into(), "nginx".into())]).is_err());
+        let later = text("k = '${target} ${run}'").fill(&[("target".into(), "nginx".into())], &["run"]);
+        assert_eq!(later.expect("both known").as_str(), "nginx ${run}");
+        assert!(text("k = '${tarket}'").fill(&[("target".into(), "nginx".into())], &[]).is_err());
     }
 }

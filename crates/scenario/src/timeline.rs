@@ -1,138 +1,185 @@
 //! Steps: what the file says turned into what will happen, in order. Portable verbs are replaced by the primitive
 //! steps of the target's folder, and every `weight` and `configure` by the whole set that holds from then on.
 
-use std::collections::BTreeMap;
+mod verb;
 
-use facts::plan::{Action, Condition, Step, Target};
-use toml::Spanned;
+use facts::plan::{Action, Begins, Condition, Place, Step, Target};
 
 use crate::{
     action::{self, Begun},
     codes, duration,
     expression::{self, Asked},
-    folder::Folder,
+    manual::Manual,
     mistake::{Mistake, Mistakes},
+    phase,
     reading::{self, Reading},
-    scope::Scope,
+    scope::{Id, Scope},
+    selector::Draws,
     shape::{self, Word},
+    spanned::Spanned,
 };
 
-/// The phase that a run begins with when its first step names none.
-const FIRST_PHASE: &str = "steady";
-const DEFAULT_WITHIN_MS: u64 = 10_000;
-
-/// The phases that the steps name, in order.
-pub(crate) fn phases(
-    steps: &[Spanned<shape::Step>],
-    reading: &Reading,
-    mistakes: &mut Mistakes,
-) -> Vec<String> {
-    let mut phases: Vec<String> = Vec::new();
-    if steps.first().is_none_or(|first| first.get_ref().phase.is_none()) {
-        phases.push(FIRST_PHASE.to_owned());
-    }
-    for word in steps.iter().filter_map(|step| step.get_ref().phase.as_ref()) {
-        if let Some(name) = mistakes.keep(phase(word, &phases, reading)) {
-            phases.push(name);
-        }
-    }
-    phases
-}
-
-fn phase(word: &Word, before: &[String], reading: &Reading) -> Result<String, Mistake> {
-    let text = reading.text(word)?;
-    let name = reading::name(&text)?;
-    if before.contains(&name) {
-        return Err(Mistake::new(codes::BAD_NAME, text.at(), format!("phase `{name}` begins twice"))
-            .help("give the second stretch a name of its own; `a..b` asks about both"));
-    }
-    if before.len() > usize::from(u8::MAX) {
-        return Err(Mistake::new(codes::OUT_OF_RANGE, text.at(), "more than 256 phases"));
-    }
-    Ok(name)
-}
+pub(crate) const DEFAULT_WITHIN_MS: u64 = 10_000;
 
 /// Turns steps into actions one after the other.
 pub(crate) struct Timeline<'a> {
     pub(crate) reading: &'a Reading,
     pub(crate) scope: &'a Scope,
-    pub(crate) folders: &'a [Folder],
+    pub(crate) manuals: &'a [Manual<'a>],
     pub(crate) mistakes: &'a mut Mistakes,
     /// What holds at this point of the timeline.
     pub(crate) now: Vec<Target>,
+    pub(crate) made: Made,
+}
+
+/// What became of the steps.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
     pub(crate) steps: Vec<Step>,
+    pub(crate) ids: Vec<Id>,
+    /// Why it cannot be done with these targets.
+    pub(crate) skip: Option<String>,
+}
+
+/// What a step of the file says beside its action; every step it becomes has it.
+struct Head {
+    place: Place,
+    id: Option<String>,
+    phase: Option<u8>,
+    begins: Begins,
+    when: Option<Condition>,
+    may_fail: bool,
+    rescues: Option<usize>,
+}
+
+impl Head {
+    /// The next step. What happens once happens with the first of them.
+    fn step(&mut self, action: Action, text: String) -> Step {
+        Step {
+            place: self.place.clone(),
+            id: self.id.clone(),
+            phase: self.phase.take(),
+            begins: std::mem::take(&mut self.begins),
+            when: self.when.take(),
+            may_fail: self.may_fail,
+            rescues: self.rescues,
+            action,
+            text,
+        }
+    }
 }
 
 impl Timeline<'_> {
     /// All steps of the file.
-    pub(crate) fn run(mut self, steps: &[Spanned<shape::Step>]) -> Vec<Step> {
+    pub(crate) fn run(mut self, steps: &[Spanned<shape::Step>]) -> Made {
         for step in steps {
-            let phase =
-                step.get_ref().phase.as_ref().and_then(|word| phase_index(word, self.reading, self.scope));
-            let verb = step.get_ref().verbs().into_iter().find_map(|(verb, on)| Some((verb, on.as_ref()?)));
-            match verb {
-                Some((verb, on)) if self.is_single(step) => self.verb(step, phase, verb, on),
-                Some(_) => {}
-                None => self.single(step, phase),
-            }
+            self.step(step, None);
         }
-        if let Some(first) = self.steps.first_mut() {
+        if let Some(first) = self.made.steps.first_mut() {
             first.phase.get_or_insert(0);
         }
-        self.steps
+        self.made
     }
 
-    fn is_single(&mut self, step: &Spanned<shape::Step>) -> bool {
-        let counted = action::one_only(step, self.reading);
-        self.mistakes.keep(counted).is_some()
+    fn step(&mut self, step: &Spanned<shape::Step>, rescues: Option<usize>) {
+        let head = self.head(step, rescues, self.reading);
+        let keys = step.get_ref().keys();
+        let single = action::one_only(keys, self.reading, &self.reading.head(step));
+        let (Some(()), first) = (self.mistakes.keep(single), self.made.steps.len()) else { return };
+        match keys.verb() {
+            Some((verb, on)) => self.verb(head, verb, on),
+            None => self.single(step, head),
+        }
+        let last = self.made.steps.len().saturating_sub(1);
+        self.identify(step.get_ref(), first, last);
+        if let Some(analysis) = keys.analysis {
+            self.rescue(&analysis.get_ref().on_fail, first);
+        }
     }
 
-    fn single(&mut self, step: &Spanned<shape::Step>, phase: Option<u8>) {
-        let condition = self.condition(step.get_ref(), self.reading);
-        let mut begun = Begun { reading: self.reading, scope: self.scope, now: &mut self.now };
-        let Some((action, text)) = self.mistakes.keep(begun.action(step)) else { return };
-        let place = self.reading.head(step).place();
-        self.steps.push(Step { place, phase, when: condition, action, text });
+    /// The steps that are done when the analysis of that number fails. Nothing follows them: what they configure
+    /// holds for nobody else.
+    fn rescue(&mut self, steps: &[Spanned<shape::Step>], analysis: usize) {
+        let now = self.now.clone();
+        for step in steps {
+            if let Some(nested) = &step.get_ref().analysis {
+                let message = "a step of `on_fail` does not analyse again";
+                self.mistakes.add(Mistake::new(codes::CONTRADICTION, &self.reading.at(nested), message));
+                continue;
+            }
+            self.step(step, Some(analysis));
+        }
+        self.now = now;
     }
 
-    /// `when`, if there is one.
-    fn condition(&mut self, step: &shape::Step, reading: &Reading) -> Option<Condition> {
-        if let (Some(timeout), None, None) = (&step.timeout, &step.when, &step.wait_until) {
-            let message = "`timeout` has no effect without `when` or `wait_until`";
+    fn identify(&mut self, step: &shape::Step, first: usize, last: usize) {
+        let Some(id) = &step.id else { return };
+        let Some(name) = self.mistakes.keep(self.reading.text(id).and_then(|text| reading::name(&text)))
+        else {
+            return;
+        };
+        if self.made.ids.iter().any(|known| known.name == name) {
+            let message = format!("two steps have the id `{name}`");
+            self.mistakes.add(Mistake::new(codes::BAD_NAME, &self.reading.at(id), message));
+        }
+        self.made.ids.push(Id { name, first, last });
+    }
+
+    fn single(&mut self, step: &Spanned<shape::Step>, mut head: Head) {
+        let own = if self.now.len() == 1 { Some(0) } else { None };
+        let Some((action, text)) = self.action(step, self.reading, own) else { return };
+        self.made.steps.push(head.step(action, text));
+    }
+
+    fn action(
+        &mut self,
+        step: &Spanned<shape::Step>,
+        reading: &Reading,
+        own: Option<usize>,
+    ) -> Option<(Action, String)> {
+        let timeout = step.get_ref().timeout.as_ref();
+        let (scope, draws) = (self.scope, Draws::Never);
+        let mut begun = Begun { reading, scope, now: &mut self.now, own, timeout, draws };
+        let done = begun.action(step.get_ref().keys(), &reading.head(step));
+        self.mistakes.keep(done)
+    }
+
+    fn head(&mut self, step: &Spanned<shape::Step>, rescues: Option<usize>, reading: &Reading) -> Head {
+        let it = step.get_ref();
+        let has_wait = it.when.is_some() || it.wait_until.is_some() || it.exec.is_some();
+        if let (Some(timeout), false) = (&it.timeout, has_wait) {
+            let message = "`timeout` has no effect without `when`, `wait_until` or `exec`";
             self.mistakes.add(Mistake::new(codes::CONTRADICTION, &reading.at(timeout), message));
         }
-        let when = step.when.as_ref()?;
-        self.mistakes.keep(condition(when, step.timeout.as_ref(), reading, self.scope))
-    }
-
-    /// A portable verb: the steps that the target's folder gives for it. A `when` of the scenario becomes a step of
-    /// its own before them, because the first of them may have one too; the phase begins after it.
-    fn verb(&mut self, step: &Spanned<shape::Step>, mut phase: Option<u8>, verb: &str, on: &Word) {
-        let Some(target) = self.mistakes.keep(target(on, self.reading, self.scope)) else { return };
-        let Some(folder) = self.folders.get(target) else { return };
-        let Some(primitives) = self.mistakes.keep(primitives(folder, verb, on, self.reading)) else { return };
-        let name = self.scope.targets[target].clone();
-        let place = self.reading.head(step).place();
-        if let Some(when) = self.condition(step.get_ref(), self.reading) {
-            let text = format!("before {verb} {name}: wait until {}", when.text);
-            let action = Action::WaitUntil { condition: when };
-            self.steps.push(Step { place: place.clone(), phase: None, when: None, action, text });
-        }
-        let values = vec![("name".to_owned(), name.clone())];
-        let reading = Reading { values, ..folder.reading.clone() };
-        for primitive in primitives {
-            let when = self.condition(primitive.get_ref(), &reading);
-            let mut begun = Begun { reading: &reading, scope: self.scope, now: &mut self.now };
-            let Some((action, text)) = self.mistakes.keep(begun.primitive(primitive)) else { continue };
-            let text = format!("{verb} {name}: {text}");
-            self.steps.push(Step { place: place.clone(), phase: phase.take(), when, action, text });
+        let phase = it.phase.as_ref().and_then(|word| phase::index(word, reading, self.scope));
+        let begins = self.mistakes.keep(begins(it, reading)).unwrap_or_default();
+        let when = it.when.as_ref().map(|when| condition(when, it.timeout.as_ref(), reading, self.scope));
+        Head {
+            place: reading.head(step).place(),
+            id: it.id.as_ref().map(|id| id.get_ref().clone()),
+            phase,
+            begins,
+            when: when.and_then(|when| self.mistakes.keep(when)),
+            may_fail: it.may_fail.as_ref().is_some_and(|may_fail| *may_fail.get_ref()),
+            rescues,
         }
     }
 }
 
-fn phase_index(word: &Word, reading: &Reading, scope: &Scope) -> Option<u8> {
-    let text = reading.text(word).ok()?;
-    scope.phase(text.as_str(), text.at()).ok()
+/// When a step's turn is.
+fn begins(step: &shape::Step, reading: &Reading) -> Result<Begins, Mistake> {
+    let given = [("at", &step.at), ("after", &step.after), ("when", &step.when)];
+    let given: Vec<_> = given.into_iter().filter_map(|(key, word)| Some((key, word.as_ref()?))).collect();
+    if let [(first, _), (second, word), ..] = given.as_slice() {
+        let message = format!("`{first}` and `{second}` exclude each other");
+        return Err(Mistake::new(codes::CONTRADICTION, &reading.at(word), message));
+    }
+    let ms = |word: &Word| duration::millis(&reading.text(word)?);
+    match (&step.at, &step.after) {
+        (Some(at), _) => Ok(Begins::At { ms: ms(at)? }),
+        (_, Some(after)) => Ok(Begins::After { ms: ms(after)? }),
+        _ => Ok(Begins::AtOnce),
+    }
 }
 
 /// The condition of a `when` or `wait_until`.
@@ -155,26 +202,4 @@ pub(crate) fn condition(
 pub(crate) fn target(word: &Word, reading: &Reading, scope: &Scope) -> Result<usize, Mistake> {
     let text = reading.text(word)?;
     scope.target(text.as_str(), text.at())
-}
-
-fn primitives<'a>(
-    folder: &'a Folder,
-    verb: &str,
-    on: &Word,
-    reading: &Reading,
-) -> Result<&'a [Spanned<shape::Step>], Mistake> {
-    let verbs = &folder.shape.verbs;
-    let known = verbs.iter().find(|(name, _)| name.get_ref() == verb).map(|(_, steps)| steps.as_slice());
-    known.filter(|steps| !steps.is_empty()).ok_or_else(|| {
-        let message = format!("target `{}` does not say how to `{verb}`", folder.kind);
-        Mistake::new(codes::UNKNOWN_VERB, &reading.at(on), message)
-            .help(format!("add `{verb} = [ … ]` to `[verbs]` in targets/{}/target.toml", folder.kind))
-    })
-}
-
-/// Weights after `set`: those not named stay as they are.
-pub(crate) fn merged<V: Clone>(now: &BTreeMap<String, V>, set: BTreeMap<String, V>) -> BTreeMap<String, V> {
-    let mut merged = now.clone();
-    merged.extend(set);
-    merged
 }

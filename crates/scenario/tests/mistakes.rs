@@ -42,21 +42,22 @@ fn every_code_has_an_example_that_shows_it() {
 fn all_mistakes_are_told_at_once_and_each_once_for_the_whole_matrix() {
     let text = r#"
 schema = 1
-name = "five mistakes in two cells"
+name = "six mistakes in two cells"
 matrix = { target = ["reference", "nginx"] }
 step = [{ sleep = "2" }, { when = "redy(web.new)", signal = { to = "wbe.master", sig = "USR3" } }]
 target.web = { kind = "${target}" }
 load.users = { to = "web", kind = "short", rate = 0 }
 expect.finally = ["lost(stedy) == 0"]
 "#;
-    let found = scenario::load("five.toml", text, &read).expect_err("five mistakes");
+    let found = scenario::load("six.toml", text, &read).expect_err("six mistakes");
     let lines: Vec<String> = found.iter().map(|diagnostic| diagnostic.one_line(text)).collect();
     let expected = [
-        "five.toml:5:19: error[CO0006]: `2` is not a duration (write a number with a unit: `50us`, `250ms`, `2s`, `1m`)",
-        "five.toml:5:36: error[CO0016]: `redy` cannot be asked of a run (did you mean `ready`?)",
-        "five.toml:5:69: error[CO0008]: unknown target `wbe` (did you mean `web`?)",
-        "five.toml:7:51: error[CO0025]: 0 is out of range (requests per second: more than 0, at most 1000000)",
-        "five.toml:8:25: error[CO0009]: unknown phase `stedy` (did you mean `steady`?)",
+        "six.toml:5:19: error[CO0006]: `2` is not a duration (write a number with a unit: `50us`, `250ms`, `2s`, `1m`)",
+        "six.toml:5:36: error[CO0016]: `redy` cannot be asked of a run (did you mean `ready`?)",
+        "six.toml:5:69: error[CO0008]: unknown target `wbe` (did you mean `web`?)",
+        "six.toml:5:88: error[CO0013]: `USR3` is not a signal a scenario sends (did you mean `USR1`?)",
+        "six.toml:7:51: error[CO0025]: 0 is out of range (requests per second: more than 0, at most 1000000)",
+        "six.toml:8:25: error[CO0009]: unknown phase `stedy` (did you mean `steady`?)",
     ];
     assert_eq!(lines, expected);
 }

@@ -24,7 +24,7 @@ fn shipped() -> Vec<String> {
     let mut found = Vec::new();
     for theme in fs::read_dir(folder()).expect("the scenario folder").flatten() {
         let name = theme.file_name().into_string().expect("a plain name");
-        if !theme.path().is_dir() || name == "targets" {
+        if !theme.path().is_dir() || name == "targets" || name == "parts" {
             continue;
         }
         let files = fs::read_dir(theme.path()).expect("a theme").flatten();
@@ -52,7 +52,8 @@ fn every_shipped_scenario_loads() {
 fn the_first_scenario_is_what_it_says() {
     let plans = plans("upgrade/usr2-winch-quit.toml");
     let ids: Vec<&str> = plans.iter().map(|plan| plan.case.id.as_str()).collect();
-    assert_eq!(ids, ["upgrade/usr2-winch-quit::target=reference", "upgrade/usr2-winch-quit::target=nginx"]);
+    let kinds = ["reference", "nginx", "unicorn", "gunicorn"];
+    assert_eq!(ids, kinds.map(|kind| format!("upgrade/usr2-winch-quit::target={kind}")));
     let nginx = &plans[1];
     assert_eq!(nginx.phases, ["steady", "upgrade", "both", "drain", "drained", "commit", "settled"]);
     let said: Vec<&str> = nginx.steps.iter().map(|step| step.text.as_str()).collect();
@@ -111,15 +112,21 @@ fn a_scenario_cut_off_anywhere_is_still_only_a_mistake() {
     }
 }
 
-/// The first example of the README is a whole scenario, and every function it names exists.
+/// The examples of the README are whole scenarios, and every function and action it could name is named.
 #[test]
 fn the_readme_teaches_what_is_true() {
     let readme = read("README.md").expect("scenarios/README.md");
-    let first = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
-    let first = first.expect("an example");
-    assert!(scenario::load("scenarios/first.toml", first, &read).is_ok(), "{first}");
-    for name in scenario::function_names().take_while(|name| *name != "unfinished") {
-        let told = readme.contains(&format!("`{name}")) || name == "p999";
-        assert!(told, "{name} is not explained in scenarios/README.md");
+    let examples: Vec<&str> =
+        readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        if let Err(found) = scenario::load("scenarios/mine.toml", example, &read) {
+            panic!("{}", scenario::render(&found, "scenarios/mine.toml", example, &read));
+        }
+    }
+    let functions = scenario::function_names().take_while(|name| *name != "unfinished");
+    for name in functions.filter(|name| *name != "p999").chain(scenario::ACTIONS.iter().copied()) {
+        let told = [format!("`{name}`"), format!("`{name} "), format!("`{name}(")];
+        assert!(told.iter().any(|told| readme.contains(told)), "{name} is not in scenarios/README.md");
     }
 }

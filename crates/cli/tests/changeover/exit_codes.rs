@@ -4,12 +4,7 @@ use std::fs;
 
 use assert_cmd::cargo::cargo_bin;
 
-use crate::shelf::{QUIET, Shelf, changeover};
-
-/// A shelf whose target cannot be found anywhere.
-fn ghost() -> Shelf {
-    Shelf::new(QUIET, "no-such-server", "['${program}']")
-}
+use crate::shelf::{QUIET, Shelf, changeover, ghost};
 
 #[test]
 fn a_command_line_that_is_not_understood_is_2() {
@@ -95,9 +90,13 @@ fn explain_and_list_name_every_case_without_running_it() {
     assert_eq!((listed.code, listed.out.as_str()), (Some(0), "quiet  quiet\n"));
     let explained = changeover(shelf.path(), &["scenario", "explain", "scenarios/quiet.toml"]);
     assert_eq!(explained.code, Some(0), "{}", explained.err);
-    for part in
-        ["target web: ghost", "load users on web: short", "1. [steady] ", "expect lost == 0", "expect sealed"]
-    {
+    for part in [
+        "web: ghost, ",
+        "users: to web, 100/s",
+        "steady      1  sleep 1s",
+        "finally  lost == 0",
+        "checks   sealed, ",
+    ] {
         assert!(explained.out.contains(part), "{part} in {}", explained.out);
     }
 }

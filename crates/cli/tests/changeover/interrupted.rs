@@ -40,6 +40,26 @@ fn an_interrupted_run_is_torn_down_and_reported_and_is_130() {
 }
 
 #[test]
+fn cases_that_measure_no_time_run_two_at_a_time_and_both_are_torn_down() {
+    let shelf = Shelf::new(QUIET, "sleep", "['${program}', '60']");
+    let mut command = shelf.command(&["--repeat", "3", "--jobs", "2"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start changeover");
+    until("two targets run", || {
+        let mut programs = running_in(shelf.path());
+        programs.sort();
+        programs.dedup();
+        programs.len() == 2
+    });
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).expect("signal changeover");
+    let output = child.wait_with_output().expect("wait for changeover");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(130), "{out}{err}");
+    assert!(out.ends_with("\n0 passed, 2 failed, 0 skipped\n"), "{out}");
+    assert!(err.contains("interrupted: 1 cases were not run"), "{err}");
+    assert_eq!(running_in(shelf.path()), Vec::<String>::new());
+}
+
+#[test]
 fn a_killed_run_leaves_nothing_running() {
     let (shelf, mut child) = waiting();
     child.kill().expect("kill changeover");

@@ -26,6 +26,16 @@ rate = 100
 finally = ['lost == 0']
 "#;
 
+/// Another scenario of that kind: its name and its tags.
+pub(crate) fn quiet(name: &str, tags: &str) -> String {
+    QUIET.replace("name = \"quiet\"", &format!("name = \"{name}\"\ntags = [{tags}]"))
+}
+
+/// A shelf whose target cannot be found anywhere.
+pub(crate) fn ghost() -> Shelf {
+    Shelf::new(QUIET, "no-such-server", "['${program}']")
+}
+
 /// A temporary folder with scenarios, targets and runs.
 pub(crate) struct Shelf {
     directory: TempDir,
@@ -85,7 +95,13 @@ pub(crate) fn changeover(directory: &Path, arguments: &[&str]) -> Said {
     said(command)
 }
 
-fn said(mut command: std::process::Command) -> Said {
+/// Runs a command as if on a desk, whatever these tests themselves run in.
+pub(crate) fn said(mut command: std::process::Command) -> Said {
+    for variable in ["GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"] {
+        if command.get_envs().all(|(name, _)| name != variable) {
+            command.env_remove(variable);
+        }
+    }
     let output = command.output().expect("run changeover");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }

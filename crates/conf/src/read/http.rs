@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::{inside, server, settings, upstream};
+use crate::codes;
 use crate::http::{Http, Settings};
 use crate::problems::Problems;
 use crate::tree::Directive;
@@ -31,7 +32,7 @@ fn duplicate_defaults(directives: &[Directive], http: &Http, problems: &mut Prob
             if !seen.insert(listen.address) {
                 let message = format!("a duplicate default server for {}", listen.address);
                 let help = "keep \"default_server\" in one of the servers that listen there".to_owned();
-                problems.add("duplicate", block.span(), message, "in this server", Some(help));
+                problems.add(codes::DUPLICATE, block.span(), message, "in this server", Some(help));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `location`: which paths, and what happens to them.
 
 use super::{argument_span, inside, settings};
+use crate::codes;
 use crate::http::{
     Handler, Location, Matching, Peer, PeerRole, ProxyPass, Return, ReturnContent, Settings, Upstream,
 };
@@ -141,7 +142,7 @@ fn not_found(wrong: Wrong, host: &str, upstreams: &[Upstream]) -> Wrong {
     let message = format!("host not found in upstream \"{host}\"");
     let names = || upstreams.iter().map(|upstream| upstream.name.as_str());
     let without_port = host.split(':').next().unwrap_or(host);
-    if wrong.code != "unresolved-host" {
+    if wrong.code != codes::UNRESOLVED_HOST {
         return wrong;
     }
     if without_port != host && names().any(|name| name == without_port) {

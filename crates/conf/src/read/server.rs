@@ -1,6 +1,7 @@
 //! `server` inside `http`: where it listens, its names, its locations.
 
 use super::{argument_span, location, settings};
+use crate::codes;
 use crate::http::{Listen, Location, Server, ServerName, Settings, Upstream};
 use crate::lexer::Word;
 use crate::problems::{Problems, Wrong};
@@ -30,7 +31,13 @@ fn listens(directives: &[Directive], problems: &mut Problems) -> Vec<Listen> {
         if listens.iter().any(|earlier| earlier.address == listen.address) {
             let message = format!("a duplicate listen {}", listen.address);
             let help = "keep one of them".to_owned();
-            problems.add("duplicate", directive.span(), message, "written before in this server", Some(help));
+            problems.add(
+                codes::DUPLICATE,
+                directive.span(),
+                message,
+                "written before in this server",
+                Some(help),
+            );
         } else {
             listens.push(listen);
         }
@@ -119,7 +126,13 @@ fn locations(
             let words: Vec<&str> = block.arguments.iter().map(|word| word.text.as_str()).collect();
             let message = format!("duplicate location \"{}\"", words.join(" "));
             let help = "keep one of them".to_owned();
-            problems.add("duplicate", block.span(), message, "written before in this server", Some(help));
+            problems.add(
+                codes::DUPLICATE,
+                block.span(),
+                message,
+                "written before in this server",
+                Some(help),
+            );
         } else {
             locations.push(location);
         }

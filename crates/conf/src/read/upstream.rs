@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{argument_span, inside};
+use crate::codes;
 use crate::http::{Peer, PeerRole, Upstream};
 use crate::lexer::Word;
 use crate::problems::{Problems, Wrong};
@@ -15,7 +16,7 @@ pub(super) fn upstream(block: &Directive, upstreams: &mut Vec<Upstream>, problem
     if upstreams.iter().any(|known| known.name == name) {
         let message = format!("duplicate upstream \"{name}\"");
         problems.add(
-            "duplicate",
+            codes::DUPLICATE,
             block.span(),
             message,
             "written before",
@@ -34,7 +35,7 @@ fn peers(block: &Directive, problems: &mut Problems) -> Vec<Peer> {
     if all_read && peers.iter().all(|peer| peer.role == PeerRole::Backup) {
         let message = format!("no servers are inside upstream \"{}\"", block.argument(0));
         let help = "write at least one that is no backup: server 127.0.0.1:8080;".to_owned();
-        problems.add("missing", block.span(), message, "in this upstream", Some(help));
+        problems.add(codes::MISSING, block.span(), message, "in this upstream", Some(help));
     }
     peers
 }
@@ -67,7 +68,7 @@ fn peer(directive: &Directive, problems: &mut Problems) -> Option<Peer> {
 
 fn in_upstream(wrong: Wrong, name: &str) -> Wrong {
     match wrong.code {
-        "unresolved-host" => {
+        codes::UNRESOLVED_HOST => {
             let help = match name.split(':').next() {
                 Some("localhost") => "names are not resolved here: write 127.0.0.1",
                 _ => "names are not resolved here: write an IP address",

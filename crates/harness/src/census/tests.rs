@@ -1,5 +1,9 @@
 //! Scans by hand, in the words of nginx: `check` feeds them one by one and says who was found to be what.
 
+mod plain;
+
+use facts::plan::Launch;
+
 use super::*;
 
 const WARDEN: u32 = 1;
@@ -15,6 +19,7 @@ fn breed() -> Breed {
         worker_title: "worker process".into(),
         workers: 2,
         has_pid_file: true,
+        launch: Launch::Daemonises,
     }
 }
 
@@ -26,6 +31,7 @@ fn scan(at: Nanos, rows: &[Row]) -> Scan {
         parent,
         title: Some(title.to_owned()),
         program: Some("/run/bin/web".into()),
+        image: None,
     };
     Scan { after: at, sightings: rows.iter().map(sighting).collect() }
 }
@@ -166,11 +172,25 @@ fn a_script_in_place_of_the_program_is_a_master_that_never_gets_ready() {
     );
 }
 
+#[test]
+fn a_worker_forked_before_its_master_took_its_title_is_no_master() {
+    let mut census = Census::new(WARDEN, Some("/x/warden".into()), vec![breed()]);
+    census.launched(10, 0);
+    let mut see = |at_ms: u64, rows: &[Row]| {
+        let mut scan = scan(at_ms * 1_000_000, rows);
+        scan.sightings.iter_mut().for_each(|sighting| sighting.image = Some(7));
+        census.observe(&scan, &[(0, 11)]).iter().map(said).collect::<Vec<_>>()
+    };
+    assert_eq!(see(0, &[(11, WARDEN, RAW)]), ["11 Master 1"]);
+    assert_eq!(see(3, &[(11, WARDEN, MASTER), (12, 11, RAW)]), [""; 0]);
+    assert_eq!(see(6, &[(11, WARDEN, MASTER), (12, 11, WORKER)]), ["12 Worker 1"]);
+}
+
 /// Everybody living after one scan of one process of the warden.
 fn counted(breeds: Vec<Breed>, program: &str) -> usize {
     let mut census = Census::new(WARDEN, Some("/x/warden".into()), breeds);
     let title = Some(format!("{program} some arguments"));
-    let stranger = Sighting { pid: 50, parent: WARDEN, title, program: Some(program.into()) };
+    let stranger = Sighting { pid: 50, parent: WARDEN, title, program: Some(program.into()), image: None };
     census.observe(&Scan { after: 0, sightings: vec![stranger] }, &[]);
     census.living().count()
 }

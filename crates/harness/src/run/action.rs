@@ -1,44 +1,31 @@
-//! One step: wait, begin its phase, act.
+//! One action: what is done to whom, now.
 
 use std::time::{Duration, Instant};
 
 use facts::{
     Event, Role,
     event::Seen,
-    plan::{Action, Selector, Signal, Step},
+    plan::{Action, LoadChange, Members, Selector, Signal},
 };
-use ledger::clock::now;
 
-use super::{Halt, Run};
+use super::{Halt, Run, fault::Fault};
 use crate::procfs;
 
 /// A SIGSTOP takes effect when the process is scheduled next.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Run<'_> {
-    pub(super) fn take_step(&mut self, number: usize, step: &Step) -> Result<(), Halt> {
-        if let Some(condition) = &step.when {
-            self.wait_for(condition)?;
-        }
-        if now() > self.deadline {
-            return Err(Halt::Failed(format!("the plan's deadline of {} ms passed", self.plan.deadline_ms)));
-        }
-        // Who is meant is decided at the last moment (after a rollback `master` is another process again), but before
-        // the phase begins: between that and the action nothing may take time.
-        self.watcher.look_now()?;
-        if let Some(phase) = step.phase {
-            self.enter_phase(phase)?;
-        }
-        self.watcher.write(Event::StepBegan { step: number, doing: step.text.clone() })?;
-        self.act(&step.action)
-    }
-
-    fn act(&mut self, action: &Action) -> Result<(), Halt> {
+    /// Acts; `doing` is how a log says it.
+    pub(super) fn act(&mut self, action: &Action, doing: &str) -> Result<(), Halt> {
         match action {
-            Action::Signal { to, signals } => self.send(to, signals),
-            Action::Kill { to } => self.send(to, &[Signal::Kill]),
-            Action::Hold { to } => self.send(to, &[Signal::Stop]),
-            Action::Release { to } => self.send(to, &[Signal::Cont]),
+            Action::Signal { to, signals } => self.send(to, signals).map(drop),
+            Action::Kill { to } => self.send(to, &[Signal::Kill]).map(drop),
+            Action::Hold { to, for_ms } => {
+                let held = self.send(to, &[Signal::Stop])?;
+                self.faults.begin(Fault::Held(held), doing, *for_ms);
+                Ok(())
+            }
+            Action::Release { to } => self.send(to, &[Signal::Cont]).map(drop),
             Action::Sleep { ms } => self.sleep(Duration::from_millis(*ms)),
             Action::WaitUntil { condition } => self.wait_for(condition),
             Action::SwapBinary { target, replacement } => {
@@ -46,33 +33,52 @@ impl Run<'_> {
             }
             Action::Weight { target, weights } => Ok(self.targets[*target].weigh(weights)?),
             Action::Configure { target, options } => Ok(self.targets[*target].configure(options)?),
+            Action::Exec { target, command } => self.execute(*target, command),
+            Action::Limit { to, resource, soft } => self.limit(to, *resource, *soft, doing),
+            Action::Disk { target, fault, for_ms } => self.disk(*target, *fault, doing, *for_ms),
+            Action::Net { target, fault, for_ms } => self.net(*target, *fault, doing, *for_ms),
+            Action::Load { population, change } => self.change_load(*population, *change),
+            Action::Mark { text } => Ok(self.watcher.write(Event::Marked { text: text.clone() })?),
+            Action::Failpoint { point, .. } => {
+                Err(Halt::Failed(format!("arm `{point}`: no server here knows of failpoints")))
+            }
+            Action::Analysis(_) => Err(Halt::Failed("an analysis is a step of its own".into())),
         }
     }
 
-    fn send(&mut self, to: &Selector, signals: &[Signal]) -> Result<(), Halt> {
+    /// Those that a selector means now, masters first: a master that still runs would replace the workers killed
+    /// before it.
+    pub(super) fn choose(&self, to: &Selector) -> Result<Vec<Seen>, Halt> {
         let mut chosen: Vec<Seen> =
             self.watcher.site.views[to.target].select(to).into_iter().cloned().collect();
         if chosen.is_empty() {
             let saw = self.watcher.site.describe();
-            return Err(Halt::Failed(format!("nobody to send it to; last seen: {saw}")));
+            return Err(Halt::Failed(format!("nobody to do it to; last seen: {saw}")));
         }
-        // Masters first: a master that still runs would replace the workers killed before it.
+        if to.members == Members::AnyWorker {
+            let drawn = (self.lot % chosen.len() as u64) as usize;
+            return Ok(vec![chosen.swap_remove(drawn)]);
+        }
         chosen.sort_by_key(|process| (process.role != Role::Master, process.pid));
+        Ok(chosen)
+    }
+
+    fn send(&mut self, to: &Selector, signals: &[Signal]) -> Result<Vec<u32>, Halt> {
+        let chosen = self.choose(to)?;
         for process in &chosen {
             for signal in signals {
                 self.send_one(to.target, process, *signal)?;
             }
         }
-        Ok(())
+        Ok(chosen.iter().map(|process| process.pid).collect())
     }
 
     fn send_one(&mut self, target: usize, process: &Seen, signal: Signal) -> Result<(), Halt> {
-        match signal {
-            Signal::Usr2 if process.role == Role::Master => {
-                self.watcher.site.upgrading(target, process.generation)
-            }
-            Signal::Hup => self.watcher.site.reloading(target),
-            _ => {}
+        let configured = &self.targets[target].target;
+        if configured.upgrade_signal == Some(signal) && process.role == Role::Master {
+            self.watcher.upgrading(target, process.generation, Some(process.pid));
+        } else if configured.reload_signal == Some(signal) {
+            self.watcher.site.reloading(target);
         }
         self.watcher.signal(process.pid, signal).map_err(Halt::Failed)?;
         match signal {
@@ -88,13 +94,11 @@ impl Run<'_> {
         }
     }
 
-    /// Whoever the scenario stopped and forgot runs again.
-    pub(super) fn release_held(&mut self) -> Result<(), crate::Error> {
-        for pid in std::mem::take(&mut self.held) {
-            // An error says that it has ended: then there is nothing to release.
-            self.watcher.signal(pid, Signal::Cont).ok();
+    fn change_load(&mut self, population: usize, change: LoadChange) -> Result<(), Halt> {
+        match &self.load {
+            Some(running) => Ok(running.load.change(population, change).map_err(crate::Error::Load)?),
+            None => Err(Halt::Failed("there is no load to change".into())),
         }
-        Ok(())
     }
 }
 

@@ -68,7 +68,11 @@ impl Run<'_> {
         let view = &self.watcher.site.views[target];
         let in_charge = view.generation(Which::Current).unwrap_or(0);
         let mut heard = self.watcher.heard.iter().filter(|(of, _)| *of == target).map(|(_, answer)| *answer);
-        heard.find(|answer| *answer != in_charge).unwrap_or(view.answers)
+        heard.find(|answer| *answer != in_charge).unwrap_or_else(|| {
+            let asked =
+                self.watcher.site.asked[target].is_some_and(|at| at.earliest >= self.watcher.wanted_since);
+            if asked { view.answers } else { 0 }
+        })
     }
 
     fn quote(&self, target: usize) -> Result<(), Error> {

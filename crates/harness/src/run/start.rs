@@ -8,21 +8,29 @@ use std::{
     time::Duration,
 };
 
-use facts::{Event, Moment, Nanos, Plan};
+use facts::{
+    Event, Moment, Nanos, Plan,
+    event::{InCharge, View},
+    plan::{Action, Target},
+};
 use ledger::{EVENT_LOG_NAME, EventLog, clock::now};
 
-use super::{Run, Setup};
+use super::{Beside, Run, Setup, actions, fault::Faults, reaction::Reacting, watching::Watched};
 use crate::{
     Error, address,
     census::{Breed, Census},
     installed::Installed,
     origins::RunningOrigin,
-    pid_file::{PidFiles, Watched},
+    pid_file::{PidFiles, Watched as WatchedFile},
     procfs,
+    proxy::Proxy,
     site::Site,
     warden::Warden,
     watcher::Watcher,
 };
+
+/// Name of a pid directory that is a file system of its own.
+const SMALL_DISK: &str = "pid";
 
 /// A program that takes longer to say its version is not asked further.
 const VERSION_PATIENCE: Duration = Duration::from_secs(5);
@@ -41,6 +49,7 @@ impl<'a> Run<'a> {
         let targets = install(plan, setup, &directory, &origins, &mut warden)?;
         let mut watcher = watch(log, warden, &targets)?;
         origins.iter().for_each(|origin| watcher.ignore(origin.pid));
+        let proxies = proxies(plan, &targets)?;
         let mut run = Run {
             plan,
             setup,
@@ -49,10 +58,21 @@ impl<'a> Run<'a> {
             targets,
             launchers: Vec::new(),
             origins,
+            proxies,
             phase: Arc::new(AtomicU8::new(0)),
             begun: None,
+            load: None,
             held: Default::default(),
+            faults: Faults::default(),
+            companions: Vec::new(),
+            watched: plan.watched().into_iter().map(Watched::new).collect(),
+            reactions: plan.reactions.iter().map(Reacting::new).collect(),
+            happened: Vec::new(),
+            lot: 0,
+            beside: Beside::Off,
             begun_at,
+            loaded_at: begun_at,
+            step_ended_at: begun_at,
             deadline,
         };
         for target in 0..run.targets.len() {
@@ -70,9 +90,10 @@ impl<'a> Run<'a> {
             program: installed.target.program.clone(),
             version,
         };
-        let spawn = installed.spawn(installed.argv()?, installed.output.clone());
+        let mut spawn = installed.spawn(installed.argv()?, installed.output.clone());
+        spawn.environment.extend(installed.rendered(&installed.target.environment)?);
         self.watcher.write(event)?;
-        let pid = self.watcher.warden.spawn(spawn)?;
+        let pid = self.watcher.spawn(spawn)?;
         self.watcher.census.launched(pid, target);
         self.launchers.push(pid);
         Ok(())
@@ -87,7 +108,7 @@ impl<'a> Run<'a> {
         let output = installed.output.with_extension("version");
         let program = installed.program.display().to_string();
         let argv = std::iter::once(program).chain(installed.target.version.clone()).collect();
-        let pid = self.watcher.warden.spawn(installed.spawn(argv, output.clone()))?;
+        let pid = self.watcher.spawn(installed.spawn(argv, output.clone()))?;
         self.watcher.ignore(pid);
         let give_up = now() + VERSION_PATIENCE.as_nanos() as Nanos;
         while self.watcher.ending_of(pid).is_none() && now() < give_up {
@@ -131,13 +152,43 @@ fn install(
     warden: &mut Warden,
 ) -> Result<Vec<Installed>, Error> {
     let origins: Vec<(String, SocketAddr)> = origins.iter().map(|o| (o.name.clone(), o.address)).collect();
-    let install = |target: &facts::plan::Target| {
+    let install = |(index, target): (usize, &Target)| {
         let program = program(setup, &target.program, &format!("target {}", target.name))?;
         // Two targets of one kind have the same file names.
         let own = if plan.targets.len() > 1 { directory.join(&target.name) } else { directory.to_owned() };
-        Installed::install(target, program, &own, address::free()?, &origins, warden)
+        if has_small_disk(plan, index) {
+            let pid_directory = own.join(SMALL_DISK);
+            fs::create_dir_all(&pid_directory).map_err(Error::file("create", &pid_directory))?;
+            warden.isolate(&pid_directory)?;
+            return Installed::install(
+                target,
+                program,
+                &own,
+                &pid_directory,
+                address::free()?,
+                &origins,
+                warden,
+            );
+        }
+        Installed::install(target, program, &own, &own, address::free()?, &origins, warden)
     };
-    plan.targets.iter().map(install).collect()
+    plan.targets.iter().enumerate().map(install).collect()
+}
+
+/// Whether the pid directory of this target must be a file system of its own, because the plan lets it fail.
+fn has_small_disk(plan: &Plan, target: usize) -> bool {
+    actions(plan).any(|action| matches!(action, Action::Disk { target: of, .. } if *of == target))
+}
+
+/// Only where the plan asks for it: a proxy costs latency, and hides how a connection was refused.
+fn proxies(plan: &Plan, targets: &[Installed]) -> Result<Vec<Option<Proxy>>, Error> {
+    let is_disturbed = |index: usize| {
+        actions(plan).any(|action| matches!(action, Action::Net { target, .. } if *target == index))
+    };
+    let proxy = |(index, target): (usize, &Installed)| {
+        is_disturbed(index).then(|| Proxy::start(address::free()?, target.address)).transpose()
+    };
+    targets.iter().enumerate().map(proxy).collect()
 }
 
 fn program<'s>(setup: &'s Setup, program: &str, what: &str) -> Result<&'s Path, Error> {
@@ -153,18 +204,23 @@ fn watch(log: EventLog, warden: Warden, targets: &[Installed]) -> Result<Watcher
     let mut breeds = Vec::new();
     for (index, installed) in targets.iter().enumerate() {
         if !installed.target.pid_file.is_empty() {
-            files.push(Watched::new(index, installed.pid_file.clone(), false));
+            files.push(WatchedFile::new(index, installed.pid_file.clone(), false));
         }
         if !installed.target.oldbin.is_empty() {
-            files.push(Watched::new(index, installed.oldbin.clone(), true));
+            files.push(WatchedFile::new(index, installed.oldbin.clone(), true));
         }
         breeds.push(breed(installed)?);
     }
-    let site = Site::new(targets.iter().map(|t| (t.target.name.clone(), t.target.workers)));
+    let site = Site::new(targets.iter().map(|t| (t.target.name.clone(), first_view(&t.target))));
     let addresses = targets.iter().map(|target| target.address).collect();
     let itself = procfs::program(warden.pid()).map(|path| path.to_string_lossy().into_owned());
     let census = Census::new(warden.pid(), itself, breeds);
     Watcher::new(log, warden, census, site, PidFiles::watch(files)?, addresses)
+}
+
+fn first_view(target: &Target) -> View {
+    let in_charge = if target.pid_file.is_empty() { InCharge::Newest } else { InCharge::PidFile };
+    View { configured: target.workers, in_charge, ..View::default() }
 }
 
 fn breed(installed: &Installed) -> Result<Breed, Error> {
@@ -175,5 +231,6 @@ fn breed(installed: &Installed) -> Result<Breed, Error> {
         worker_title: installed.target.worker_title.clone(),
         workers: installed.target.workers,
         has_pid_file: !installed.target.pid_file.is_empty(),
+        launch: installed.target.launch,
     })
 }

@@ -33,6 +33,7 @@ impl Run<'_> {
         self.ask_targets_to_leave(ending)?;
         let obeyed: Vec<bool> =
             before.iter().enumerate().map(|(t, view)| self.left_in_order(t, view)).collect();
+        self.dismiss_companions()?;
         for origin in &self.origins {
             origin.stop();
         }
@@ -67,9 +68,10 @@ impl Run<'_> {
         };
         self.watcher.look_now()?;
         for target in 0..self.targets.len() {
+            let configured = &self.targets[target].target;
             // QUIT is the graceful stop of a master with workers; to a server of one process it means a core dump.
-            let one_process = self.targets[target].target.workers == 0;
-            self.tell_masters(target, if one_process { Signal::Term } else { Signal::Quit });
+            let usual = if configured.workers == 0 { Signal::Term } else { Signal::Quit };
+            self.tell_masters(target, configured.stop_signal.unwrap_or(usual));
         }
         if self.until_masters_left(quit_patience)? {
             return Ok(());
@@ -138,10 +140,12 @@ impl Run<'_> {
         }
         let configured = &installed.target;
         let files = [(&configured.pid_file, &installed.pid_file), (&configured.oldbin, &installed.oldbin)];
-        for (_, path) in
-            files.into_iter().filter(|(template, path)| in_order && !template.is_empty() && path.exists())
-        {
+        let left = files.into_iter().filter(|(template, path)| !template.is_empty() && path.exists());
+        for (_, path) in left.filter(|_| in_order) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if configured.remains.iter().any(|remains| *remains == name) {
+                continue;
+            }
             self.leaked(format!("{}: {name} is left behind by an orderly stop", installed.target.name))?;
         }
         Ok(())

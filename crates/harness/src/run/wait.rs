@@ -6,7 +6,10 @@ use facts::{Expression, Nanos, expression, plan::Condition};
 use ledger::clock::now;
 
 use super::{Halt, Run, TURN};
-use crate::{Error, site};
+use crate::{
+    Error,
+    site::{self, Sight},
+};
 
 /// How a wait ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,12 +43,8 @@ impl Run<'_> {
         within: Duration,
         hopeless: impl Fn(&Run<'_>) -> Option<String>,
     ) -> Result<Waited, Error> {
-        let mut asked = Vec::new();
-        site::asks(holds, &mut asked);
-        asked.sort_unstable();
-        asked.dedup();
         self.watcher.look_now()?;
-        self.watcher.want_answers(asked);
+        self.watcher.want_answers(site::asks(holds));
         let waited = self.turn_until(holds, within, hopeless);
         self.watcher.want_answers(Vec::new());
         waited
@@ -57,9 +56,10 @@ impl Run<'_> {
         within: Duration,
         hopeless: impl Fn(&Run<'_>) -> Option<String>,
     ) -> Result<Waited, Error> {
+        let since = self.watcher.wanted_since;
         let deadline = (now() + within.as_nanos() as Nanos).min(self.deadline);
         loop {
-            let unknown = match expression::truth(holds, &self.watcher.site) {
+            let unknown = match expression::truth(holds, &Sight { site: &self.watcher.site, since }) {
                 Ok(true) => return Ok(Waited::Held),
                 Ok(false) => None,
                 Err(unknown) => Some(unknown),
@@ -73,24 +73,35 @@ impl Run<'_> {
                 let why: Vec<String> = hopeless.into_iter().chain(unknown).chain([seen]).collect();
                 return Ok(Waited::TimedOut(why.join("; ")));
             }
-            self.watcher.turn(TURN)?;
+            self.turn(TURN)?;
         }
     }
 
     /// Lets the load run.
     pub(super) fn sleep(&mut self, length: Duration) -> Result<(), Halt> {
-        let until = now() + length.as_nanos() as Nanos;
+        self.sleep_until(now() + length.as_nanos() as Nanos)
+    }
+
+    /// Lets the load run until an instant, which may have passed.
+    pub(super) fn sleep_until(&mut self, until: Nanos) -> Result<(), Halt> {
         while now() < until {
-            if self.is_interrupted() {
-                return Err(Halt::Interrupted);
-            }
-            if now() > self.deadline {
-                return Err(Halt::Failed(format!(
-                    "the plan's deadline of {} ms passed",
-                    self.plan.deadline_ms
-                )));
-            }
-            self.watcher.turn(Duration::from_nanos(until.saturating_sub(now())))?;
+            self.turn_or_halt(Duration::from_nanos(until.saturating_sub(now())))?;
+        }
+        Ok(())
+    }
+
+    /// A turn, unless the run is to end.
+    pub(super) fn turn_or_halt(&mut self, at_most: Duration) -> Result<(), Halt> {
+        if self.is_interrupted() {
+            return Err(Halt::Interrupted);
+        }
+        self.check_deadline()?;
+        Ok(self.turn(at_most)?)
+    }
+
+    pub(super) fn check_deadline(&self) -> Result<(), Halt> {
+        if now() > self.deadline {
+            return Err(Halt::Failed(format!("the plan's deadline of {} ms passed", self.plan.deadline_ms)));
         }
         Ok(())
     }

@@ -5,11 +5,12 @@ use std::{
     fs::File,
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use facts::plan::DiskFault;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::message::{Removed, Report, Request, Spawn, hear, pair, tell};
@@ -17,6 +18,9 @@ use crate::Error;
 
 /// How long the warden may take to answer a request, and to leave when it is told to.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Room for pid files and a little more.
+const SMALL_DISK_BYTES: u64 = 64 * 1024;
 
 /// A running warden. Dropping it ends everything it ever started, and waits until that is done.
 #[derive(Debug)]
@@ -74,6 +78,38 @@ impl Warden {
             _ => None,
         })?;
         answer.map_err(|why| Error::Program { path: from.to_owned(), why })
+    }
+
+    /// Gives everything that is started from now on a small file system of its own at this directory, which must
+    /// exist. Needs root. It lives in a mount namespace of the warden, so nothing of it can outlive the warden.
+    pub(crate) fn isolate(&mut self, directory: &Path) -> Result<(), Error> {
+        let request = Request::Isolate { directory: directory.to_owned(), bytes: SMALL_DISK_BYTES };
+        self.obeyed(&request, "mount a small file system at", directory)
+    }
+
+    /// Lets the file system at this directory fail, or no more.
+    pub(crate) fn disk(&mut self, directory: &Path, fault: DiskFault) -> Result<(), Error> {
+        self.obeyed(
+            &Request::Disk { directory: directory.to_owned(), fault },
+            "change the file system at",
+            directory,
+        )
+    }
+
+    /// Where a file that only the warden and its descendants see can be reached from here.
+    pub(crate) fn outside(&self, path: &Path) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.pid()));
+        root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    fn obeyed(&mut self, request: &Request, doing: &'static str, directory: &Path) -> Result<(), Error> {
+        self.ask(request)?;
+        let answer = self.answer(|report| match report {
+            Report::Done => Some(Ok(())),
+            Report::NotDone { why } => Some(Err(why.clone())),
+            _ => None,
+        })?;
+        answer.map_err(|why| Error::Disk { doing, directory: directory.to_owned(), why })
     }
 
     /// Kills everything that is left; what it was.

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use facts::{Nanos, event::Ending};
+use facts::{Nanos, event::Ending, plan::DiskFault};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -36,6 +36,11 @@ pub(crate) enum Request {
     /// program that is executed soon after: any fork of another thread holds the file open for writing until its
     /// own `execve`, and ours fails with ETXTBSY.
     Copy { from: PathBuf, to: PathBuf },
+    /// From now on, what is started sees a small file system of its own at this directory; answered by `Done` or
+    /// `NotDone`.
+    Isolate { directory: PathBuf, bytes: u64 },
+    /// Let that file system fail, or no more; answered by `Done` or `NotDone`.
+    Disk { directory: PathBuf, fault: DiskFault },
     /// Kill everything; answered by `Swept`.
     Sweep,
 }
@@ -52,6 +57,10 @@ pub(crate) enum Report {
     Copied,
     /// It is not.
     NotCopied { why: String },
+    /// It was done.
+    Done,
+    /// It was not.
+    NotDone { why: String },
     /// A child of the warden (started or adopted) ended and was reaped.
     Ended { pid: u32, ending: Ending, at: Nanos },
     /// Nothing is left; these had to be killed.

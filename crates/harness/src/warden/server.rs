@@ -24,6 +24,7 @@ use nix::{
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::{
+    disk::{self, Disks},
     message::{Report, Request, Spawn, hear, tell},
     sweep,
 };
@@ -52,6 +53,7 @@ pub fn serve(socket: OwnedFd) -> ExitCode {
 struct Server {
     socket: OwnedFd,
     children: SignalFd,
+    disks: Disks,
 }
 
 impl Server {
@@ -68,7 +70,7 @@ impl Server {
         let children = SigSet::from(Signal::SIGCHLD);
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let children = SignalFd::with_flags(&children, flags)?;
-        Ok(Server { socket: hide(socket)?, children })
+        Ok(Server { socket: hide(socket)?, children, disks: Disks::default() })
     }
 
     fn run(&mut self) -> io::Result<()> {
@@ -97,6 +99,11 @@ impl Server {
         match hear(&self.socket) {
             Ok(Some(Request::Spawn(spawn))) => self.report(&start(&spawn)),
             Ok(Some(Request::Copy { from, to })) => self.report(&copy(&from, &to)),
+            Ok(Some(Request::Isolate { directory, bytes })) => {
+                let mounted = self.disks.mount(&directory, bytes);
+                self.report(&done(mounted))
+            }
+            Ok(Some(Request::Disk { directory, fault })) => self.report(&done(disk::fail(&directory, fault))),
             Ok(Some(Request::Sweep)) => {
                 // What ended by itself is reported as such, not as killed.
                 self.reap()?;
@@ -149,6 +156,13 @@ pub(super) fn next_ended() -> io::Result<Option<(u32, Ending)>> {
         }
         Ok(_) | Err(Errno::ECHILD) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+fn done(result: io::Result<()>) -> Report {
+    match result {
+        Ok(()) => Report::Done,
+        Err(error) => Report::NotDone { why: error.to_string() },
     }
 }
 

@@ -7,12 +7,19 @@ use super::Watcher;
 use crate::{Error, probe::Answer};
 
 impl Watcher {
-    /// From now on these targets are asked who answers; an empty list stops it.
+    /// From now on these targets are asked who answers, beside those that always are.
     pub(crate) fn want_answers(&mut self, targets: Vec<usize>) {
         self.wanted = targets;
+        let more = self.always_wanted.iter().filter(|target| !self.wanted.contains(target));
+        self.wanted.extend(more.copied().collect::<Vec<_>>());
         self.wanted_since = now();
         self.heard.clear();
-        self.site.begin_asking();
+    }
+
+    /// From now on these targets are asked all the time.
+    pub(crate) fn always_want_answers(&mut self, targets: Vec<usize>) {
+        self.always_wanted = targets;
+        self.want_answers(Vec::new());
     }
 
     /// True while a connection of the probe may be open.
@@ -31,8 +38,7 @@ impl Watcher {
 
     pub(super) fn take_answers(&mut self) -> Result<(), Error> {
         while let Some(answer) = self.probe.answer() {
-            // An answer to a question of an earlier wait says nothing about now.
-            if self.wanted.contains(&answer.target) && answer.at.earliest >= self.wanted_since {
+            if self.wanted.contains(&answer.target) {
                 self.take_answer(&answer)?;
             }
         }
@@ -44,8 +50,11 @@ impl Watcher {
         let target = answer.target;
         let view = &mut self.site.views[target];
         view.answers = generation;
-        self.site.asked[target] = true;
-        self.heard.push((target, generation));
+        self.site.asked[target] = Some(answer.at);
+        // An answer to a question of an earlier wait says nothing about now.
+        if answer.at.earliest >= self.wanted_since {
+            self.heard.push((target, generation));
+        }
         if generation == 0 || view.answered.contains(&generation) {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use facts::{Event, Moment, Nanos, event::Ending};
 use ledger::clock::now;
 
-use super::Watcher;
+use super::{News, Watcher};
 use crate::{
     Error,
     census::{Census, Finding, Person},
@@ -37,6 +37,10 @@ impl Endings {
 
     pub(super) fn reported(&self, pid: u32) -> Option<(Ending, Nanos)> {
         self.reported.get(&pid).copied()
+    }
+
+    pub(super) fn forget(&mut self, pid: u32) {
+        self.reported.remove(&pid);
     }
 
     fn find_parents(&mut self, census: &Census) {
@@ -77,6 +81,7 @@ impl Watcher {
         if !was_known {
             self.tell(Finding::Appeared(person.clone()))?;
         }
+        self.news.push(News::Ended { target: person.target, pid });
         let at = Moment { earliest: not_before, latest: now() };
         self.endings.pending.push(Pending { person, at, has_other_parent: false });
         Ok(())

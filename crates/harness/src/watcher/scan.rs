@@ -57,6 +57,7 @@ impl Watcher {
             return;
         }
         sighting.title = Some(procfs::title(pid));
+        sighting.image = procfs::stat(pid).and_then(|stat| stat.stack);
         if self.census.get(pid).is_none() {
             sighting.program = procfs::program(pid).map(|path| path.to_string_lossy().into_owned());
         }

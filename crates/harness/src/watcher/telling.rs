@@ -3,7 +3,7 @@
 use facts::{Event, Moment, Role, event::PidFile};
 use ledger::clock::now;
 
-use super::Watcher;
+use super::{News, Watcher};
 use crate::{
     Error,
     census::{Finding, Person},
@@ -23,6 +23,7 @@ impl Watcher {
         }
         let Person { pid, parent, generation, role, since, .. } = *person;
         let (target, title) = (self.name(person.target), person.title.clone());
+        self.news.push(News::Appeared { target: person.target, pid });
         let event = Event::ProcessAppeared { target, pid, parent, generation, role, title };
         self.log.write(Moment { earliest: since, latest: now() }, event)?;
         // Its master was gone before it was clear that this is a worker.
@@ -54,7 +55,9 @@ impl Watcher {
         if std::mem::replace(&mut self.told[file], (holds, live_master)) == (holds, live_master) {
             return Ok(());
         }
-        let file = watched.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.news.push(News::PidFile { target });
+        let file =
+            self.pid_files.files[file].path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let event = Event::PidFileChanged { target: self.name(target), file, holds, live_master };
         Ok(self.log.write(Moment { earliest: self.last_turn, latest: now() }, event)?)
     }

@@ -1,5 +1,6 @@
 //! The engine against a server that does what each test tells it to.
 
+mod changes;
 mod faults;
 mod latency;
 mod ordinary_client;
@@ -51,6 +52,7 @@ fn setup(populations: Vec<Population>, address: SocketAddr, directory: &TempDir)
         origins: vec!["a".into(), "b".into()],
         seed: 1,
         phase: Arc::new(AtomicU8::new(0)),
+        rates: vec![],
         directory: directory.path().to_owned(),
         longest: Duration::from_secs(10),
     }

@@ -27,6 +27,10 @@ pub(super) enum Takes {
     FromPhase,
     /// `share(b, drain, users)`: the origin is needed.
     OfOrigin,
+    /// `took(drain..commit)`: phases only, and optional.
+    Phases,
+    /// `done(shift)`: the id of a step.
+    Step,
 }
 
 /// One row of the table.
@@ -41,7 +45,12 @@ pub(super) struct Signature {
 impl Signature {
     /// Whether it can be answered while the run goes on.
     pub(super) fn is_live(&self) -> bool {
-        matches!(self.takes, Takes::Target | Takes::Generation | Takes::Processes | Takes::Process)
+        self.function.is_live()
+    }
+
+    /// Whether it can be asked of the requests since the measurement before.
+    pub(super) fn is_measured(&self) -> bool {
+        self.is_live() || matches!(self.takes, Takes::Attempts | Takes::OfOrigin)
     }
 
     /// How to write it.
@@ -55,6 +64,8 @@ impl Signature {
             Takes::Attempts => format!("{name}, {name}(PHASE..PHASE) or {name}(PHASE, POPULATION)"),
             Takes::FromPhase => format!("{name}(PHASE) or {name}(PHASE, POPULATION)"),
             Takes::OfOrigin => format!("{name}(ORIGIN, PHASE)"),
+            Takes::Phases => format!("{name}(PHASE) or {name}(PHASE..PHASE)"),
+            Takes::Step => format!("{name}(ID)"),
         }
     }
 }
@@ -64,7 +75,7 @@ const fn row(name: &'static str, function: Function, kind: Kind, takes: Takes) -
 }
 
 /// Every function but the outcome classes, which are named as in `Outcome::name`.
-const FUNCTIONS: [Signature; 28] = [
+const FUNCTIONS: [Signature; 33] = [
     row("ready", Function::Ready, Kind::Truth, Takes::Generation),
     row("workers", Function::Workers, Kind::Number, Takes::Processes),
     row("alive", Function::Alive, Kind::Number, Takes::Processes),
@@ -75,6 +86,9 @@ const FUNCTIONS: [Signature; 28] = [
     row("generation", Function::Generation, Kind::Number, Takes::Generation),
     row("orphans", Function::Orphans, Kind::Number, Takes::Target),
     row("reloaded", Function::Reloaded, Kind::Truth, Takes::Target),
+    row("accepting", Function::Accepting, Kind::Number, Takes::Target),
+    row("zombies", Function::Zombies, Kind::Number, Takes::Target),
+    row("fds", Function::Fds, Kind::Number, Takes::Processes),
     row("lost", Function::Lost, Kind::Number, Takes::Attempts),
     row("retriable", Function::Retriable, Kind::Number, Takes::Attempts),
     row("corrupt", Function::Corrupt, Kind::Number, Takes::Attempts),
@@ -93,6 +107,8 @@ const FUNCTIONS: [Signature; 28] = [
     row("idle_lost", Function::IdleLost, Kind::Number, Takes::FromPhase),
     row("stray_lost", Function::StrayLost, Kind::Number, Takes::FromPhase),
     row("idle_closes_seen", Function::IdleClosesSeen, Kind::Number, Takes::Attempts),
+    row("took", Function::Took, Kind::Duration, Takes::Phases),
+    row("done", Function::Done, Kind::Truth, Takes::Step),
 ];
 
 /// Every name that can be asked, in the order of the table.
@@ -135,7 +151,13 @@ pub(super) fn arguments(
             [word] if word.until.is_none() => Ok(vec![reader.of_target(word)?]),
             _ => Err(reader.wrong(at)),
         },
-        Takes::Attempts | Takes::FromPhase | Takes::OfOrigin => reader.of_ledger(words, at),
+        Takes::Attempts | Takes::FromPhase | Takes::OfOrigin | Takes::Phases => reader.of_ledger(words, at),
+        Takes::Step => match words {
+            [word] if word.until.is_none() => {
+                Ok(vec![scope.step(&word.text, &text.part(word.span.clone()))?.argument()])
+            }
+            _ => Err(reader.wrong(at)),
+        },
     }
 }
 
@@ -155,6 +177,7 @@ impl Reader<'_> {
     fn of_target(&self, word: &Word) -> Result<Argument, Mistake> {
         let mut written = selector::parse(self.text, word.span.start, &word.text, self.scope)?;
         let fits = match self.row.takes {
+            _ if written.members == Some(Members::AnyWorker) => false,
             Takes::Target => written.generation.is_none() && written.members.is_none(),
             Takes::Generation => written.members.is_none() && written.generation != Some(Which::Any),
             Takes::Process => {
@@ -195,7 +218,9 @@ impl Reader<'_> {
             found.push(argument);
         }
         let has_phase = found.iter().any(|argument| matches!(argument, Argument::Phases { .. }));
-        if self.row.takes == Takes::FromPhase && !has_phase {
+        let has_population = found.iter().any(|argument| matches!(argument, Argument::Population(_)));
+        let lacks_phase = self.row.takes == Takes::FromPhase && !has_phase;
+        if lacks_phase || self.row.takes == Takes::Phases && has_population {
             return Err(self.wrong(at));
         }
         Ok(found)

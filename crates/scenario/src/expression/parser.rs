@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use facts::{
     Expression,
-    expression::{Kind, Operator},
+    expression::{Argument, Kind, Operator, Value},
 };
 
 use super::{
@@ -28,13 +28,27 @@ const BOTH: [(&str, Operator); 1] = [("&&", Operator::And)];
 const EITHER: [(&str, Operator); 1] = [("||", Operator::Or)];
 
 pub(super) fn parse(text: &Text, scope: &Scope, asked: Asked) -> Result<Expression, Mistake> {
-    let tokens = lexer::tokens(text)?;
-    let mut parser = Parser { tokens, next: 0, text, scope, asked, depth: 0 };
+    let mut parser = parser(text, scope, asked)?;
     let whole = parser.either()?;
-    let rest = parser.peek().clone();
-    if rest.lexeme != Lexeme::End {
-        return Err(parser.unexpected(&rest, "an operator or the end"));
-    }
+    parser.end()?;
+    truth(text, whole)
+}
+
+/// `condition within 500ms`: the condition, its bytes, and the nanoseconds (none: 0).
+pub(super) fn bounded(text: &Text, scope: &Scope) -> Result<(Expression, Range<usize>, f64), Mistake> {
+    let mut parser = parser(text, scope, Asked::Live)?;
+    let whole = parser.either()?;
+    let span = whole.span.clone();
+    let nanos = parser.within()?;
+    parser.end()?;
+    Ok((truth(text, whole)?, span, nanos))
+}
+
+fn parser<'a>(text: &'a Text, scope: &'a Scope, asked: Asked) -> Result<Parser<'a>, Mistake> {
+    Ok(Parser { tokens: lexer::tokens(text)?, next: 0, text, scope, asked, depth: 0 })
+}
+
+fn truth(text: &Text, whole: Typed) -> Result<Expression, Mistake> {
     if whole.kind != Kind::Truth {
         let message = format!("this is {}, not a yes or no", a(whole.kind));
         return Err(Mistake::new(codes::WRONG_KIND, &text.part(whole.span), message)
@@ -94,6 +108,27 @@ impl Parser<'_> {
         };
         let message = format!("{found} where {wanted} was expected");
         Mistake::new(codes::BAD_EXPRESSION, &self.text.part(token.span.clone()), message)
+    }
+
+    fn end(&self) -> Result<(), Mistake> {
+        let rest = self.peek();
+        match rest.lexeme {
+            Lexeme::End => Ok(()),
+            _ => Err(self.unexpected(rest, "an operator or the end")),
+        }
+    }
+
+    /// `within 500ms`, if it is there.
+    fn within(&mut self) -> Result<f64, Mistake> {
+        if self.peek().lexeme != Lexeme::Word("within".into()) {
+            return Ok(0.0);
+        }
+        self.next += 1;
+        let token = self.take();
+        match token.lexeme {
+            Lexeme::Number(Value::Duration(nanos)) => Ok(nanos),
+            _ => Err(self.unexpected(&token, "a duration such as `500ms`")),
+        }
     }
 
     fn either(&mut self) -> Result<Typed, Mistake> {
@@ -192,8 +227,17 @@ impl Parser<'_> {
                 .label("counted after the run")
                 .help("put it into `expect.finally`"));
         }
+        if self.asked == Asked::Measured && !row.is_measured() {
+            let message = format!("`{name}` is not measured while the run goes on");
+            return Err(Mistake::new(codes::NOT_KNOWN_YET, &self.text.part(at), message));
+        }
         let span = at.start..end;
         let arguments = functions::arguments(&row, &words, span.clone(), self.text, self.scope)?;
+        let has_phase = arguments.iter().any(|argument| matches!(argument, Argument::Phases { .. }));
+        if self.asked == Asked::Measured && has_phase {
+            let message = "a measurement is about the requests since the one before, not about a phase";
+            return Err(Mistake::new(codes::WRONG_ARGUMENTS, &self.text.part(span), message));
+        }
         Ok(Typed { expression: Expression::Call { function: row.function, arguments }, kind: row.kind, span })
     }
 
@@ -289,7 +333,7 @@ fn a(kind: Kind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use facts::expression::{Argument, Function, Source, Value, evaluate};
+    use facts::expression::{Function, Source, evaluate};
 
     use super::*;
 

@@ -7,13 +7,16 @@ use facts::{
     expression::{Argument, Value},
     plan::Selector,
 };
-use toml::Spanned;
 
 use super::*;
-use crate::mistake::{Mistakes, Source};
+use crate::{
+    mistake::{Mistakes, Source},
+    scope::Id,
+    spanned::Spanned,
+};
 
 fn text(expression: &str) -> Text {
-    let source = Rc::new(Source { name: "t.toml".into(), text: format!("'{expression}'") });
+    let source = Rc::new(Source::new("t.toml", format!("'{expression}'")));
     Text::new(&source, &Spanned::new(0..expression.len() + 2, expression.to_owned()))
 }
 
@@ -24,6 +27,7 @@ fn scope() -> Scope {
         origins: list(&["a", "b"]),
         populations: list(&["users"]),
         phases: list(&["steady", "upgrade", "settled"]),
+        ids: vec![Id { name: "shift".into(), first: 2, last: 4 }],
     }
 }
 
@@ -49,6 +53,7 @@ fn argument(argument: &Argument) -> String {
         Argument::Population(index) => format!("population {index}"),
         Argument::Origin(index) => format!("origin {index}"),
         Argument::Target(index) => format!("target {index}"),
+        Argument::Steps { first, last } => format!("steps {first}..{last}"),
         Argument::Processes(Selector { generation, members, .. }) => format!("{generation:?} {members:?}"),
     }
 }
@@ -101,6 +106,37 @@ fn arguments_are_phases_populations_origins_and_processes() {
     check("pidfile(web) == pid(web.old.worker[1])", "(PidFile[target 0] Equal Pid[Old Worker(1)])");
     check("pid(web.master) != oldbin(web)", "(Pid[Current Master] NotEqual OldBin[target 0])");
     check("answers(web) == generation(web.new)", "(Answers[target 0] Equal Generation[New All])");
+}
+
+#[test]
+fn a_step_and_a_stretch_of_time_can_be_asked_about() {
+    check(
+        "done(shift) && took(upgrade..settled) < 5s",
+        "(Done[steps 2..4] And (Took[1..2] Less 5000000000ns))",
+    );
+    check(
+        "accepting(web) > 0 && zombies(web) == 0",
+        "((Accepting[target 0] Greater 0) And (Zombies[target 0] Equal 0))",
+    );
+    refused("done(shfit)", "shfit", Asked::Finally);
+    refused("took(users) < 1s", "took(users)", Asked::Finally);
+    refused("lost(steady) == 0", "lost(steady)", Asked::Measured);
+    refused("done(shift)", "done", Asked::Measured);
+}
+
+#[test]
+fn always_may_say_within() {
+    let within = |input: &str| {
+        let (expression, span, nanos) = bounded(&text(input), &scope()).expect(input);
+        (shown(&expression), input[span].to_owned(), nanos)
+    };
+    let accepting = "(Accepting[target 0] Greater 0)".to_owned();
+    let written = "accepting(web) > 0".to_owned();
+    assert_eq!(within("accepting(web) > 0 within 500ms"), (accepting.clone(), written.clone(), 5e8));
+    assert_eq!(within("accepting(web) > 0"), (accepting, written, 0.0));
+    for bad in ["accepting(web) > 0 within 5", "accepting(web) > 0 within", "lost == 0 within 1s"] {
+        assert!(bounded(&text(bad), &scope()).is_err(), "{bad}");
+    }
 }
 
 #[test]

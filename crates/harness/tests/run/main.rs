@@ -1,5 +1,8 @@
 //! Whole runs against a server of one process: what the run directory says afterwards, and that nothing is left.
 
+mod actions;
+mod beside;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -30,6 +33,11 @@ impl Ran {
             _ => None,
         });
         leaks.collect()
+    }
+
+    /// What happened, in order, for those that `said` has a word for.
+    fn story<'r>(&'r self, said: impl Fn(&'r Event) -> Option<String>) -> Vec<String> {
+        self.history.events.iter().filter_map(|line| said(&line.event)).collect()
     }
 
     fn failure(&self) -> &str {
@@ -66,7 +74,17 @@ fn users_of(directory: &Path) -> Vec<String> {
 
 fn plan(start: &[&str], steps: Vec<Action>) -> Plan {
     let case = Case { id: "test".into(), file: "test".into(), title: String::new(), tags: vec![] };
-    let step = |action| Step { place: Place::default(), phase: None, when: None, action, text: "do".into() };
+    let step = |action| Step {
+        place: Place::default(),
+        id: None,
+        phase: None,
+        begins: Begins::AtOnce,
+        when: None,
+        may_fail: false,
+        rescues: None,
+        action,
+        text: "do".into(),
+    };
     Plan {
         schema: 1,
         case,
@@ -81,6 +99,7 @@ fn plan(start: &[&str], steps: Vec<Action>) -> Plan {
         expectations: vec![],
         known_failure: None,
         must_fail: false,
+        ..Plan::default()
     }
 }
 
@@ -103,6 +122,9 @@ fn target(start: &[&str]) -> Target {
         member_down: String::new(),
         weights: BTreeMap::new(),
         promises: vec![],
+        upgrade_signal: Some(Signal::Usr2),
+        reload_signal: Some(Signal::Hup),
+        ..Target::default()
     }
 }
 
@@ -184,11 +206,11 @@ fn a_condition_that_does_not_come_true_fails_its_step_and_says_what_was_seen() {
 
 #[test]
 fn a_selector_that_matches_nobody_fails_its_step_and_what_is_held_runs_again() {
-    let hold = Action::Hold { to: masters(Which::Old) };
+    let hold = Action::Hold { to: masters(Which::Old), for_ms: None };
     let to_nobody = Action::Signal { to: masters(Which::New), signals: vec![Signal::Winch] };
     let ran = run(&plan(SERVE, vec![hold, to_nobody]), false);
     ran.result.as_ref().expect("it ran");
-    assert!(ran.failure().starts_with("nobody to send it to; last seen: web: "), "{}", ran.failure());
+    assert!(ran.failure().starts_with("nobody to do it to; last seen: web: "), "{}", ran.failure());
     assert_eq!(ran.count(|e| matches!(e, Event::SignalSent { signal, .. } if signal == "CONT")), 1);
     assert_eq!(ran.leaks(), Vec::<&str>::new());
 }
@@ -227,7 +249,10 @@ fn an_interrupted_run_tears_down_and_says_so() {
 fn a_harness_that_is_killed_leaves_nobody() {
     let directory = tempfile::tempdir().expect("a directory");
     let (plan_file, run) = (directory.path().join("plan-in.json"), directory.path().join("run"));
-    let plan = plan(SERVE, vec![Action::Hold { to: masters(Which::Old) }, Action::Sleep { ms: 20_000 }]);
+    let plan = plan(
+        SERVE,
+        vec![Action::Hold { to: masters(Which::Old), for_ms: None }, Action::Sleep { ms: 20_000 }],
+    );
     fs::write(&plan_file, serde_json::to_vec(&plan).expect("JSON")).expect("write");
     let mut harness =
         Command::new(FIXTURE).arg("run").args([&plan_file, &run]).spawn().expect("start the harness");

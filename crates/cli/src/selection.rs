@@ -1,0 +1,95 @@
+//! Which cases a run of `verify` means, and with which seeds.
+
+use std::path::Path;
+
+use facts::Plan;
+
+use crate::{
+    arguments::Verify,
+    control::control,
+    exit::Exit,
+    filter::Filter,
+    mistakes::NotUnderstood,
+    printed::complain,
+    profiles::{self, NoProfile, Profile, Skips},
+};
+
+/// The tag that `--quick` selects.
+const QUICK: &str = "quick";
+
+/// What the command line and the profile say together.
+pub(crate) struct Selection<'a> {
+    asked: &'a Verify,
+    filter: Option<Filter>,
+    profile: Profile,
+}
+
+impl<'a> Selection<'a> {
+    /// Reads the filter and the profile. What is wrong was told; the exit code says how.
+    pub(crate) fn of(asked: &'a Verify, scenarios: &Path) -> Result<Selection<'a>, Exit> {
+        let filter = asked.filter.as_deref().map(read).transpose()?;
+        let name = asked.profile.as_deref().unwrap_or(profiles::DEFAULT);
+        let profile = Profile::named(name, scenarios).map_err(|why| match why {
+            NoProfile::Wrong(why) => {
+                why.tell();
+                Exit::BadScenario
+            }
+            NoProfile::Unknown(why) => {
+                complain(&why);
+                Exit::Usage
+            }
+        })?;
+        Ok(Selection { asked, filter, profile })
+    }
+
+    /// Whether a skipped case is an error.
+    pub(crate) fn skips(&self) -> Skips {
+        self.profile.skips
+    }
+
+    /// The cases to run, each with its seed.
+    pub(crate) fn chosen(&self, plans: Vec<Plan>) -> Vec<Plan> {
+        let all = plans.len();
+        let plans: Vec<Plan> = plans.into_iter().filter(|plan| self.is_meant(plan)).collect();
+        let before = plans.len();
+        let plans: Vec<Plan> = plans.into_iter().filter(|plan| self.is_in_profile(plan)).collect();
+        if plans.len() < before {
+            let name = self.asked.profile.as_deref().unwrap_or(profiles::DEFAULT);
+            complain(&format!("profile {name}: {} of {all} cases; -E 'all()' means them all", plans.len()));
+        }
+        let plans = plans.into_iter();
+        let plans = plans.filter_map(|plan| if self.asked.no_upgrade { control(&plan) } else { Some(plan) });
+        plans.flat_map(|plan| self.repeated(plan)).collect()
+    }
+
+    /// What the command line says of a case.
+    fn is_meant(&self, plan: &Plan) -> bool {
+        let asked = self.asked;
+        let id = &plan.case.id;
+        let named = asked.filters.is_empty() || asked.filters.iter().any(|part| id.contains(part.as_str()));
+        let quick = !asked.quick || plan.case.tags.iter().any(|tag| tag == QUICK);
+        let shard = asked.shard.is_none_or(|shard| shard.holds(id));
+        named && quick && shard && self.filter.as_ref().is_none_or(|filter| filter.holds(plan))
+    }
+
+    /// The default profile is for those who ask for nothing in particular: who names a case gets it.
+    fn is_in_profile(&self, plan: &Plan) -> bool {
+        let asked = self.asked;
+        let is_particular = !asked.filters.is_empty() || self.filter.is_some() || asked.quick;
+        let ignored = asked.profile.is_none() && is_particular;
+        ignored || self.profile.filter.as_ref().is_none_or(|filter| filter.holds(plan))
+    }
+
+    fn repeated(&self, plan: Plan) -> Vec<Plan> {
+        let times = self.asked.repeat.or(self.profile.repeat).unwrap_or(plan.repeat).max(1);
+        let first = self.asked.seed.unwrap_or(plan.seed);
+        (0..u64::from(times)).map(|nth| plan.clone().seeded(first.wrapping_add(nth))).collect()
+    }
+}
+
+fn read(text: &str) -> Result<Filter, Exit> {
+    Filter::parse(text).map_err(|wrong| {
+        NotUnderstood::Mistakes(vec![(wrong.diagnostic("-E", 0), text.to_owned())]).tell();
+        Exit::Usage
+    })
+}

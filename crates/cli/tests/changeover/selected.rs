@@ -1,0 +1,112 @@
+//! Which cases run: filters, profiles, parts.
+
+use crate::shelf::{QUIET, Said, Shelf, changeover, ghost, quiet};
+
+/// Three cases that nobody can run: SKIP names those that were chosen.
+fn three() -> Shelf {
+    let shelf = ghost();
+    shelf.put("scenarios/quiet.toml", &quiet("one", "'calm', 'quick'"));
+    shelf.put("scenarios/crash/loud.toml", &quiet("two", "'crash'"));
+    shelf.put("scenarios/broken/silent.toml", &quiet("three", "'broken', 'crash'"));
+    shelf
+}
+
+fn names(said: &Said) -> Vec<String> {
+    let lines = said.out.lines().filter(|line| line.trim_start().starts_with("SKIP"));
+    let names = lines.filter_map(|line| line.split("] ").nth(1)?.split_whitespace().next());
+    let mut names: Vec<String> = names.map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+#[track_caller]
+fn check(shelf: &Shelf, arguments: &[&str], expected: &[&str]) {
+    let said = shelf.verify(arguments);
+    assert_eq!(names(&said), expected, "{arguments:?}: {}{}", said.out, said.err);
+}
+
+#[test]
+fn a_filter_expression_chooses_cases() {
+    let shelf = three();
+    check(&shelf, &[], &["broken/silent", "crash/loud", "quiet"]);
+    check(&shelf, &["-E", "tag(crash) & target(ghost) & !name(broken)"], &["crash/loud"]);
+    check(&shelf, &["-E", "test(~quiet) | tag(broken)"], &["broken/silent", "quiet"]);
+    check(&shelf, &["quiet", "loud"], &["crash/loud", "quiet"]);
+    check(&shelf, &["--quick"], &["quiet"]);
+    assert_eq!(shelf.verify(&["-E", "target(nginx)"]).code, Some(4));
+}
+
+#[test]
+fn a_wrong_filter_is_2_and_shown_where_it_is_wrong() {
+    let said = three().verify(&["-E", "tag(crash) & targt(ghost)"]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    for part in ["error[CF0001]: unknown condition `targt`", "--> -E:1:14", "did you mean `target`?"] {
+        assert!(said.err.contains(part), "{part} in {}", said.err);
+    }
+}
+
+#[test]
+fn a_profile_chooses_and_the_default_one_steps_back_for_who_asks_for_a_case() {
+    let shelf = three();
+    shelf.put(
+        "changeover.toml",
+        "[profile.default]\nfilter = 'tag(quick)'\n[profile.crash]\nfilter = 'tag(crash)'\nrepeat = 2\n\
+         [profile.strict]\ndeny_skips = true\n",
+    );
+    check(&shelf, &[], &["quiet"]);
+    let said = shelf.verify(&[]);
+    assert!(said.err.contains("profile default: 1 of 3 cases"), "{}", said.err);
+    check(&shelf, &["loud"], &["crash/loud"]);
+    check(&shelf, &["-E", "all()"], &["broken/silent", "crash/loud", "quiet"]);
+    check(&shelf, &["--profile", "crash", "loud"], &["crash/loud", "crash/loud"]);
+    check(&shelf, &["--profile", "crash", "--repeat", "1", "loud"], &["crash/loud"]);
+    assert_eq!(shelf.verify(&["--profile", "strict"]).code, Some(69));
+    let unknown = shelf.verify(&["--profile", "crahs"]);
+    assert_eq!(unknown.code, Some(2), "{}", unknown.err);
+    assert!(unknown.err.contains("did you mean `crash`?"), "{}", unknown.err);
+    shelf.put("changeover.toml", "[profile.default]\nretries = 3\n");
+    let wrong = shelf.verify(&[]);
+    assert_eq!(wrong.code, Some(65), "{}", wrong.err);
+    assert!(wrong.err.contains("changeover.toml:2:1"), "{}", wrong.err);
+}
+
+#[test]
+fn the_parts_of_a_run_are_the_whole() {
+    let shelf = three();
+    let mut all: Vec<String> =
+        (1..=2).flat_map(|part| names(&shelf.verify(&["--shard", &format!("{part}/2")]))).collect();
+    all.sort();
+    assert_eq!(all, ["broken/silent", "crash/loud", "quiet"]);
+    assert_eq!(shelf.verify(&["--shard", "3/2"]).code, Some(2));
+}
+
+#[test]
+fn a_case_is_repeated_with_the_next_seeds() {
+    let shelf = Shelf::new(QUIET, "false", "['${program}']");
+    let said = shelf.verify(&["--repeat", "2", "--seed", "40"]);
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    for seed in ["--seed 40\n", "--seed 41\n"] {
+        assert_eq!(said.out.matches(seed).count(), 1, "{seed} in {}", said.out);
+    }
+}
+
+#[test]
+fn after_a_failure_no_other_case_is_begun_when_that_is_asked_for() {
+    let shelf = Shelf::new(QUIET, "false", "['${program}']");
+    let said = shelf.verify(&["--repeat", "3", "--fail-fast", "--jobs", "1"]);
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    assert!(said.out.ends_with("\n0 passed, 1 failed, 0 skipped\n"), "{}", said.out);
+    assert!(said.err.contains("--fail-fast: 2 cases were not run"), "{}", said.err);
+}
+
+#[test]
+fn the_newest_run_that_is_kept_is_the_latest() {
+    let shelf = Shelf::new(QUIET, "false", "['${program}']");
+    let said = shelf.verify(&[]);
+    let latest = std::fs::read_link(shelf.runs().join("latest")).expect("a link");
+    assert!(said.out.contains(&format!("history: {}", latest.display())), "{}", said.out);
+    for name in ["plan.json", "events.ndjson", "result.json"] {
+        assert!(latest.join(name).is_file(), "{name}");
+    }
+    assert_eq!(changeover(shelf.path(), &["replay", "runs/latest"]).code, Some(3));
+}

@@ -1,0 +1,84 @@
+//! The load of a run: everything that goes by the time since it started begins with it.
+
+use std::time::Duration;
+
+use facts::{
+    Event, Moment, Plan,
+    plan::{Action, LoadChange},
+};
+use ledger::clock::now;
+use load::Load;
+
+use super::{Beside, Run, TURN, actions};
+use crate::{Error, self_check::SelfCheck};
+
+pub(super) struct RunningLoad {
+    pub(super) load: Load,
+    self_check: SelfCheck,
+}
+
+impl Run<'_> {
+    /// Begins to send, if the plan has clients, and everything that goes by the time since then.
+    pub(super) fn start_load(&mut self) -> Result<(), Error> {
+        self.loaded_at = now();
+        if !self.plan.populations.is_empty() {
+            self.load = Some(self.begin_to_send()?);
+        }
+        self.step_ended_at = self.loaded_at;
+        for reacting in &mut self.reactions {
+            reacting.start(self.loaded_at, &self.watcher.site);
+        }
+        self.watcher.take_news();
+        self.beside = Beside::On;
+        self.watch()
+    }
+
+    fn begin_to_send(&self) -> Result<RunningLoad, Error> {
+        let self_check =
+            SelfCheck::start(self.watcher.warden.pid()).map_err(Error::system("start the self check"))?;
+        let addresses = self.targets.iter().zip(&self.proxies).map(|(target, proxy)| match proxy {
+            Some(proxy) => proxy.address,
+            None => target.address,
+        });
+        let load = load::start(load::Setup {
+            populations: self.plan.populations.clone(),
+            addresses: addresses.collect(),
+            origins: self.plan.origins.iter().map(|origin| origin.name.clone()).collect(),
+            seed: self.plan.stream("load"),
+            phase: self.phase.clone(),
+            directory: self.directory.clone(),
+            rates: rates(self.plan),
+            longest: Duration::from_nanos(self.deadline.saturating_sub(self.loaded_at)),
+        })?;
+        self.watcher.log.write(Moment { earliest: self.loaded_at, latest: now() }, Event::LoadStarted)?;
+        Ok(RunningLoad { load, self_check })
+    }
+
+    /// Lets what is in flight end, and goes on watching meanwhile.
+    pub(super) fn stop_load(&mut self) -> Result<(), Error> {
+        let Some(RunningLoad { load, self_check }) = self.load.take() else { return Ok(()) };
+        let stopping = std::thread::spawn(move || load.stop());
+        while !stopping.is_finished() {
+            self.watcher.turn(TURN)?;
+        }
+        let totals = stopping.join().unwrap_or(Err(load::Error::Panicked))?;
+        let load::Totals { planned, sent, unsent, lag } = totals;
+        self.watcher.write(Event::LoadStopped { planned, sent, unsent })?;
+        for load::PhaseLag { phase, samples, p999_ns, max_ns } in lag {
+            self.watcher.write(Event::GeneratorLag { phase, samples, p999_ns, max_ns })?;
+        }
+        let (at, event) = self_check.finish();
+        Ok(self.watcher.log.write(at, event)?)
+    }
+}
+
+/// The rates that populations are given in the course of the plan.
+fn rates(plan: &Plan) -> Vec<(usize, f64)> {
+    let rate = |action: &Action| match action {
+        Action::Load { population, change: LoadChange::Rate { per_second } } => {
+            Some((*population, *per_second))
+        }
+        _ => None,
+    };
+    actions(plan).filter_map(rate).collect()
+}

@@ -1,0 +1,89 @@
+//! Actions that write a configuration anew. The plan keeps the whole set that holds from then on.
+
+use std::collections::BTreeMap;
+
+use facts::plan::{Action, Target};
+
+use super::{Begun, Done};
+use crate::{
+    codes,
+    mistake::{Mistake, all, both},
+    reading::Reading,
+    scope::Scope,
+    shape::{self, Named, Word},
+    spanned::Spanned,
+};
+
+/// Weights beyond this are a slip; nginx multiplies them by the number of members.
+const HEAVIEST: u32 = 65_535;
+
+impl Begun<'_> {
+    pub(super) fn weight(&mut self, weight: &shape::Weight) -> Done {
+        let (target, set) =
+            both(self.target(&weight.target), weights(&weight.set, self.reading, self.scope))?;
+        let said: String = set.iter().map(|(origin, weight)| format!(" {origin}={weight}")).collect();
+        Ok(self.weighed(target, set, format!("weight {}{said}", self.scope.targets[target])))
+    }
+
+    pub(super) fn down(&mut self, down: &shape::Down) -> Done {
+        let member = self.reading.text(&down.member)?;
+        let (target, _) = both(self.target(&down.target), self.scope.origin(member.as_str(), member.at()))?;
+        let member = member.as_str().to_owned();
+        let said = format!("down {} {member}", self.scope.targets[target]);
+        Ok(self.weighed(target, BTreeMap::from([(member, 0)]), said))
+    }
+
+    fn weighed(&mut self, target: usize, set: BTreeMap<String, u32>, said: String) -> (Action, String) {
+        let now = &mut self.now[target];
+        now.weights = merged(&now.weights, set);
+        (Action::Weight { target, weights: now.weights.clone() }, said)
+    }
+
+    pub(super) fn configure(&mut self, configure: &shape::Configure) -> Done {
+        let target = self.target(&configure.target)?;
+        let set = options(&configure.options, &self.now[target], self.reading)?;
+        let said: String = set.iter().map(|(option, value)| format!(" {option}={value}")).collect();
+        let said = format!("configure {}{said}", self.scope.targets[target]);
+        let now = &mut self.now[target];
+        now.options = merged(&now.options, set);
+        Ok((Action::Configure { target, options: now.options.clone() }, said))
+    }
+}
+
+/// Weights by origin.
+pub(crate) fn weights(
+    set: &Named<Spanned<i64>>,
+    reading: &Reading,
+    scope: &Scope,
+) -> Result<BTreeMap<String, u32>, Mistake> {
+    let pairs = set.iter().map(|(origin, weight)| {
+        let known = scope.origin(origin.get_ref(), &reading.at(origin));
+        let (_, weight) = both(known, reading.whole(weight, 0..=HEAVIEST))?;
+        Ok((origin.get_ref().clone(), weight))
+    });
+    Ok(all(pairs)?.into_iter().collect())
+}
+
+/// Values for options that the target's folder has.
+pub(crate) fn options(
+    set: &Named<Word>,
+    target: &Target,
+    reading: &Reading,
+) -> Result<BTreeMap<String, String>, Mistake> {
+    let pairs = set.iter().map(|(key, value)| {
+        if !target.options.contains_key(key.get_ref()) {
+            let message = format!("target `{}` has no option `{}`", target.kind, key.get_ref());
+            return Err(Mistake::new(codes::UNKNOWN_OPTION, &reading.at(key), message)
+                .known(key.get_ref(), target.options.keys().map(String::as_str)));
+        }
+        Ok((key.get_ref().clone(), reading.text(value)?.as_str().to_owned()))
+    });
+    Ok(all(pairs)?.into_iter().collect())
+}
+
+/// Values after `set`: those not named stay as they are.
+pub(crate) fn merged<V: Clone>(now: &BTreeMap<String, V>, set: BTreeMap<String, V>) -> BTreeMap<String, V> {
+    let mut merged = now.clone();
+    merged.extend(set);
+    merged
+}

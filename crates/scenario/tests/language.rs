@@ -1,0 +1,282 @@
+//! What the language says: a scenario in, a word of its plan out.
+
+use std::{fs, path::Path};
+
+use facts::{
+    Plan,
+    plan::{Action, Begins, Claim, Command, Lasts, Launch, Requirement, Selector, Trigger, Which, Word},
+};
+
+const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
+
+fn read(path: &str) -> Result<String, String> {
+    match path {
+        "parts/users.toml" => Ok("load.users = { to = \"web\", kind = \"short\", rate = 500 }\n".into()),
+        "parts/bad.toml" => Ok("\nload.users = { to = \"wbe\", kind = \"short\", rate = 500 }\n".into()),
+        "targets/lame/target.toml" => Ok(LAME.into()),
+        _ => fs::read_to_string(Path::new(SCENARIOS).join(path)).map_err(|error| error.to_string()),
+    }
+}
+
+/// A server that cannot be upgraded and is known for something.
+const LAME: &str = r#"
+install = "none"
+program = "lame"
+version = ["-v"]
+start = ["${program}"]
+pid_file = "${run}/pid"
+failpoints = ["after-fork"]
+upgrade_signal = "none"
+known_failure = { "mine" = "it is lame" }
+verbs = { stop = [{ signal = { to = "${name}.master", sig = "TERM" } }], drain = [] }
+"#;
+
+const HEAD: &str = "schema = 1\nname = 'x'\n";
+const WEB: &str = "target.web = { kind = 'nginx' }\n";
+const STEADY: &str = "step = [{ phase = 'steady', sleep = '1s' }]\n";
+
+fn plans(text: &str) -> Vec<Plan> {
+    let text = format!("{HEAD}{text}");
+    scenario::load("mine.toml", &text, &read)
+        .unwrap_or_else(|found| panic!("{}", scenario::render(&found, "mine.toml", &text, &read)))
+}
+
+fn plan(text: &str) -> Plan {
+    plans(text).remove(0)
+}
+
+/// The one-line diagnostics of a scenario that is refused.
+fn refused(text: &str) -> String {
+    let text = format!("{HEAD}{text}");
+    let found = scenario::load("mine.toml", &text, &read).expect_err("a mistake");
+    let line = |diagnostic: &diagnostic::Diagnostic| {
+        let source =
+            if diagnostic.file == "mine.toml" { text.clone() } else { read(&diagnostic.file).expect("it") };
+        diagnostic.one_line(&source)
+    };
+    found.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The action of the second of two steps on nginx, with clients `users` and origins `a` and `b`.
+fn action(step: &str) -> Action {
+    let more = "load.users = { to = 'web', kind = 'short', rate = 5 }\norigin.a = {}\norigin.b = {}\n";
+    let step = format!("step = [{{ sleep = '1s' }}, {{ {step} }}]\n");
+    plan(&format!("{WEB}{more}{step}")).steps.remove(1).action
+}
+
+fn master() -> Selector {
+    Selector { target: 0, generation: Which::Current, members: facts::plan::Members::Master }
+}
+
+#[test]
+fn every_action_becomes_what_it_says() {
+    use facts::plan::{DiskFault, LoadChange, NetFault, Resource, Signal};
+    let cases = [
+        ("exit = { to = 'web.master' }", Action::Signal { to: master(), signals: vec![Signal::Term] }),
+        ("hold = { to = 'web.master', for = '2s' }", Action::Hold { to: master(), for_ms: Some(2000) }),
+        (
+            "limit = { to = 'web.master', resource = 'nofile', soft = 16 }",
+            Action::Limit { to: master(), resource: Resource::Nofile, soft: 16 },
+        ),
+        (
+            "disk = { fault = 'full', for = '1s' }",
+            Action::Disk { target: 0, fault: DiskFault::Full, for_ms: Some(1000) },
+        ),
+        (
+            "net = { target = 'web', fault = 'latency', delay = '50ms' }",
+            Action::Net { target: 0, fault: NetFault::Latency { nanos: 50_000_000 }, for_ms: None },
+        ),
+        ("load = { name = 'users', stop = true }", Action::Load { population: 0, change: LoadChange::Stop }),
+        (
+            "load = { name = 'users', rate = 7 }",
+            Action::Load { population: 0, change: LoadChange::Rate { per_second: 7.0 } },
+        ),
+        ("mark = 'here'", Action::Mark { text: "here".into() }),
+        (
+            "down = { target = 'web', member = 'b' }",
+            Action::Weight { target: 0, weights: [("b".to_owned(), 0)].into() },
+        ),
+    ];
+    for (step, expected) in cases {
+        assert_eq!(action(step), expected, "{step}");
+    }
+}
+
+#[test]
+fn a_command_has_facts_of_the_run_and_pids_for_arguments() {
+    let exec = action(
+        "timeout = '3s', exec = { argv = ['${program}', '-p', '${run}/x', '-sf', '${pid}', '${pid.old.workers}'], \
+         env = { KEPT = '${keepalive_timeout}' }, exit = 1, upgrades = true }",
+    );
+    let old = Selector { target: 0, generation: Which::Old, members: facts::plan::Members::Workers };
+    let text = |text: &str| Word::Text(text.into());
+    let argv = vec![
+        text("${program}"),
+        text("-p"),
+        text("${run}/x"),
+        text("-sf"),
+        Word::Pids(master()),
+        Word::Pids(old),
+    ];
+    let environment = [("KEPT".to_owned(), "${keepalive_timeout}".to_owned())].into();
+    let lasts = Lasts::Ends { status: 1, within_ms: 3000 };
+    assert_eq!(
+        exec,
+        Action::Exec { target: 0, command: Command { argv, environment, lasts, upgrades: true } }
+    );
+    let wrong =
+        "step = [{ exec = { argv = ['kill', 'x${pid}', '${pdi}'] } }, { exec = { argv = ['${progrm}'] } }]\n";
+    assert_eq!(
+        refused(&format!("{WEB}{wrong}")),
+        "mine.toml:4:38: error[CO0012]: pids are arguments of their own (write `\"${pid}\"` as one argument)\n\
+         mine.toml:4:48: error[CO0020]: nothing fills `${pdi}` (did you mean `pid`?)\n\
+         mine.toml:4:82: error[CO0020]: nothing fills `${progrm}` (did you mean `program`?)"
+    );
+}
+
+#[test]
+fn a_step_waits_for_one_thing() {
+    let steps = "step = [{ sleep = '1s' }, { id = 'x', at = '3s', may_fail = true, sleep = '1s' }, { after = '2s', drain = 'web' }]\n";
+    let plan = plan(&format!("{WEB}{steps}expect.finally = ['done(x)']\n"));
+    assert_eq!(plan.steps[1].begins, Begins::At { ms: 3000 });
+    assert!(plan.steps[1].may_fail);
+    // What a verb waits for is a step of its own.
+    assert_eq!(plan.steps[2].begins, Begins::After { ms: 2000 });
+    assert_eq!((plan.steps[3].begins, &plan.steps[3].when), (Begins::AtOnce, &None));
+    let both = "step = [{ at = '3s', when = 'ready(web)', sleep = '1s' }]\n";
+    assert_eq!(
+        refused(&format!("{WEB}{both}")),
+        "mine.toml:4:29: error[CO0024]: `at` and `when` exclude each other"
+    );
+}
+
+#[test]
+fn an_analysis_has_its_rescue_after_it() {
+    let steps = "step = [{ phase = 'a', analysis = { every = '1s', count = 3, success = 'lost == 0', on_fail = [\n\
+        { phase = 'b', reload = 'web' }] } }, { phase = 'c', sleep = '1s' }]\n";
+    let plan = plan(&format!("{WEB}{steps}"));
+    assert_eq!(plan.phases, ["a", "b", "c"]);
+    let rescues: Vec<Option<usize>> = plan.steps.iter().map(|step| step.rescues).collect();
+    assert_eq!(rescues, [None, Some(0), Some(0), None]);
+}
+
+#[test]
+fn reactions_have_seeds_of_their_own_that_no_neighbour_moves() {
+    let on = |tables: &str| plan(&format!("{WEB}{STEADY}on = [{tables}]\n")).reactions;
+    let every = "{ event = 'every 300ms', times = 2, after = '1s', probability = 0.5, hold = { to = 'web.worker[?]' } }";
+    let one = on(every);
+    assert_eq!(one[0].event, Trigger::Every { ms: 300 });
+    assert_eq!((one[0].times, one[0].after_ms, one[0].probability), (Some(2), 1000, 0.5));
+    let two = on(&format!("{every}, {{ event = 'phase steady', kill = {{ to = 'web.master' }} }}"));
+    assert_eq!(two[0].seed, one[0].seed);
+    assert_ne!(two[1].seed, one[0].seed);
+    let reseeded = plan(&format!("{WEB}{STEADY}on = [{every}]\n")).seeded(2);
+    assert_ne!(reseeded.reactions[0].seed, one[0].seed);
+}
+
+#[test]
+fn only_a_reaction_draws_a_worker() {
+    assert_eq!(
+        refused(&format!("{WEB}step = [{{ kill = {{ to = 'web.worker[?]' }} }}]\n")),
+        "mine.toml:4:25: error[CO0012]: `worker[?]` is drawn from the stream of a reaction (a step says which: \
+         `worker[0]`, or `workers`)"
+    );
+}
+
+#[test]
+fn a_server_of_ones_own_needs_no_folder() {
+    let plan = plan(
+        "target.web = { program = '/opt/mine', start = ['${program}', '--config', '${run}/a.conf'], workers = 3, \
+         files = { 'a.conf' = 'listen ${address};' }, verbs = { stop = [{ exit = { to = '${name}.master' } }] } }\n\
+         step = [{ sleep = '1s' }, { stop = 'web' }]\nknown_failure = { web = 'it is new' }\n",
+    );
+    let web = &plan.targets[0];
+    assert_eq!((web.kind.as_str(), web.workers, web.launch), ("web", 3, Launch::Stays));
+    assert_eq!(web.files, [("a.conf".to_owned(), "listen ${address};".to_owned())]);
+    assert_eq!(plan.steps[1].text, "stop web: exit web.master");
+    assert_eq!(plan.known_failure.as_deref(), Some("it is new"));
+    assert_eq!(
+        refused("target.web = { program = 'mine' }\nstep = [{ sleep = '1s' }]\n").split(" (").next(),
+        Some("mine.toml:3:14: error[CO0003]: neither `kind` nor both of `program` and `start`")
+    );
+}
+
+#[test]
+fn a_target_that_lacks_a_verb_is_skipped_and_says_why() {
+    let plans = plans(
+        "matrix = { target = ['lame', 'nginx'] }\ntarget.web = { kind = '${target}' }\n\
+         step = [{ phase = 'a', drain = 'web' }, { phase = 'b', rollback = 'web' }]\n",
+    );
+    assert_eq!(plans[0].skip.as_deref(), Some("lame cannot `rollback`"));
+    assert_eq!(plans[1].skip, None);
+    // A verb with no steps is done already.
+    assert_eq!(plans[0].steps[0].action, Action::Mark { text: "drain web: nothing to do".into() });
+    assert_eq!(plans[0].known_failure.as_deref(), Some("it is lame"));
+    assert_eq!(plans[0].targets[0].upgrade_signal, None);
+}
+
+#[test]
+fn a_failpoint_is_one_that_the_target_has() {
+    let step = |point: &str| format!("step = [{{ failpoint = {{ point = '{point}', act = 'abort' }} }}]\n");
+    let lame = "target.web = { kind = 'lame' }\n";
+    let has = plan(&format!("{lame}{}", step("after-fork"))).steps.remove(0).action;
+    assert_eq!(has, Action::Failpoint { target: 0, point: "after-fork".into(), act: "abort".into() });
+    assert!(refused(&format!("{lame}{}", step("after-frok"))).contains("did you mean `after-fork`"));
+}
+
+#[test]
+fn requirements_are_of_the_machine_and_of_the_kinds_in_the_case() {
+    let requires = "requires = ['root', 'nginx>=1.22', 'curl']\n";
+    let of = |kind: &str, step: &str| {
+        plan(&format!("{requires}target.web = {{ kind = '{kind}' }}\nstep = [{{ {step} }}]\n")).requires
+    };
+    let program = |name: &str, at_least: Option<&str>| Requirement::Program {
+        name: name.into(),
+        at_least: at_least.map(str::to_owned),
+    };
+    let curl = program("curl", None);
+    assert_eq!(
+        of("nginx", "sleep = '1s'"),
+        [Requirement::Root, program("nginx", Some("1.22")), curl.clone()]
+    );
+    assert_eq!(of("reference", "sleep = '1s'"), [Requirement::Root, curl.clone()]);
+    let disk = of("reference", "disk = { fault = 'full' }");
+    assert_eq!(disk, [Requirement::Root, Requirement::Mount, curl]);
+}
+
+#[test]
+fn expectations_are_of_every_instant_or_of_the_end() {
+    let expect = "expect = { always = ['accepting(web) > 0 within 500ms'], budget = ['max < 1s'], \
+        reached = ['ready(web.new)', 'count > 10'] }\n";
+    let plan = plan(&format!("{WEB}{STEADY}{expect}"));
+    let claims: Vec<&Claim> = plan
+        .expectations
+        .iter()
+        .filter(|e| e.place.is_some())
+        .map(|expectation| &expectation.claim)
+        .collect();
+    let [Claim::Always(always), Claim::Holds(_), Claim::Reached(reached), Claim::Holds(_)] =
+        claims.as_slice()
+    else {
+        panic!("{claims:?}");
+    };
+    assert_eq!((always.text.as_str(), always.within_ms), ("accepting(web) > 0", 500));
+    let watched: Vec<&str> = plan.watched().iter().map(|condition| condition.text.as_str()).collect();
+    assert_eq!(watched, ["accepting(web) > 0", reached.text.as_str()]);
+}
+
+#[test]
+fn what_may_be_included_must_come_from_somewhere() {
+    assert!(refused(WEB).starts_with("mine.toml:1:10: error[CO0003]: `step` is missing"));
+    assert!(refused(STEADY).starts_with("mine.toml:1:10: error[CO0003]: `target` is missing"));
+}
+
+#[test]
+fn a_mistake_in_an_included_file_is_shown_there() {
+    let with = |part: &str| format!("include = ['parts/{part}.toml']\n{WEB}{STEADY}");
+    assert_eq!(plan(&with("users")).populations[0].name, "users");
+    assert_eq!(
+        refused(&with("bad")),
+        "parts/bad.toml:2:21: error[CO0008]: unknown target `wbe` (did you mean `web`?)"
+    );
+}
