@@ -5,7 +5,9 @@ mod child;
 mod gather;
 mod peer;
 mod perform;
+mod pid_files;
 mod start;
+mod succession;
 
 use std::{
     collections::BTreeMap,
