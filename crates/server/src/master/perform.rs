@@ -96,21 +96,20 @@ impl Master {
                 self.candidate = Some(settings);
                 Outcome::ConfigurationLoaded { workers }
             }
-            Err(error) => {
-                self.log.emerg(&format!("the configuration stays as it is: {error}"));
+            Err(lines) => {
+                lines.iter().for_each(|line| self.log.emerg(line));
                 Outcome::ConfigurationRefused
             }
         }
     }
 
-    fn read_settings(&self) -> io::Result<Settings> {
-        let (configuration, _) = self.home.read().map_err(io::Error::other)?;
-        let listeners =
-            listeners::open(&configuration, &self.settings.listeners).map_err(io::Error::other)?;
+    fn read_settings(&self) -> Result<Settings, Vec<String>> {
+        let (configuration, _) = self.home.read().map_err(|error| error.lines())?;
+        let listeners = listeners::open(&configuration, &self.settings.listeners);
         Ok(Settings {
             pid_file: self.home.pid_file(&configuration),
+            listeners: listeners.map_err(|error| vec![error.to_string()])?,
             configuration: Arc::new(configuration),
-            listeners,
         })
     }
 
