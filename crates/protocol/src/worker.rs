@@ -169,6 +169,11 @@ impl Turn {
         self.worker.orphaned = true;
         match self.worker.stage {
             Stage::Preparing | Stage::Prepared => self.exit(),
+            // The master died in the middle of a reload: nobody is left to tell the new workers to accept.
+            Stage::Stopped => {
+                self.worker.stage = Stage::Accepting;
+                self.effects.extend([Effect::SayOrphaned, Effect::StartAccepting]);
+            }
             _ => self.effects.push(Effect::SayOrphaned),
         }
     }
@@ -234,6 +239,14 @@ mod tests {
         check(
             &[prepared(), told(&[Command::Accept]), gone(), signalled(Signal::Quit)],
             "Report(Prepared) StartAccepting Report(Accepting) SayOrphaned StopAccepting AnnounceClose",
+        );
+    }
+
+    #[test]
+    fn an_orphan_that_had_stopped_for_a_reload_accepts_again() {
+        check(
+            &[prepared(), told(&[Command::Accept]), told(&[Command::StopAccepting]), gone()],
+            "Report(Prepared) StartAccepting Report(Accepting) StopAccepting Report(Stopped) SayOrphaned StartAccepting",
         );
     }
 
