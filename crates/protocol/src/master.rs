@@ -40,7 +40,8 @@ pub fn step(state: &State, wakeup: &Wakeup) -> (State, Vec<Effect>) {
     turn.reports(wakeup);
     turn.promises(wakeup);
     turn.time(wakeup.elapsed_ms);
-    turn.signals(wakeup.signals);
+    let signals = turn.meant(wakeup);
+    turn.signals(signals);
     turn.settle();
     (turn.state, turn.effects)
 }
@@ -102,6 +103,17 @@ impl Turn {
         if !wakeup.predecessor_died {
             wakeup.from_predecessor.iter().for_each(|message| self.hear_predecessor(*message));
         }
+    }
+
+    /// A QUIT that meets the death of another generation in one turn was meant for two of them: what it relied on is gone.
+    fn meant(&mut self, wakeup: &Wakeup) -> Signals {
+        let mut signals = wakeup.signals;
+        let unspawned = wakeup.results.contains(&Result::SuccessorNotSpawned);
+        let relied_on_new = wakeup.successor_died && self.state.doubt_ms.is_some();
+        if (wakeup.predecessor_died || relied_on_new || unspawned) && signals.take(Signal::Quit) {
+            self.say(Remark::Dropped(Signal::Quit, "the other generation died in the same moment"));
+        }
+        signals
     }
 
     fn signals(&mut self, signals: Signals) {

@@ -29,6 +29,8 @@ pub enum Report {
     Accepting,
     /// No listener is registered any more.
     Stopped,
+    /// An operator told it to drain, by signal: somebody else must take its place.
+    Draining,
     /// The last connection is gone; the worker exits.
     Drained,
 }
@@ -141,7 +143,7 @@ impl Turn {
 
     fn receive(&mut self, signal: Signal) {
         match signal {
-            Signal::Quit => self.drain(),
+            Signal::Quit => self.drain_for_operator(),
             Signal::Term | Signal::Int => self.exit(),
             Signal::Usr1 => self.effects.push(Effect::Reopen),
             Signal::Hup | Signal::Usr2 | Signal::Winch => self.effects.push(Effect::Ignore(signal)),
@@ -154,6 +156,14 @@ impl Turn {
             Stage::Accepting => self.begin_drain(Some(Effect::StopAccepting)),
             Stage::Stopped => self.begin_drain(None),
             Stage::Draining | Stage::Leaving => {}
+        }
+    }
+
+    fn drain_for_operator(&mut self) {
+        let served = matches!(self.worker.stage, Stage::Accepting | Stage::Stopped);
+        self.drain();
+        if served && !self.worker.orphaned {
+            self.effects.push(Effect::Report(Report::Draining));
         }
     }
 
@@ -247,6 +257,14 @@ mod tests {
         check(
             &[prepared(), told(&[Command::Accept]), told(&[Command::StopAccepting]), gone()],
             "Report(Prepared) StartAccepting Report(Accepting) StopAccepting Report(Stopped) SayOrphaned StartAccepting",
+        );
+    }
+
+    #[test]
+    fn a_worker_told_by_signal_tells_its_master() {
+        check(
+            &[prepared(), told(&[Command::Accept]), signalled(Signal::Quit)],
+            "Report(Prepared) StartAccepting Report(Accepting) StopAccepting AnnounceClose Report(Draining)",
         );
     }
 

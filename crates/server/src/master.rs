@@ -23,7 +23,7 @@ use nix::sys::{
     epoll::{Epoll, EpollEvent, EpollFlags},
     signalfd::SignalFd,
 };
-use protocol::master::{State, Wakeup, WorkerId, step};
+use protocol::master::{Stage, State, Wakeup, WorkerId, step};
 
 use self::{child::Child, peer::Peer};
 use crate::{home::Home, listeners::Listening, log::Log};
@@ -80,6 +80,9 @@ impl Master {
         let mut last = Instant::now();
         loop {
             let (state, effects) = step(&self.state, &wakeup);
+            if state.stage == Stage::Gone && self.hears_of_a_death(&mut wakeup)? {
+                continue;
+            }
             self.state = state;
             wakeup = Wakeup::default();
             for effect in effects {
@@ -91,6 +94,16 @@ impl Master {
             wakeup.elapsed_ms = u32::try_from(last.elapsed().as_millis()).unwrap_or(u32::MAX);
             last += std::time::Duration::from_millis(wakeup.elapsed_ms.into());
         }
+    }
+
+    /// The last look before leaving: another generation may have died since this turn was gathered, and then there is nobody to
+    /// leave the service to. The turn is decided anew with what is known now.
+    fn hears_of_a_death(&mut self, wakeup: &mut Wakeup) -> io::Result<bool> {
+        let mut late = Wakeup::default();
+        self.gather_at_once(&mut late)?;
+        let died = late.successor_died || late.predecessor_died;
+        wakeup.absorb(late);
+        Ok(died)
     }
 
     fn watch(&self, fd: impl AsFd, source: Source) {

@@ -72,6 +72,47 @@ fn an_order_to_nobody_says_where_it_looked() {
     fails(&listening("127.0.0.1:18090"), &["-s", "reload"], &["server.pid", "is the server running"]);
 }
 
+#[test]
+fn an_order_to_what_cannot_be_a_server_is_not_sent() {
+    let directory = TempDir::new().expect("tempdir");
+    // Numbers that would reach somebody if they were sent after all are left to the unit test of `pid_file`.
+    for found in ["2147483648", "12x"] {
+        fs::write(directory.path().join("server.pid"), found).expect("write the pid file");
+        let (code, said) = run(directory.path(), &listening("127.0.0.1:18090"), &["-s", "reopen"]);
+        assert_eq!(code, 1, "{found}: {said}");
+        assert!(said.contains(&format!("server.pid holds \"{found}\"")), "{said}");
+    }
+}
+
+#[test]
+fn what_could_not_start_fails_the_test_and_leaves_nothing() {
+    let sound = listening("127.0.0.1:0").replace("127.0.0.1:0", &free_address());
+    let test = |from: &str, to: &str, words: &[&str]| {
+        assert!(sound.contains(from), "{from}");
+        fails(&sound.replace(from, to), &["-t"], &[words, &["nginx.conf test failed"]].concat());
+    };
+    test("server.pid", "nowhere/server.pid", &["nowhere/server.pid"]);
+    test("error_log error.log", "error_log nowhere/error.log", &["nowhere/error.log"]);
+    test("error_log", "worker_rlimit_nofile 1000000000000; error_log", &["worker_rlimit_nofile"]);
+    test("listen ", "listen 192.0.2.1:8080; listen ", &["failed to bind 192.0.2.1:8080"]);
+    if nix::unistd::geteuid().is_root() {
+        test("error_log", "user nosuchuser; error_log", &["no user \"nosuchuser\""]);
+        test("error_log", "user nobody nosuchgroup; error_log", &["no group \"nosuchgroup\""]);
+    }
+}
+
+#[test]
+fn the_port_of_a_running_server_does_not_fail_the_test() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let address = taken.local_addr().expect("address").to_string();
+    let directory = TempDir::new().expect("tempdir");
+    let (code, said) = run(directory.path(), &listening(&address), &["-t"]);
+    assert_eq!(code, 0, "{said}");
+    let left: Vec<_> =
+        fs::read_dir(directory.path()).expect("list").flatten().map(|e| e.file_name()).collect();
+    assert!(left.iter().all(|name| name == "nginx.conf" || name == "error.log"), "{left:?}");
+}
+
 /// An address that was free a moment ago.
 fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");

@@ -1,4 +1,4 @@
-//! Upgrades of the real program, as far as a test without load can tell: who serves, what the pid files name, what the log says.
+//! Upgrades of the real program and orders to it, as far as a test without load can tell: who serves, what the pid files name, what the log says.
 
 use std::{
     fs,
@@ -130,6 +130,22 @@ fn a_new_generation_that_cannot_read_its_configuration_says_so_in_the_log_and_ch
     server.wait("rolled back", |s| s.log().contains("rolled back to this one"));
     assert!(server.log().contains("unknown directive \"nonsense\""), "{}", server.log());
     assert_eq!((server.master(), server.generation()), (old, Some(1)));
+}
+
+#[test]
+fn usr1_leaves_no_process_with_the_moved_log() {
+    let server = Server::start();
+    let children = format!("/proc/{0}/task/{0}/children", server.master());
+    let children = fs::read_to_string(children).expect("a live master");
+    let processes: Vec<i32> = children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    assert_eq!(processes.len(), 2);
+    fs::rename(server.path("error.log"), server.path("error.log.1")).expect("move the log");
+    server.signal(server.master(), Signal::SIGUSR1);
+    server.wait("standard error of all is the new log", |s| {
+        let log = fs::canonicalize(s.path("error.log")).ok();
+        let stderr = |pid: &i32| fs::read_link(format!("/proc/{pid}/fd/2")).ok();
+        log.is_some() && processes.iter().chain([&s.master()]).all(|pid| stderr(pid) == log)
+    });
 }
 
 #[test]

@@ -36,6 +36,15 @@ impl Master {
     /// Waits for something to happen, or for the next deadline; not at all while results wait to be told.
     pub(super) fn gather(&mut self, wakeup: &mut Wakeup) -> io::Result<()> {
         let timeout = if wakeup.results.is_empty() { self.patience() } else { EpollTimeout::ZERO };
+        self.gather_within(timeout, wakeup)
+    }
+
+    /// What has happened already.
+    pub(super) fn gather_at_once(&mut self, wakeup: &mut Wakeup) -> io::Result<()> {
+        self.gather_within(EpollTimeout::ZERO, wakeup)
+    }
+
+    fn gather_within(&mut self, timeout: EpollTimeout, wakeup: &mut Wakeup) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); EVENTS_PER_TURN];
         let ready = match self.epoll.wait(&mut events, timeout) {
             Ok(ready) => ready,

@@ -3,7 +3,6 @@
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
-    process,
     sync::Arc,
 };
 
@@ -14,7 +13,7 @@ use protocol::{
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::{Master, Settings, Source};
-use crate::{daemon, listeners, pid_file, privileges, wire};
+use crate::{listeners, privileges, wire};
 
 impl Master {
     /// Performs one effect; `Some(code)` when it was to exit.
@@ -32,9 +31,12 @@ impl Master {
             Effect::ReapSuccessor => self.reap_successor(),
             Effect::TellPredecessor(message) => self.tell_peer(self.predecessor.as_ref(), message),
             Effect::TellSuccessor(message) => self.tell_peer(self.successor.as_ref(), message),
-            Effect::DrainOrphans => self.drain_orphans(),
+            Effect::DrainOrphans => self.signal_orphans(Signal::QUIT),
+            Effect::TerminateOrphans => self.signal_orphans(Signal::TERM),
+            Effect::CloseListeners => self.settings.listeners.clear(),
             Effect::WritePidFile => results.push(self.write_pid_file()),
             Effect::RemovePidFile => self.remove_pid_file(),
+            Effect::RemoveLastPidFile => self.remove_last_pid_file(),
             Effect::WriteOldBin => self.write_old_bin(),
             Effect::RemoveOldBin => self.remove_old_bin(),
             Effect::AnnounceStart => self.announce_start(),
@@ -67,11 +69,18 @@ impl Master {
 
     fn tell_worker(&self, id: WorkerId, command: Command) {
         let Some(child) = self.workers.get(&id) else { return };
+        // By signal, because a worker that is busy or stuck may not read its channel in time.
         if command == Command::Terminate {
-            // By signal, because a worker that is busy or stuck may not read its channel in time.
-            self.signal(&child.pidfd, Signal::TERM);
-        } else if let Err(error) = wire::send_command(child.channel.as_fd(), command) {
-            self.log.error(&format!("failed to tell worker process {} to {command:?}: {error}", child.pid));
+            return self.signal(&child.pidfd, Signal::TERM);
+        }
+        let Err(error) = wire::send_command(child.channel.as_fd(), command) else { return };
+        // A stopped worker's channel fills up; a signal waits for it (nginx's `ngx_signal_worker_processes` does the same).
+        match command {
+            Command::Drain => self.signal(&child.pidfd, Signal::QUIT),
+            Command::Reopen => self.signal(&child.pidfd, Signal::USR1),
+            _ => self
+                .log
+                .error(&format!("failed to tell worker process {} to {command:?}: {error}", child.pid)),
         }
     }
 
@@ -106,8 +115,12 @@ impl Master {
     fn read_settings(&self) -> Result<Settings, Vec<String>> {
         let (configuration, _) = self.home.read().map_err(|error| error.lines())?;
         let listeners = listeners::open(&configuration, &self.settings.listeners);
+        let pid_file = self.home.pid_file(&configuration);
+        if pid_file != self.settings.pid_file {
+            self.try_pid_file(&pid_file).map_err(|error| vec![error])?;
+        }
         Ok(Settings {
-            pid_file: self.home.pid_file(&configuration),
+            pid_file,
             listeners: listeners.map_err(|error| vec![error.to_string()])?,
             configuration: Arc::new(configuration),
         })
@@ -116,24 +129,21 @@ impl Master {
     fn commit_configuration(&mut self) {
         let Some(settings) = self.candidate.take() else { return };
         let old = std::mem::replace(&mut self.settings, settings);
-        if old.pid_file != self.settings.pid_file {
-            // The new name first, so that there is always one.
-            let _ = self.write_pid_file();
-            self.log_failure(
-                "remove the old pid file",
-                pid_file::remove_if_names(&old.pid_file, &[process::id()]),
-            );
-        }
+        self.move_pid_file(&old.pid_file);
         self.log.redirect(&self.home.error_logs(&self.settings.configuration));
         self.hand_over_logs();
+        self.redirect_stderr();
     }
 
     fn reopen_logs(&self) {
         self.log.reopen();
         self.hand_over_logs();
+        self.redirect_stderr();
+    }
+
+    fn redirect_stderr(&self) {
         if self.settings.configuration.daemon {
-            let logs = self.home.error_logs(&self.settings.configuration);
-            self.log_failure("reopen standard error", daemon::redirect_stderr(&logs));
+            self.log_failure("redirect standard error", self.log.take_stderr());
         }
     }
 

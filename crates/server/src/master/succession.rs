@@ -17,7 +17,7 @@ use rustix::process::Signal;
 use super::{
     Master, Source,
     child::open_pidfd,
-    peer::Peer,
+    peer::{Peer, is_readable},
     start::{LISTENERS_VARIABLE, PEER_VARIABLE},
 };
 use crate::{
@@ -51,9 +51,8 @@ impl Master {
         let generation = self.state.successor.map_or(0, |successor| successor.generation);
         let own = open_pidfd(nix::unistd::getpid())?;
         wire::send_hello(ours.as_fd(), generation, process::id(), own.as_fd())?;
-        for child in self.workers.values() {
-            wire::send_introduction(ours.as_fd(), child.pidfd.as_fd())?;
-        }
+        let known: Vec<BorrowedFd> = self.workers.values().map(|child| child.pidfd.as_fd()).collect();
+        wire::send_introductions(ours.as_fd(), &known)?;
         match os::fork_single_threaded()? {
             Forked::Child => {
                 let error = self.become_successor(&theirs);
@@ -108,7 +107,7 @@ impl Master {
     pub(super) fn introduce(&self, id: WorkerId) {
         let Some(child) = self.workers.get(&id) else { return };
         for peer in self.predecessor.iter().chain(&self.successor) {
-            if let Err(error) = wire::send_introduction(peer.channel.as_fd(), child.pidfd.as_fd()) {
+            if let Err(error) = wire::send_introductions(peer.channel.as_fd(), &[child.pidfd.as_fd()]) {
                 self.log.error(&format!(
                     "failed to introduce worker process {} to {}: {error}",
                     child.pid, peer.pid
@@ -117,10 +116,10 @@ impl Master {
         }
     }
 
-    pub(super) fn drain_orphans(&mut self) {
-        for pidfd in std::mem::take(&mut self.orphans) {
-            self.signal(&pidfd, Signal::QUIT);
-        }
+    /// They are remembered until they have ended, because a fast stop has to reach them, too.
+    pub(super) fn signal_orphans(&mut self, signal: Signal) {
+        self.orphans.retain(|pidfd| !is_readable(pidfd));
+        self.orphans.iter().for_each(|pidfd| self.signal(pidfd, signal));
     }
 }
 
