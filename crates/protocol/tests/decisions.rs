@@ -169,12 +169,29 @@ fn quit_is_dropped_when_the_generation_it_relied_on_died_in_the_same_turn() {
 }
 
 #[test]
+fn quit_and_usr2_right_after_a_commit_belong_to_the_next_upgrade() {
+    let wakeup = Wakeup {
+        predecessor_died: true,
+        from_predecessor: vec![PeerMessage::Leaving],
+        ..signals(&[Signal::Quit, Signal::Usr2])
+    };
+    check(
+        &serving(2, Some(1)),
+        &wakeup,
+        "generation 1 is gone | WritePidFile | RemoveOldBin | SpawnSuccessor \
+         | QUIT is deferred until the new generation is ready | DrainOrphans",
+    );
+}
+
+#[test]
 fn a_quit_right_after_a_failed_upgrade_must_be_meant() {
     let died = Wakeup { successor_died: true, ..Wakeup::default() };
     let doubtful = step(&upgrading(), &died).0;
     check(&doubtful, &signals(&[Signal::Quit]), SENT_AGAIN);
     let asked = step(&doubtful, &signals(&[Signal::Quit])).0;
     check(&asked, &signals(&[Signal::Quit]), "Tell(1, Drain) | CloseListeners");
+    let again = step(&doubtful, &signals(&[Signal::Usr2])).0;
+    check(&again, &signals(&[Signal::Quit]), "QUIT is deferred until the new generation is ready");
     let later = Wakeup { elapsed_ms: Limits::default().doubt_ms, ..signals(&[Signal::Quit]) };
     check(&doubtful, &later, "Tell(1, Drain) | CloseListeners");
 }

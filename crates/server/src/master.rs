@@ -71,6 +71,7 @@ enum Source {
     SuccessorSaid,
     PredecessorExit,
     PredecessorSaid,
+    OrphanExit,
 }
 
 impl Master {
@@ -130,6 +131,7 @@ impl Source {
             Source::SuccessorSaid => (4, 0),
             Source::PredecessorExit => (5, 0),
             Source::PredecessorSaid => (6, 0),
+            Source::OrphanExit => (7, 0),
         };
         kind << 32 | u64::from(id)
     }
@@ -143,7 +145,8 @@ impl Source {
             3 => Source::SuccessorExit,
             4 => Source::SuccessorSaid,
             5 => Source::PredecessorExit,
-            _ => Source::PredecessorSaid,
+            6 => Source::PredecessorSaid,
+            _ => Source::OrphanExit,
         }
     }
 }

@@ -33,6 +33,7 @@ impl Turn {
     fn spawn_successor(&mut self) {
         let generation = self.state.next_generation;
         self.state.next_generation += 1;
+        self.state.doubt_ms = None;
         self.state.successor = Some(Successor { generation, stage: SuccessorStage::Spawning });
         self.act(Effect::SpawnSuccessor);
     }
@@ -108,6 +109,7 @@ impl Turn {
             _ => {}
         }
         if !meant_to_leave {
+            self.bereaved = true;
             self.state.doubt_ms = Some(self.state.limits.doubt_ms);
             self.drop_deferred(&[Signal::Winch, Signal::Quit], "the new generation is gone");
         }
@@ -119,7 +121,8 @@ impl Turn {
         let Some(predecessor) = self.state.predecessor.take() else { return };
         self.say(Remark::PredecessorGone(predecessor.generation));
         self.state.orphans = true;
-        if matches!(self.state.stage, Stage::Yielding { .. } | Stage::Stopping) {
+        self.bereaved |= !predecessor.leaving;
+        if !predecessor.leaving && matches!(self.state.stage, Stage::Yielding { .. } | Stage::Stopping) {
             self.state.stage = Stage::Serving;
             self.say(Remark::Dropped(Signal::Quit, "the old generation is gone and nobody else would serve"));
         }

@@ -17,7 +17,7 @@ use rustix::process::Signal;
 use super::{
     Master, Source,
     child::open_pidfd,
-    peer::{Peer, is_readable},
+    peer::Peer,
     start::{LISTENERS_VARIABLE, PEER_VARIABLE},
 };
 use crate::{
@@ -116,9 +116,7 @@ impl Master {
         }
     }
 
-    /// They are remembered until they have ended, because a fast stop has to reach them, too.
-    pub(super) fn signal_orphans(&mut self, signal: Signal) {
-        self.orphans.retain(|pidfd| !is_readable(pidfd));
+    pub(super) fn signal_orphans(&self, signal: Signal) {
         self.orphans.iter().for_each(|pidfd| self.signal(pidfd, signal));
     }
 }
