@@ -68,7 +68,7 @@ pub(crate) struct Verify {
 }
 
 /// Where scenarios are.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Shelf {
     /// Folder of scenarios and of `targets/` [default: `scenarios` here or in a folder above]
     #[arg(long, value_name = "DIR")]

@@ -10,19 +10,27 @@ use facts::{
 /// How long a step lasts that would have done something.
 const INSTEAD_MS: u64 = 300;
 
+/// What the name of a control has behind that of its case.
+const SUFFIX: &str = " (control)";
+
 /// The control of a plan; `None` for a planted loss, which needs no upgrade to lose.
 pub(crate) fn control(plan: &Plan) -> Option<Plan> {
     if plan.must_fail {
         return None;
     }
     let mut control = plan.clone();
-    control.case.id = format!("{} (control)", plan.case.id);
+    control.case.id = format!("{}{SUFFIX}", plan.case.id);
     control.known_failure = None;
     control.steps.iter_mut().for_each(only_wait);
     control.expectations.retain(|expectation| matches!(expectation.claim, Claim::Check(_)));
     let counts = [("lost == 0", Function::Lost), ("retriable == 0", Function::Retriable)];
     control.expectations.extend(counts.map(|(text, function)| none(text, function)));
     Some(control)
+}
+
+/// The case whose control this is; `None` when it is a case itself.
+pub(crate) fn case_of(id: &str) -> Option<&str> {
+    id.strip_suffix(SUFFIX)
 }
 
 fn only_wait(step: &mut Step) {

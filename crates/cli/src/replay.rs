@@ -6,7 +6,7 @@ use facts::Plan;
 use report::{CaseResult, Disposition, PHASE_TABLE_NOTE, Tally, case_line, evidence};
 
 use crate::{
-    arguments,
+    arguments::{self, Shelf},
     case_run::{judged, result},
     exit::Exit,
     printed::{complain, paint, print},
@@ -38,9 +38,9 @@ fn judge(plan: &Plan, asked: &arguments::Replay) -> Exit {
     let result = match judged(plan, &asked.directory) {
         Ok((judgement, _)) => {
             let disposition = Disposition::of(plan, &judgement);
-            CaseResult { judgement: Some(judgement), ..result(plan, disposition) }
+            CaseResult { judgement: Some(judgement), ..result(plan, &Shelf::default(), disposition) }
         }
-        Err(disposition) => result(plan, disposition),
+        Err(disposition) => result(plan, &Shelf::default(), disposition),
     };
     let mut tally = Tally::default();
     tally.add(&result);

@@ -1,7 +1,8 @@
 //! `verify`: one case after the other, a line for each, evidence for what did not do what it must.
 
 use std::{
-    fs,
+    fs::{self, OpenOptions},
+    path::Path,
     sync::{Arc, atomic::Ordering},
     time::Instant,
 };
@@ -41,17 +42,25 @@ pub(crate) fn verify(asked: &arguments::Verify) -> Exit {
         complain("no case matches; `changeover scenario list` names them all");
         return Exit::NothingMatched;
     }
+    if let Some(exit) = unmatched(&chosen, &asked.filters) {
+        return exit;
+    }
     if let Some(missing) = chosen.iter().find_map(|plan| programs(plan).err().filter(Missing::is_ours)) {
         complain(&missing.to_string());
         return Exit::TargetMissing;
     }
-    let runner = match Runner::new(&asked.place, Arc::clone(&interrupted)) {
+    let runner = match Runner::new(&asked.place, &asked.shelf, Arc::clone(&interrupted)) {
         Ok(runner) => runner,
         Err(error) => {
             complain(&format!("make a folder for run directories: {error}"));
             return Exit::HarnessBug;
         }
     };
+    // Now, not after minutes of runs.
+    if let Some(Err(error)) = asked.results.as_deref().map(writable) {
+        complain(&error);
+        return Exit::HarnessBug;
+    }
     let is_interrupted = || interrupted.load(Ordering::SeqCst);
     let results = run(runner, &chosen, asked, is_interrupted);
     conclude(&results, asked, is_interrupted())
@@ -71,6 +80,16 @@ fn missing(plans: &[Plan], required: &[String]) -> Option<Exit> {
         }
     }
     None
+}
+
+/// Complains about each filter that no chosen case contains: a misspelt one must not look like a pass.
+fn unmatched(chosen: &[Plan], filters: &[String]) -> Option<Exit> {
+    let is_idle = |filter: &&String| !chosen.iter().any(|plan| plan.case.id.contains(filter.as_str()));
+    let idle: Vec<&String> = filters.iter().filter(is_idle).collect();
+    for filter in &idle {
+        complain(&format!("no case matches `{filter}`; `changeover scenario list` names them all"));
+    }
+    (!idle.is_empty()).then_some(Exit::NothingMatched)
 }
 
 fn chosen(plans: Vec<Plan>, asked: &arguments::Verify) -> Vec<Plan> {
@@ -129,17 +148,30 @@ fn show(result: &CaseResult, asked: &arguments::Verify, paint: Paint) {
 fn conclude(results: &[(CaseResult, Instant)], asked: &arguments::Verify, interrupted: bool) -> Exit {
     let mut tally = Tally::default();
     results.iter().for_each(|(result, _)| tally.add(result));
-    if let Some(file) = &asked.results {
-        let all: Vec<String> = results.iter().map(|(result, _)| result_json(result)).collect();
-        if let Err(error) = fs::write(file, format!("[\n{}]\n", all.join(","))) {
-            complain(&format!("write {}: {error}", file.display()));
-        }
-    }
+    let written = asked.results.as_deref().map_or(Ok(()), |file| write_results(file, results));
     let took = results.first().map(|(_, begun)| begun.elapsed()).unwrap_or_default();
     if !asked.brief {
         print(PHASE_TABLE_NOTE);
     }
     print(&tally.summary(took, paint()));
     print(&tally.closing_line());
-    Exit::of(&tally, interrupted)
+    if let Err(error) = &written {
+        complain(error);
+    }
+    match Exit::of(&tally, interrupted) {
+        Exit::Passed | Exit::Unknown if written.is_err() => Exit::HarnessBug,
+        exit => exit,
+    }
+}
+
+fn write_results(file: &Path, results: &[(CaseResult, Instant)]) -> Result<(), String> {
+    let all: Vec<String> = results.iter().map(|(result, _)| result_json(result)).collect();
+    let written = fs::write(file, format!("[\n{}]\n", all.join(",")));
+    written.map_err(|error| format!("write {}: {error}", file.display()))
+}
+
+/// What is there is not touched yet.
+fn writable(file: &Path) -> Result<(), String> {
+    let opened = OpenOptions::new().append(true).create(true).open(file);
+    opened.map(drop).map_err(|error| format!("write {}: {error}", file.display()))
 }

@@ -2,6 +2,7 @@
 
 mod action;
 mod ready;
+mod remains;
 mod settle;
 mod start;
 mod stop;
@@ -21,6 +22,7 @@ use facts::{Event, Moment, Nanos, Plan};
 use ledger::clock::now;
 use load::Load;
 
+use self::remains::Remains;
 use crate::{Error, installed::Installed, origins::RunningOrigin, self_check::SelfCheck, watcher::Watcher};
 
 /// What a run needs to know of this machine.
@@ -94,6 +96,8 @@ struct Run<'a> {
     phase: Arc<AtomicU8>,
     begun: Option<u8>,
     held: BTreeSet<u32>,
+    /// What was there before each target was started.
+    before: Vec<Remains>,
     begun_at: Nanos,
     deadline: Nanos,
 }
@@ -121,8 +125,8 @@ impl Run<'_> {
         if self.plan.populations.is_empty() {
             return Ok(None);
         }
-        let self_check =
-            SelfCheck::start(self.watcher.warden.pid()).map_err(Error::system("start the self check"))?;
+        let self_check = SelfCheck::start(self.watcher.warden.pid(), self.watcher.log.clone())
+            .map_err(Error::system("start the self check"))?;
         let earliest = now();
         let load = load::start(load::Setup {
             populations: self.plan.populations.clone(),

@@ -18,11 +18,13 @@ use crate::{
 };
 
 /// What every server must do in every scenario.
-pub const DEFAULT_CHECKS: [&str; 7] = [
+pub const DEFAULT_CHECKS: [&str; 9] = [
     "sealed",
     "generator",
     "identities",
     "steps",
+    "covered",
+    "every-attempt-ok",
     "served-in-every-phase",
     "nothing-left-behind",
     "no-corruption",
@@ -202,6 +204,7 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
 
     fn named_check(&self, name: &Word) -> Result<Expectation, Mistake> {
         let text = self.reading.text(name)?;
+        reading::check_name(&text)?;
         Ok(Expectation { place: Some(text.at().place()), ..check(text.as_str()) })
     }
 }

@@ -56,6 +56,8 @@ pub(crate) const OUT_OF_RANGE: Code = code("CO0025", "The number is too small or
 pub(crate) const UNKNOWN_VERB: Code = code("CO0026", "The target's folder does not say how to do this.");
 pub(crate) const UNKNOWN_OPTION: Code =
     code("CO0027", "The target's folder has no such option or configuration.");
+pub(crate) const SHOWN_BY_NOTHING: Code =
+    code("CO0028", "Nothing in a run can show this class yet, so its count would be 0 whatever happened.");
 
 /// All codes, in order.
 pub const CODES: &[Code] = &[
@@ -86,6 +88,7 @@ pub const CODES: &[Code] = &[
     OUT_OF_RANGE,
     UNKNOWN_VERB,
     UNKNOWN_OPTION,
+    SHOWN_BY_NOTHING,
 ];
 
 #[cfg(test)]

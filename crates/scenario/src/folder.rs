@@ -110,13 +110,21 @@ impl Folder {
             member: self.member(shape.member.as_ref(), mistakes),
             member_down: self.member(shape.member_down.as_ref(), mistakes),
             weights: BTreeMap::new(),
-            promises: shape.promises.iter().map(|word| word.get_ref().clone()).collect(),
+            promises: self.promises(mistakes),
         })
     }
 
     fn workers(&self, mistakes: &mut Mistakes) -> Option<u32> {
         let written = self.shape.workers.as_ref()?;
         mistakes.keep(self.reading.whole(written, 0..=1024))
+    }
+
+    fn promises(&self, mistakes: &mut Mistakes) -> Vec<String> {
+        let promise = |word: &Word| {
+            let text = self.reading.raw(word);
+            mistakes.keep(reading::check_name(&text)).map(|()| text.as_str().to_owned())
+        };
+        self.shape.promises.iter().filter_map(promise).collect()
     }
 
     fn options(&self) -> BTreeMap<String, String> {

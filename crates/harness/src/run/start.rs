@@ -11,7 +11,7 @@ use std::{
 use facts::{Event, Moment, Nanos, Plan};
 use ledger::{EVENT_LOG_NAME, EventLog, clock::now};
 
-use super::{Run, Setup};
+use super::{Run, Setup, remains::Remains};
 use crate::{
     Error, address,
     census::{Breed, Census},
@@ -30,6 +30,7 @@ const VERSION_PATIENCE: Duration = Duration::from_secs(5);
 impl<'a> Run<'a> {
     pub(super) fn start(plan: &'a Plan, setup: &'a Setup) -> Result<Run<'a>, Error> {
         let deadline = now() + plan.deadline_ms * 1_000_000;
+        load::check_descriptors(&plan.populations)?;
         let directory = prepare(&setup.directory)?;
         let log = EventLog::create(&directory.join(EVENT_LOG_NAME))?;
         write_plan(plan, &directory.join("plan.json"))?;
@@ -52,6 +53,7 @@ impl<'a> Run<'a> {
             phase: Arc::new(AtomicU8::new(0)),
             begun: None,
             held: Default::default(),
+            before: Vec::new(),
             begun_at,
             deadline,
         };
@@ -63,6 +65,7 @@ impl<'a> Run<'a> {
 
     fn launch(&mut self, target: usize) -> Result<(), Error> {
         let version = self.version(target)?;
+        self.before.push(Remains::of(&self.targets[target]));
         let installed = &self.targets[target];
         let event = Event::TargetStarted {
             target: installed.target.name.clone(),

@@ -73,7 +73,7 @@ impl Warden {
             Report::NotCopied { why } => Some(Err(why.clone())),
             _ => None,
         })?;
-        answer.map_err(|why| Error::Program { path: from.to_owned(), why })
+        answer.map_err(|why| Error::Program { path: from.to_owned(), to: to.to_owned(), why })
     }
 
     /// Kills everything that is left; what it was.
