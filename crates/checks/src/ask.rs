@@ -6,7 +6,15 @@ use facts::{
     expression::{Argument, Function, Kind, Value},
 };
 
-use crate::{Index, attempt::Attempt, idle, index::Scope, latency, proof::Shown, spelling, steps};
+use crate::{
+    Index,
+    attempt::{self, Attempt},
+    idle,
+    index::Scope,
+    latency,
+    proof::Shown,
+    spelling, steps,
+};
 
 /// The worth of one call.
 pub(crate) fn ask(index: &Index, function: Function, arguments: &[Argument]) -> Shown {
@@ -17,6 +25,9 @@ pub(crate) fn ask(index: &Index, function: Function, arguments: &[Argument]) -> 
         Function::Corrupt => tally(index, scope, |a| a.blame() == Blame::Corrupt),
         Function::Ok => tally(index, scope, Attempt::is_answered),
         Function::Count => tally(index, scope, was_sent),
+        Function::Class(class) if is_told_by_a_journal(class) && !attempt::has_journal(index.history) => {
+            Shown::unknown(format!("no journal has a request of this run: nothing can show {}", class.name()))
+        }
         Function::Class(class) => tally(index, scope, |a| a.outcome == class),
         Function::IdleClosesSeen => {
             tally(index, scope, |a| a.record.has(facts::record::flag::IDLE_CLOSE_SEEN))
@@ -35,6 +46,11 @@ pub(crate) fn ask(index: &Index, function: Function, arguments: &[Argument]) -> 
         },
         _ => of_settled(index, function, arguments),
     }
+}
+
+/// A client cannot tell these; only who executed the request can.
+fn is_told_by_a_journal(class: Outcome) -> bool {
+    matches!(class, Outcome::ExecutedNoReply | Outcome::Duplicate)
 }
 
 /// True for an attempt the generator really began.
@@ -73,8 +89,7 @@ fn took(index: &Index, scope: Scope) -> Shown {
 
 fn of_settled(index: &Index, function: Function, arguments: &[Argument]) -> Shown {
     let target = Scope::of(arguments).target.unwrap_or(0);
-    // A run that was interrupted did not wait for the dust to settle before it took its last look.
-    let Some(view) = index.settled(target).filter(|_| index.history.is_sealed()) else {
+    let Some(view) = index.settled(target) else {
         return Shown::unknown("the run ended before the target had settled");
     };
     match view.answer(function, arguments) {
@@ -128,6 +143,18 @@ mod tests {
         built.holds(Function::Count, &[], Operator::Equal, Value::Number(289.0), PASS);
         built.holds(Function::Ok, &[], Operator::Equal, Value::Number(287.0), PASS);
         built.holds(Function::Count, &in_phase(7), Operator::Equal, Value::Number(0.0), UNKNOWN);
+    }
+
+    #[test]
+    fn what_only_a_journal_can_tell_is_unknown_without_one() {
+        for class in [Outcome::ExecutedNoReply, Outcome::Duplicate] {
+            let none = |built: Built, expected| {
+                built.holds(Function::Class(class), &[], Operator::Equal, Value::Number(0.0), expected);
+            };
+            none(Built::good(), UNKNOWN);
+            none(Built::good().executed("web", facts::journal::PROBE_BIT | 1), UNKNOWN);
+            none(Built::good().executed("web", 9), PASS);
+        }
     }
 
     #[test]

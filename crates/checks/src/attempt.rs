@@ -88,7 +88,7 @@ fn with_holders(history: &History) -> Vec<Attempt> {
     attempts
 }
 
-/// Which generation a pid belonged to, for servers that do not name their generation.
+/// Which generation a pid belonged to, as the harness saw it: what a server says of itself is no evidence.
 struct Generations(HashMap<u32, Vec<(Nanos, Generation)>>);
 
 impl Generations {
@@ -103,9 +103,8 @@ impl Generations {
     }
 
     fn holder(&self, record: &Record) -> Option<Holder> {
-        let named = record.generation();
         let pid = record.server_pid;
-        let generation = if named > 0 { named } else { self.of_pid(pid, record.done_at()?) };
+        let generation = if pid == 0 { record.generation() } else { self.of_pid(pid, record.done_at()?) };
         (pid > 0 || generation > 0).then_some(Holder { pid, generation })
     }
 
@@ -177,6 +176,11 @@ fn executed_twice(plan: &Plan, history: &History) -> HashSet<u64> {
 pub(crate) fn journalled(history: &History) -> impl Iterator<Item = u64> + '_ {
     let ids = history.journals.iter().flat_map(|(_, entries)| entries).map(|entry| entry.id);
     ids.filter(|id| *id != 0 && id & PROBE_BIT == 0)
+}
+
+/// True when some journal has a request of a client.
+pub(crate) fn has_journal(history: &History) -> bool {
+    journalled(history).next().is_some()
 }
 
 #[cfg(test)]

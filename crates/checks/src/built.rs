@@ -32,7 +32,8 @@ pub(crate) struct Built {
 /// The verdict of one named check on a history.
 #[track_caller]
 pub(crate) fn check(name: &str, built: Built, expected: &str) {
-    built.claim(Claim::Check(name.into()), expected);
+    let claim = Claim::Check(name.into());
+    built.expect(Expectation { place: None, text: name.into(), claim }, expected);
 }
 
 /// The arguments that name one phase.
@@ -52,6 +53,8 @@ impl Built {
     pub(crate) fn good() -> Built {
         let mut built = Built::default();
         built.history.records = (1..290).map(record).collect();
+        // Both origins kept a journal and were sent nothing.
+        built.history.journals = vec![("blue".into(), vec![]), ("green".into(), vec![])];
         for (at_ms, event) in good_events() {
             built = built.then(at_ms, event);
         }
@@ -107,11 +110,30 @@ impl Built {
         self
     }
 
-    /// With other requests answered by a generation that says so; 0: by the same process, which does not say.
+    /// With some requests answered by the worker of a generation.
     pub(crate) fn answered_by(mut self, generation: u16, which: impl Fn(&Record) -> bool) -> Built {
         for record in self.history.records.iter_mut().filter(|record| which(record)) {
-            record.generation = generation;
+            (record.generation, record.server_pid) = (generation, u32::from(generation) * 10 + 1);
         }
+        self
+    }
+
+    /// With a generation in the answers that is not the one of who answered; 0: the answer does not say.
+    pub(crate) fn claiming(mut self, of: impl Fn(&Record) -> u16) -> Built {
+        self.history.records.iter_mut().for_each(|record| record.generation = of(record));
+        self
+    }
+
+    /// With some requests answered by another process.
+    pub(crate) fn answered_by_pid(mut self, pid: u32, which: impl Fn(&Record) -> bool) -> Built {
+        let answered = self.history.records.iter_mut().filter(|record| which(record));
+        answered.for_each(|record| record.server_pid = pid);
+        self
+    }
+
+    /// With one more question of the scenario: is `function(arguments)` zero?
+    pub(crate) fn asking(mut self, function: Function, arguments: &[Argument]) -> Built {
+        self.plan.expectations.push(asked(function, arguments, Operator::Equal, Value::Number(0.0)));
         self
     }
 
@@ -153,16 +175,21 @@ impl Built {
         value: Value,
         expected: &str,
     ) {
-        let call = Expression::Call { function, arguments: arguments.to_vec() };
-        let (left, right) = (Box::new(call), Box::new(Expression::Literal(value)));
-        self.claim(Claim::Holds(Expression::Binary { operator, left, right }), expected);
+        self.expect(asked(function, arguments, operator, value), expected);
     }
 
+    /// The verdict on one claim.
     #[track_caller]
     pub(crate) fn claim(&self, claim: Claim, expected: &str) {
-        let expectation = Expectation { place: None, text: "it".into(), claim };
-        let plan = Plan { expectations: vec![expectation], ..self.plan.clone() };
-        let verdict = judge(&plan, &self.history).overall;
+        self.expect(Expectation { place: None, text: "it".into(), claim }, expected);
+    }
+
+    /// The verdict on one expectation beside those that the plan has.
+    #[track_caller]
+    fn expect(&self, expectation: Expectation, expected: &str) {
+        let mut plan = self.plan.clone();
+        plan.expectations.push(expectation);
+        let verdict = judge(&plan, &self.history).verdicts.pop().expect("one was asked for").verdict;
         let got = match &verdict {
             Verdict::Pass { .. } => PASS,
             Verdict::Unknown { .. } => UNKNOWN,
@@ -175,6 +202,14 @@ impl Built {
         self.history.events.iter_mut().zip(0..).for_each(|(line, number)| line.number = number);
         self
     }
+}
+
+/// The expectation `function(arguments) operator value`.
+fn asked(function: Function, arguments: &[Argument], operator: Operator, value: Value) -> Expectation {
+    let call = Expression::Call { function, arguments: arguments.to_vec() };
+    let (left, right) = (Box::new(call), Box::new(Expression::Literal(value)));
+    let claim = Claim::Holds(Expression::Binary { operator, left, right });
+    Expectation { place: None, text: "it".into(), claim }
 }
 
 /// Request number `id`, meant to start at `id` times 10 ms and answered after 1 ms.
@@ -265,6 +300,7 @@ fn good_events() -> Vec<(u64, Event)> {
         (2900, lag(0)),
         (2900, lag(1)),
         (2900, lag(2)),
+        (2900, Event::SelfCheck { hiccup_max_ns: 3 * MS, foreign_cpu: 0.0, steal: 0.0 }),
         (2990, Event::Settled { target: web(), view }),
         (3000, Event::RunEnded { interrupted: false }),
     ]

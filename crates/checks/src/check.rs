@@ -3,7 +3,8 @@
 use facts::Verdict;
 
 use crate::{
-    Index, descriptors, generations, generator, identities, leftovers, pid_file, sealed, serving, steps,
+    Index, allowance, coverage, descriptors, generations, generator, identities, leftovers, pid_file, sealed,
+    serving, steps,
 };
 
 /// A named property of a run.
@@ -35,6 +36,16 @@ pub const CHECKS: &[Check] = &[
     },
     Check { name: "steps", says: "every step of the scenario was done", judge: steps::steps },
     Check {
+        name: "covered",
+        says: "requests were under way around every signal that was sent",
+        judge: coverage::covered,
+    },
+    Check {
+        name: "every-attempt-ok",
+        says: "every attempt was answered completely, or the scenario says what it allows",
+        judge: allowance::every_attempt_ok,
+    },
+    Check {
         name: "served-in-every-phase",
         says: "some generation gave a complete answer in every phase",
         judge: serving::served_in_every_phase,
@@ -46,7 +57,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "no-corruption",
-        says: "no answer was wrong and no request was executed twice",
+        says: "no answer was wrong, and no journal shows a request that was executed twice",
         judge: serving::no_corruption,
     },
     Check {
@@ -66,3 +77,12 @@ pub const CHECKS: &[Check] = &[
         judge: generations::right_generation,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_scenario_knows_the_name_of_every_check() {
+        let names: Vec<&str> = super::CHECKS.iter().map(|check| check.name).collect();
+        assert_eq!(names, facts::CHECK_NAMES);
+    }
+}

@@ -64,6 +64,9 @@ mod tests {
         check("no-leaked-descriptors", Built::good(), PASS);
         check("no-leaked-descriptors", with_descriptors_at_the_end(10), FAIL);
         check("no-leaked-descriptors", with_descriptors_at_the_end(0), UNKNOWN);
+        // A run that was interrupted took its last look before the dust had settled.
+        let interrupted = with_descriptors_at_the_end(10).then(3001, Event::RunEnded { interrupted: true });
+        check("no-leaked-descriptors", interrupted, UNKNOWN);
         check(
             "no-leaked-descriptors",
             Built::good().without(|e| matches!(e, Event::Settled { .. })),

@@ -1,5 +1,7 @@
 //! Whether the right generation answered: after a commit only the new one, after a rollback only the old one.
 
+use std::collections::BTreeMap;
+
 use facts::{Generation, Nanos, Verdict, event::Ending};
 
 use crate::{
@@ -30,9 +32,13 @@ struct Left {
 }
 
 fn of_target(index: &Index, target: usize) -> Verdict {
-    let answered: Vec<&Attempt> = answered_by_known(index, target).collect();
+    let (answered, strange): (Vec<&Attempt>, Vec<&Attempt>) =
+        answers(index, target).partition(|a| is_known(a));
     if answered.is_empty() {
-        return Verdict::unknown("no answer said which generation gave it");
+        return Verdict::unknown("no answer was given by a process of a known generation");
+    }
+    if let Some(line) = contradiction(&answered) {
+        return Verdict::fail(line);
     }
     let left = left(&masters(index, &index.plan.targets[target].name));
     let late: Vec<&Attempt> =
@@ -42,6 +48,13 @@ fn of_target(index: &Index, target: usize) -> Verdict {
         let count = format!("{} requests were answered by a generation that had left", late.len());
         return Verdict::Fail { lines: [count].into_iter().chain(told).collect() };
     }
+    if let Some(first) = strange.first() {
+        let count = strange.len();
+        let told = story(index, first);
+        return Verdict::unknown(format!(
+            "{count} answers were given by no process of a known generation, the first: {told}"
+        ));
+    }
     match left.iter().find(|l| !answered.iter().any(|a| a.record.intended > l.at)) {
         Some(silent) => {
             Verdict::unknown(format!("nobody was answered after generation {} had left", silent.generation))
@@ -50,9 +63,42 @@ fn of_target(index: &Index, target: usize) -> Verdict {
     }
 }
 
-fn answered_by_known<'a>(index: &'a Index, target: usize) -> impl Iterator<Item = &'a Attempt> {
+fn answers<'a>(index: &'a Index, target: usize) -> impl Iterator<Item = &'a Attempt> {
     let scope = crate::index::Scope { target: Some(target), ..Default::default() };
-    index.attempts(scope).filter(|a| a.is_answered() && a.answered_by.is_some_and(|by| by.generation > 0))
+    index.attempts(scope).filter(|a| a.is_answered())
+}
+
+fn is_known(attempt: &Attempt) -> bool {
+    attempt.answered_by.is_some_and(|by| by.generation > 0)
+}
+
+/// What answers say of their generation against the processes that gave them. A server may number its generations
+/// as it likes, but each has one number and no two have the same.
+fn contradiction(answered: &[&Attempt]) -> Option<String> {
+    let mut claims: BTreeMap<(Generation, Generation), &Attempt> = BTreeMap::new();
+    for attempt in answered {
+        let Some(by) = attempt.answered_by.filter(|by| by.pid > 0) else { continue };
+        let claimed = attempt.record.generation();
+        if claimed > 0 {
+            claims.entry((by.generation, claimed)).or_insert(attempt);
+        }
+    }
+    let pairs = || claims.keys().enumerate();
+    let two =
+        pairs().find_map(|(n, one)| Some((one, claims.keys().skip(n + 1).find(|other| differ(one, other))?)));
+    let ((seen, claimed), (other, also)) = two?;
+    let id = |pair: &(Generation, Generation)| claims.get(pair).map_or(0, |attempt| attempt.record.id);
+    Some(format!(
+        "answers do not name who gave them: a process of generation {seen} said {claimed} (#{:016x}), one of \
+         generation {other} said {also} (#{:016x})",
+        id(&(*seen, *claimed)),
+        id(&(*other, *also))
+    ))
+}
+
+/// True when a generation has two numbers, or two generations have one.
+fn differ(one: &(Generation, Generation), other: &(Generation, Generation)) -> bool {
+    (one.0 == other.0) != (one.1 == other.1)
 }
 
 /// The generations whose last master ended while a master of another one lived.
@@ -107,7 +153,31 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_name_its_generation_is_known_by_its_pids() {
-        let by_pid = Built::good().answered_by(0, |_| true);
-        check("right-generation", by_pid, PASS);
+        let by_pid = || Built::good().claiming(|_| 0);
+        check("right-generation", by_pid(), PASS);
+        check("right-generation", by_pid().answered_by_pid(11, |r| r.intended > 2_100_000_000), FAIL);
+    }
+
+    #[test]
+    fn a_header_does_not_hide_who_answered() {
+        let late = || Built::good().answered_by_pid(11, |r| r.intended > 2_100_000_000);
+        check("right-generation", late(), FAIL);
+        check("right-generation", late().claiming(|_| 2), FAIL);
+        let lies_once = Built::good().claiming(|r| if r.id == 250 || r.server_pid == 11 { 1 } else { 2 });
+        check("right-generation", lies_once, FAIL);
+        check("right-generation", Built::good().claiming(|_| 2), FAIL);
+    }
+
+    #[test]
+    fn a_server_may_number_its_generations_as_it_likes() {
+        check("right-generation", Built::good().claiming(|r| if r.server_pid == 11 { 7 } else { 9 }), PASS);
+        check("right-generation", Built::good().claiming(|r| if r.server_pid == 11 { 2 } else { 1 }), PASS);
+        check("right-generation", Built::good().claiming(|r| if r.id > 200 { 2 } else { 0 }), PASS);
+    }
+
+    #[test]
+    fn an_answer_of_a_stranger_shows_nothing() {
+        check("right-generation", Built::good().answered_by_pid(77, |r| r.id == 250), UNKNOWN);
+        check("right-generation", Built::good().answered_by_pid(0, |r| r.id == 250).claiming(|_| 0), UNKNOWN);
     }
 }

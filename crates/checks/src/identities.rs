@@ -5,14 +5,44 @@ use std::collections::HashSet;
 
 use facts::{Event, Outcome, Verdict};
 
-use crate::{Index, attempt::journalled};
+use crate::{Index, attempt::journalled, index::Scope, possible};
 
-/// planned = sent + unsent, sent = sum of outcomes, ids unique, every journalled id known to a client.
+/// planned = sent + unsent, sent = sum of outcomes, ids unique, every journalled id known to a client, every record
+/// possible, and no journal missing.
 pub(crate) fn identities(index: &Index) -> Verdict {
     if index.attempts.is_empty() {
         return Verdict::unknown("there is no record");
     }
-    Verdict::worst([unique(index), balanced(index), known(index)])
+    let books = [unique(index), balanced(index), known(index), journals(index)];
+    Verdict::worst(books.into_iter().chain([possible::run(index), possible::records(index)]))
+}
+
+/// Every back end, and every target that was started with one, left its journal.
+fn journals(index: &Index) -> Verdict {
+    let kept = |name: &str| index.history.journals.iter().find(|(journal, _)| journal == name);
+    let origins = index.plan.origins.iter().map(|origin| &origin.name);
+    let targets = index.plan.targets.iter().map(|target| &target.name).zip(0..);
+    let own: Vec<_> = targets.filter(|(_, target)| keeps_a_journal(index, *target)).collect();
+    if let Some(gone) = origins.chain(own.iter().map(|(name, _)| *name)).find(|name| kept(name).is_none()) {
+        return Verdict::unknown(format!("{gone} kept a journal, and it is not there"));
+    }
+    let answered = |target: usize| {
+        let scope = Scope { target: Some(target), ..Scope::default() };
+        index.attempts(scope).filter(|a| a.outcome == Outcome::Ok).count()
+    };
+    let is_empty = |name: &str| kept(name).is_some_and(|(_, entries)| entries.is_empty());
+    match own.iter().find(|(name, target)| is_empty(name) && answered(*target) > 0) {
+        Some((name, target)) => Verdict::unknown(format!(
+            "the journal of {name} is empty, and clients got {} answers",
+            answered(*target)
+        )),
+        None => Verdict::pass(format!("{} journals are there", index.history.journals.len())),
+    }
+}
+
+/// True for a target whose command line names a journal in the run directory.
+fn keeps_a_journal(index: &Index, target: usize) -> bool {
+    index.plan.targets[target].start.iter().any(|argument| argument.contains("journal-"))
 }
 
 fn unique(index: &Index) -> Verdict {
@@ -78,6 +108,19 @@ mod tests {
         });
         check("identities", wrong, UNKNOWN);
         check("identities", Built::good().without(|e| matches!(e, Event::LoadStopped { .. })), UNKNOWN);
+    }
+
+    #[test]
+    fn a_journal_that_is_gone_voids_the_run() {
+        let mut gone = Built::good();
+        gone.history.journals.pop();
+        check("identities", gone, UNKNOWN);
+        let mut target = Built::good();
+        target.plan.targets[0].start = vec!["--journal".into(), "${run}/journal-web.bin".into()];
+        check("identities", target.clone(), UNKNOWN);
+        check("identities", target.clone().executed("web", 9), PASS);
+        target.history.journals.push(("web".into(), vec![]));
+        check("identities", target, UNKNOWN);
     }
 
     #[test]

@@ -65,14 +65,16 @@ impl<'a> Index<'a> {
 
     /// The attempts a question is about, by the phase in which they were meant to start.
     pub(crate) fn attempts(&self, scope: Scope) -> impl Iterator<Item = &Attempt> {
-        let population =
-            move |a: &Attempt| scope.population.is_none_or(|p| usize::from(a.record.population) == p);
-        let phase = move |a: &Attempt| {
-            scope.phases.is_none_or(|(first, last)| (first..=last).contains(&a.record.phase_intended))
-        };
-        let origin = move |a: &Attempt| scope.origin.is_none_or(|o| usize::from(a.record.origin) == o + 1);
-        let target = move |a: &Attempt| scope.target.is_none_or(|t| self.target_of(a) == Some(t));
-        self.attempts.iter().filter(move |a| phase(a) && population(a) && origin(a) && target(a))
+        self.attempts.iter().filter(move |attempt| self.includes(scope, attempt))
+    }
+
+    /// Whether a question is about an attempt.
+    pub(crate) fn includes(&self, scope: Scope, attempt: &Attempt) -> bool {
+        let record = &attempt.record;
+        scope.phases.is_none_or(|(first, last)| (first..=last).contains(&record.phase_intended))
+            && scope.population.is_none_or(|p| usize::from(record.population) == p)
+            && scope.origin.is_none_or(|o| usize::from(record.origin) == o + 1)
+            && scope.target.is_none_or(|t| self.target_of(attempt) == Some(t))
     }
 
     /// How many attempts of a scope may have ended in any way because nobody saw how: infinite when the history
@@ -88,7 +90,7 @@ impl<'a> Index<'a> {
     }
 
     /// How many requests were planned by the time the load stopped; `None` when it never did.
-    fn planned(&self) -> Option<u64> {
+    pub(crate) fn planned(&self) -> Option<u64> {
         let planned = |line: &facts::Stamped| match line.event {
             Event::LoadStopped { planned, .. } => Some(planned),
             _ => None,
@@ -104,13 +106,22 @@ impl<'a> Index<'a> {
         Some(Interval { begin, end })
     }
 
-    /// The last look at a target after the dust had settled.
+    /// The last look at a target after the dust had settled. A run that was interrupted did not wait for that.
     pub(crate) fn settled(&self, target: usize) -> Option<&View> {
+        if !self.history.is_sealed() {
+            return None;
+        }
         let name = &self.plan.targets.get(target)?.name;
         self.history.events.iter().rev().find_map(|line| match &line.event {
             Event::Settled { target, view } if target == name => Some(view),
             _ => None,
         })
+    }
+
+    /// The phase that an instant lies in; the first one begins before the load, the last one never ends.
+    pub(crate) fn phase_at(&self, instant: Nanos) -> &str {
+        let begun = |phase: &Option<Interval>| phase.is_some_and(|stretch| stretch.begin <= instant);
+        self.phase_name(self.phases.iter().rposition(begun).unwrap_or(0) as u8)
     }
 
     /// The name of a phase.

@@ -124,8 +124,25 @@ fn is_measurable(index: &Index, scope: Scope) -> Result<(), String> {
     if unseen > 0.0 {
         return Err(format!("how {} attempts ended was not seen", Shown::between(unseen, unseen)));
     }
+    undisturbed(index)?;
     let (first, last) = scope.phases.unwrap_or((0, index.plan.phases.len().saturating_sub(1) as u8));
     (first..=last).try_for_each(|phase| kept_up(index, phase))
+}
+
+/// Whether the harness itself was never stopped for long: a pause in the middle of an answer looks like the server's
+/// and is no lateness of a start. It is measured for the whole run and not by phase.
+fn undisturbed(index: &Index) -> Result<(), String> {
+    let longest = index.history.events.iter().filter_map(|line| match line.event {
+        Event::SelfCheck { hiccup_max_ns, .. } => Some(hiccup_max_ns),
+        _ => None,
+    });
+    match longest.max() {
+        None => Err("the harness did not measure its own pauses".into()),
+        Some(pause) if pause > LAG_MAX_NANOS => {
+            Err(format!("the harness itself was stopped for {} in this run", Value::Duration(pause as f64)))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 /// Whether the generator kept up in a phase; why not, if not.
@@ -156,7 +173,7 @@ fn duration(nanos: Nanos) -> Shown {
 #[cfg(test)]
 mod tests {
     use facts::{
-        Outcome,
+        Event, Outcome,
         expression::{Function, Operator, Value},
     };
 
@@ -189,6 +206,31 @@ mod tests {
         let outage = Built::good().outcomes(|r| r.phase_intended == 0 && r.id % 3 > 0, Outcome::Refused);
         p50(outage.clone(), Operator::Equal, 1000.0, PASS);
         outage.holds(Function::Max, &in_phase(0), Operator::Equal, Value::Duration(1000.0 * MS), PASS);
+    }
+
+    #[test]
+    fn a_pause_of_the_harness_is_not_the_servers() {
+        let paused = |ms: u64| {
+            let mut built = Built::good();
+            built.amend(|event| {
+                if let Event::SelfCheck { hiccup_max_ns, .. } = event {
+                    *hiccup_max_ns = ms * 1_000_000;
+                }
+            });
+            built
+        };
+        let unmeasured = Built::good().without(|e| matches!(e, Event::SelfCheck { .. }));
+        for (built, when_true, when_false) in
+            [(paused(99), PASS, FAIL), (paused(800), UNKNOWN, UNKNOWN), (unmeasured, UNKNOWN, UNKNOWN)]
+        {
+            for function in [Function::Percentile(500), Function::Max, Function::LongestGap] {
+                let arguments = in_phase(0);
+                let bound = |ms: f64| Value::Duration(ms * MS);
+                built.holds(function, &arguments, Operator::Less, bound(500.0), when_true);
+                built.holds(function, &arguments, Operator::Less, bound(0.5), when_false);
+            }
+            built.holds(Function::Lost, &[], Operator::Equal, Value::Number(0.0), PASS);
+        }
     }
 
     #[test]

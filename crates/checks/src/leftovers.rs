@@ -125,6 +125,14 @@ mod tests {
     }
 
     #[test]
+    fn an_unsettled_look_proves_nothing_and_a_leak_does() {
+        let interrupted = |built: Built| built.then(3001, Event::RunEnded { interrupted: true });
+        check("nothing-left-behind", interrupted(with_orphan_at_the_end()), UNKNOWN);
+        check("no-orphans", interrupted(with_orphan_at_the_end()), UNKNOWN);
+        check("nothing-left-behind", interrupted(Built::good().inserted(2900, leaked())), FAIL);
+    }
+
+    #[test]
     fn an_orphan_must_leave_or_be_adopted() {
         check("no-orphans", Built::good(), PASS);
         check("no-orphans", unsettled(), UNKNOWN);

@@ -2,9 +2,11 @@
 //! are judged by [`judge`] too. It never runs anything and reads no file: the same history gives the same verdict,
 //! today and in a replay. Nothing passes by default: what was not seen is unknown.
 
+mod allowance;
 mod ask;
 mod attempt;
 mod check;
+mod coverage;
 mod descriptors;
 mod generations;
 mod generator;
@@ -17,6 +19,7 @@ mod leftovers;
 mod masters;
 mod phase_row;
 mod pid_file;
+mod possible;
 mod proof;
 mod sealed;
 mod serving;

@@ -35,9 +35,15 @@ fn of_target(index: &Index, target: &Target) -> Verdict {
     }
     let masters = masters(index, &target.name);
     let states = states(&file, settled).into_iter().filter(|state| state.until > ready);
-    let mut lines: Vec<String> = states.filter_map(|state| complaint(&state, &masters, ready)).collect();
+    let mut lines: Vec<String> =
+        states.filter_map(|state| complaint(index, &state, &masters, ready)).collect();
     lines.extend(early_oldbin(&file, &changes(index, target, &target.oldbin), settled));
+    let overlooked = index.first(|e| matches!(e, Event::Overlooked { target: t, .. } if *t == target.name));
     match lines.is_empty() {
+        // An absence may have been among what was missed; what was seen to be wrong stays wrong.
+        true if overlooked.is_some() => {
+            Verdict::unknown(format!("the harness missed changes of the pid file of {}", target.name))
+        }
         true => Verdict::pass(format!("it changed {} times and always named a live master", file.len())),
         false => Verdict::Fail { lines },
     }
@@ -53,8 +59,14 @@ struct Change {
 
 /// What the file held from one change to the next.
 struct State {
+    /// Surely from then…
     from: Nanos,
+    /// …until then.
     until: Nanos,
+    /// Perhaps already then…
+    not_before: Nanos,
+    /// …and perhaps still then.
+    not_after: Nanos,
     holds: PidFile,
     live_master: bool,
 }
@@ -86,32 +98,37 @@ fn states(changes: &[Change], end: Nanos) -> Vec<State> {
             if last.holds == change.holds {
                 continue;
             }
-            last.until = change.at.earliest;
+            (last.until, last.not_after) = (change.at.earliest, change.at.latest);
         }
         let Change { holds, live_master, at } = *change;
-        states.push(State { from: at.latest, until: end, holds, live_master });
+        let (from, not_before) = (at.latest, at.earliest);
+        states.push(State { from, until: end, not_before, not_after: end, holds, live_master });
     }
     states
 }
 
-fn complaint(state: &State, masters: &[Master], ready: Nanos) -> Option<String> {
+fn complaint(index: &Index, state: &State, masters: &[Master], ready: Nanos) -> Option<String> {
     let since = state.from.max(ready);
-    let lasted = |from: Nanos| format!("{:.1} ms", state.until.saturating_sub(from) as f64 / 1e6);
+    // It was looked at now and then: how long at most is known, how long at least may be nothing.
+    let at_most = state.not_after.saturating_sub(state.not_before.max(ready)) as f64 / 1e6;
+    let lasted = format!("for at most {at_most:.1} ms in {}", index.phase_at(since));
     let PidFile::Names(pid) = state.holds else {
         let anybody = masters.iter().any(|master| master.lived_at(since));
         let how = format!("{:?}", state.holds).to_lowercase();
-        return anybody.then(|| format!("the pid file was {how} for {} while a master lived", lasted(since)));
+        return anybody.then(|| format!("the pid file was {how} {lasted} while a master lived"));
     };
     let named = masters.iter().rfind(|master| master.pid == pid && master.from <= state.until);
     match named.map(|master| master.until) {
         None if state.live_master => None,
-        None => Some(format!("the pid file named pid {pid} for {}, which was no master", lasted(since))),
+        None => Some(format!("the pid file named pid {pid} {lasted}, which was no master")),
         Some(None) => None,
         Some(Some(died)) => {
             let deadline = died.max(since) + CORRECTED_WITHIN;
             let another = masters.iter().any(|m| m.pid != pid && m.lived_at(died) && m.lived_at(deadline));
             let late = state.until > deadline && another;
-            late.then(|| format!("the pid file named pid {pid} for {} after its death", lasted(died)))
+            let at_least = state.until.saturating_sub(died) as f64 / 1e6;
+            let phase = index.phase_at(died);
+            late.then(|| format!("the pid file named pid {pid} {at_least:.1} ms after its death in {phase}"))
         }
     }
 }
@@ -153,6 +170,29 @@ mod tests {
         let absent = || Built::good().inserted(1190, file("pid", PidFile::Absent));
         check("pid-file-always", absent(), FAIL);
         check("pid-file-always", Built::good().inserted(1190, file("pid", PidFile::Empty)), FAIL);
+    }
+
+    #[test]
+    fn how_long_at_most_and_in_which_phase_is_told() {
+        // Absent when it was looked at at 1198 ms, there at 1196 ms; named again at 1200 ms.
+        let built = Built::good().inserted_between(1196, 1198, file("pid", PidFile::Absent));
+        let claim = facts::plan::Claim::Check("pid-file-always".into());
+        let asked = facts::plan::Expectation { place: None, text: String::new(), claim };
+        let plan = facts::Plan { expectations: vec![asked], ..built.plan.clone() };
+        let facts::Verdict::Fail { lines } = crate::judge(&plan, &built.history).overall else {
+            panic!("an absent pid file passed");
+        };
+        assert_eq!(lines, ["the pid file was absent for at most 4.0 ms in upgrade while a master lived"]);
+    }
+
+    #[test]
+    fn what_the_harness_missed_is_no_pass_and_excuses_nothing() {
+        let missed = |built: Built| {
+            built.inserted(1100, Event::Overlooked { target: "web".into(), what: "all".into() })
+        };
+        check("pid-file-always", missed(Built::good()), UNKNOWN);
+        let absent = Built::good().inserted(1190, file("pid", PidFile::Absent));
+        check("pid-file-always", missed(absent), FAIL);
     }
 
     #[test]

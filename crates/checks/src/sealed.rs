@@ -4,6 +4,9 @@ use facts::{Event, Verdict};
 
 use crate::Index;
 
+/// The layout of plans that this version understands; in another one a name may mean something else.
+const LAYOUT: u32 = 1;
+
 /// The run ended by itself, its event log has no gap and its ledgers are sealed.
 pub(crate) fn sealed(index: &Index) -> Verdict {
     let history = index.history;
@@ -11,6 +14,12 @@ pub(crate) fn sealed(index: &Index) -> Verdict {
     let gap = history.events.iter().zip(0..).find(|(line, number)| line.number != *number);
     if history.events.is_empty() {
         return Verdict::unknown("there is no event log");
+    }
+    if index.plan.schema != LAYOUT {
+        return Verdict::unknown(format!(
+            "the plan has layout {}, and this version reads {LAYOUT}",
+            index.plan.schema
+        ));
     }
     if let Some((_, number)) = gap {
         return Verdict::unknown(format!("line {number} of the event log is missing"));
@@ -51,6 +60,9 @@ mod tests {
         let mut unsealed_ledger = Built::good();
         unsealed_ledger.history.incomplete.push("ledger-0.bin was never sealed".into());
         check("sealed", unsealed_ledger, UNKNOWN);
+        let mut newer = Built::good();
+        newer.plan.schema = 2;
+        check("sealed", newer, UNKNOWN);
     }
 
     #[test]

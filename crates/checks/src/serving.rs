@@ -4,7 +4,7 @@ use facts::{Blame, Event, Nanos, Verdict};
 
 use crate::{
     Index, LifeStory,
-    attempt::Attempt,
+    attempt::{Attempt, has_journal},
     index::{Interval, Scope},
     story::story,
 };
@@ -64,7 +64,12 @@ pub(crate) fn no_corruption(index: &Index) -> Verdict {
         .map(|attempt| story(index, attempt))
         .collect();
     if wrong.is_empty() {
-        return Verdict::pass(format!("{} answers were looked at", index.attempts.len()));
+        let answers = index.attempts.iter().filter(|a| a.is_answered()).count();
+        return Verdict::pass(match has_journal(index.history) {
+            true => format!("{answers} answers and the journals were looked at"),
+            // That none was executed twice is not claimed then.
+            false => format!("{answers} answers were looked at; nobody kept a journal"),
+        });
     }
     let told = wrong.iter().take(TOLD).map(ToString::to_string);
     Verdict::Fail { lines: [format!("{} wrong answers", wrong.len())].into_iter().chain(told).collect() }

@@ -36,7 +36,7 @@ pub(crate) fn bench(asked: &arguments::Bench) -> Exit {
         complain(&format!("no case matches `{}`; `changeover scenario list` names them all", asked.case));
         return Exit::NothingMatched;
     }
-    let runner = match Runner::new(&asked.place, Arc::clone(&interrupted)) {
+    let runner = match Runner::new(&asked.place, &asked.shelf, Arc::clone(&interrupted)) {
         Ok(runner) => runner,
         Err(error) => {
             complain(&format!("make a folder for run directories: {error}"));
@@ -86,6 +86,7 @@ fn conclude(figures: &[Figures], asked: &arguments::Bench, interrupted: bool) ->
         && let Err(error) = fs::write(file, table::json(figures))
     {
         complain(&format!("write {}: {error}", file.display()));
+        return Exit::HarnessBug;
     }
     match figures.iter().all(|figures| figures.upgrades == 0) {
         _ if interrupted => Exit::Interrupted,

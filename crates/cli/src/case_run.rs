@@ -12,7 +12,8 @@ use facts::{History, Plan};
 use report::{CaseResult, Disposition, result_json};
 
 use crate::{
-    arguments::Place,
+    arguments::{Place, Shelf},
+    control::case_of,
     programs::{Programs, programs},
     requirements::unmet,
     run_directory::Runs,
@@ -27,6 +28,7 @@ const CALLED_AS: &str = "CHANGEOVER_CALLED_AS";
 pub(crate) struct Runner {
     runs: Runs,
     keep: bool,
+    shelf: Shelf,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -40,15 +42,16 @@ pub(crate) struct Outcome {
 
 impl Runner {
     /// A runner that stops early when the flag is set.
-    pub(crate) fn new(place: &Place, interrupted: Arc<AtomicBool>) -> std::io::Result<Runner> {
-        Ok(Runner { runs: Runs::open(place)?, keep: place.keep, interrupted })
+    pub(crate) fn new(place: &Place, shelf: &Shelf, interrupted: Arc<AtomicBool>) -> std::io::Result<Runner> {
+        Ok(Runner { runs: Runs::open(place)?, keep: place.keep, shelf: shelf.clone(), interrupted })
     }
 
     /// Runs and judges one case, or says why not.
     pub(crate) fn run(&self, plan: &Plan) -> Outcome {
         let started = Instant::now();
+        let shelf = self.shelf.clone();
         let without_history = |disposition| Outcome {
-            result: CaseResult { took: started.elapsed(), ..result(plan, disposition) },
+            result: CaseResult { took: started.elapsed(), ..result(plan, &shelf, disposition) },
             history: None,
         };
         if let Some(why) = unmet(plan) {
@@ -77,12 +80,12 @@ impl Runner {
                 let disposition = Disposition::of(plan, &judgement);
                 let judgement = Some(judgement);
                 Outcome {
-                    result: CaseResult { judgement, took, ..result(plan, disposition) },
+                    result: CaseResult { judgement, took, ..self.result(plan, disposition) },
                     history: Some(history),
                 }
             }
             Err(disposition) => {
-                Outcome { result: CaseResult { took, ..result(plan, disposition) }, history: None }
+                Outcome { result: CaseResult { took, ..self.result(plan, disposition) }, history: None }
             }
         };
         self.put_away(outcome, directory)
@@ -101,6 +104,10 @@ impl Runner {
             harness::Error::NotReady { .. } => Disposition::NotStarted { why: error.to_string() },
             _ => broken(error.to_string()),
         })
+    }
+
+    fn result(&self, plan: &Plan, disposition: Disposition) -> CaseResult {
+        result(plan, &self.shelf, disposition)
     }
 
     /// Keeps the directory of a run that somebody will want to look at.
@@ -124,7 +131,7 @@ pub(crate) fn judged(plan: &Plan, directory: &Path) -> Result<(Judgement, Histor
 }
 
 /// A result without figures.
-pub(crate) fn result(plan: &Plan, disposition: Disposition) -> CaseResult {
+pub(crate) fn result(plan: &Plan, shelf: &Shelf, disposition: Disposition) -> CaseResult {
     CaseResult {
         case: plan.case.id.clone(),
         file: plan.case.file.clone(),
@@ -134,11 +141,22 @@ pub(crate) fn result(plan: &Plan, disposition: Disposition) -> CaseResult {
         disposition,
         judgement: None,
         directory: None::<PathBuf>,
-        rerun: rerun(plan),
+        rerun: rerun(plan, shelf),
     }
 }
 
-fn rerun(plan: &Plan) -> String {
+/// A command line for a shell.
+fn rerun(plan: &Plan, shelf: &Shelf) -> String {
     let program = std::env::var(CALLED_AS).unwrap_or_else(|_| "changeover".into());
-    format!("{program} verify '{}' --seed {}", plan.case.id, plan.seed)
+    let (case, control) = match case_of(&plan.case.id) {
+        Some(case) => (case, " --no-upgrade"),
+        None => (plan.case.id.as_str(), ""),
+    };
+    let folder = shelf.scenarios.as_deref().map(|folder| quoted(&folder.to_string_lossy()));
+    let folder = folder.map(|folder| format!(" --scenarios {folder}")).unwrap_or_default();
+    format!("{program} verify {} --seed {}{control}{folder}", quoted(case), plan.seed)
+}
+
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
 }

@@ -8,7 +8,7 @@ use std::{
 use diagnostic::Diagnostic;
 use facts::Plan;
 
-use crate::mistakes::NotUnderstood;
+use crate::{mistakes::NotUnderstood, printed::complain};
 
 /// The folder of targets, below the shelf.
 const TARGETS: &str = "targets";
@@ -47,7 +47,7 @@ impl Catalogue {
     /// Every scenario file on the shelf, in order of name.
     pub(crate) fn files(&self) -> Result<Vec<PathBuf>, NotUnderstood> {
         let mut files = Vec::new();
-        self.collect(&self.folder, &mut files)
+        self.collect(&self.folder, &mut Vec::new(), &mut files)
             .map_err(|source| NotUnderstood::Said(format!("read {}: {source}", self.folder.display())))?;
         files.sort();
         Ok(files)
@@ -97,24 +97,45 @@ impl Catalogue {
     }
 
     fn read(&self, path: &str) -> Result<String, String> {
-        fs::read_to_string(self.folder.join(path)).map_err(|source| source.to_string())
+        let path = self.folder.join(path);
+        match fs::metadata(&path) {
+            // Reading a fifo would wait for a writer for ever.
+            Ok(status) if !status.is_file() => Err("not a regular file".into()),
+            _ => fs::read_to_string(path).map_err(|source| source.to_string()),
+        }
     }
 
-    /// All `*.toml` below a folder but those of targets and parts.
-    fn collect(&self, folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    /// All `*.toml` below a folder but those of targets and parts. `inside` are the folders it is in, by their real
+    /// paths.
+    fn collect(&self, folder: &Path, inside: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) -> io::Result<()> {
+        let real = fs::canonicalize(folder)?;
+        if inside.contains(&real) {
+            skip(folder, "a link to a folder that it is in");
+            return Ok(());
+        }
+        inside.push(real);
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if [TARGETS, PARTS].iter().any(|other| path == self.folder.join(other)) {
                 continue;
             }
-            if path.is_dir() {
-                self.collect(&path, files)?;
-            } else if path.extension().is_some_and(|extension| extension == "toml") {
-                files.push(path);
+            let is_scenario = path.extension().is_some_and(|extension| extension == "toml");
+            match fs::metadata(&path) {
+                Ok(status) if status.is_dir() && is_scenario => skip(&path, "a folder, not a file"),
+                Ok(status) if status.is_dir() => self.collect(&path, inside, files)?,
+                Ok(status) if is_scenario && !status.is_file() => skip(&path, "not a regular file"),
+                // What cannot be looked at is said by whoever reads it.
+                _ if is_scenario => files.push(path),
+                _ => {}
             }
         }
+        inside.pop();
         Ok(())
     }
+}
+
+fn skip(path: &Path, why: &str) {
+    complain(&format!("skip {}: {why}", path.display()));
 }
 
 /// Relative paths, so that messages name the file as the user would.

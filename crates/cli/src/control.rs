@@ -7,10 +7,11 @@ use facts::{
     plan::{Action, Claim, Expectation, Step},
 };
 
-/// Behind the name of the case.
-pub(crate) const SUFFIX: &str = " (control)";
 /// How long a step lasts that would have done something.
 const INSTEAD_MS: u64 = 300;
+
+/// What the name of a control has behind that of its case.
+const SUFFIX: &str = " (control)";
 
 /// The control of a plan; `None` for a planted loss, which needs no upgrade to lose.
 pub(crate) fn control(plan: &Plan) -> Option<Plan> {
@@ -25,6 +26,11 @@ pub(crate) fn control(plan: &Plan) -> Option<Plan> {
     let counts = [("lost == 0", Function::Lost), ("retriable == 0", Function::Retriable)];
     control.expectations.extend(counts.map(|(text, function)| none(text, function)));
     Some(control)
+}
+
+/// The case whose control this is; `None` when it is a case itself.
+pub(crate) fn case_of(id: &str) -> Option<&str> {
+    id.strip_suffix(SUFFIX)
 }
 
 fn only_wait(step: &mut Step) {

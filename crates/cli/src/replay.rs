@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use facts::Plan;
+use facts::{Plan, plan::Case};
 use report::{CaseResult, Disposition, PHASE_TABLE_NOTE, Tally, case_line, evidence};
 
 use crate::{
     arguments,
     case_run::{judged, result},
     catalogue::Catalogue,
+    control::case_of,
     exit::Exit,
     kept_run,
     mistakes::NotUnderstood,
@@ -34,9 +35,9 @@ fn judge(plan: &Plan, asked: &arguments::Replay) -> Exit {
     let result = match judged(plan, &asked.directory) {
         Ok((judgement, _)) => {
             let disposition = Disposition::of(plan, &judgement);
-            CaseResult { judgement: Some(judgement), ..result(plan, disposition) }
+            CaseResult { judgement: Some(judgement), ..result(plan, &asked.shelf, disposition) }
         }
-        Err(disposition) => result(plan, disposition),
+        Err(disposition) => result(plan, &asked.shelf, disposition),
     };
     let mut tally = Tally::default();
     tally.add(&result);
@@ -64,7 +65,8 @@ fn expecting(ran: Plan, file: &Path, asked: &arguments::Replay) -> Result<Plan, 
         return Err(refused(&format!("its {what} are not those that were run; edit a copy of the scenario")));
     }
     Ok(Plan {
-        case: edited.case.clone(),
+        // The history says of which case it is, whatever the edited file is called.
+        case: Case { id: ran.case.id, ..edited.case.clone() },
         minimum_samples: edited.minimum_samples,
         expectations: edited.expectations.clone(),
         known_failure: edited.known_failure.clone(),
@@ -75,7 +77,7 @@ fn expecting(ran: Plan, file: &Path, asked: &arguments::Replay) -> Result<Plan, 
 
 /// `target=nginx`: which case of a file it is. A control run is a case of the same cell.
 fn cell(plan: &Plan) -> &str {
-    let id = plan.case.id.trim_end_matches(crate::control::SUFFIX);
+    let id = case_of(&plan.case.id).unwrap_or(&plan.case.id);
     id.split_once("::").map_or("", |(_, cell)| cell)
 }
 

@@ -32,12 +32,12 @@ impl Runs {
     pub(crate) fn open(place: &Place) -> io::Result<Runs> {
         let own = nix::unistd::getuid();
         let folder = match &place.runs {
-            Some(folder) => std::path::absolute(folder)?,
+            Some(folder) => std::path::absolute(folder).map_err(about(folder))?,
             None => temporary(&format!("changeover-{own}")),
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(about(&folder))?;
         // In a shared temporary folder somebody else may have made it first.
-        if place.runs.is_none() && fs::metadata(&folder)?.uid() != own.as_raw() {
+        if place.runs.is_none() && fs::metadata(&folder).map_err(about(&folder))?.uid() != own.as_raw() {
             return Err(io::Error::other(format!(
                 "{} belongs to another user; use --runs",
                 folder.display()
@@ -57,7 +57,7 @@ impl Runs {
             match DirBuilder::new().mode(0o700).create(&directory) {
                 // A kept run of an earlier process with our pid.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                other => break other.map(|()| directory)?,
+                other => break other.map_err(about(&directory)).map(|()| directory)?,
             }
         };
         self.point_at(&directory);
@@ -90,6 +90,10 @@ impl Runs {
             }
         }
     }
+}
+
+fn about(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 fn is_short(folder: &Path) -> bool {

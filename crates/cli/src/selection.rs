@@ -62,14 +62,26 @@ impl<'a> Selection<'a> {
         plans.flat_map(|plan| self.repeated(plan)).collect()
     }
 
+    /// The words that name no case at all; one that names a case of another part (`--shard`) is not misspelt.
+    pub(crate) fn idle(&self, plans: &[Plan]) -> Vec<&'a str> {
+        let words = self.asked.filters.iter().map(String::as_str);
+        let runs = |plan: &Plan| !self.asked.no_upgrade || control(plan).is_some();
+        let meant = |plan: &Plan| self.is_asked_for(plan) && self.is_in_profile(plan) && runs(plan);
+        words.filter(|word| !plans.iter().any(|plan| plan.case.id.contains(word) && meant(plan))).collect()
+    }
+
     /// What the command line says of a case.
     fn is_meant(&self, plan: &Plan) -> bool {
+        self.is_asked_for(plan) && self.asked.shard.is_none_or(|shard| shard.holds(&plan.case.id))
+    }
+
+    /// The same, in whichever part it is.
+    fn is_asked_for(&self, plan: &Plan) -> bool {
         let asked = self.asked;
         let id = &plan.case.id;
         let named = asked.filters.is_empty() || asked.filters.iter().any(|part| id.contains(part.as_str()));
         let quick = !asked.quick || plan.case.tags.iter().any(|tag| tag == QUICK);
-        let shard = asked.shard.is_none_or(|shard| shard.holds(id));
-        named && quick && shard && self.filter.as_ref().is_none_or(|filter| filter.holds(plan))
+        named && quick && self.filter.as_ref().is_none_or(|filter| filter.holds(plan))
     }
 
     /// The default profile is for those who ask for nothing in particular: who names a case gets it.

@@ -39,14 +39,21 @@ fn attempt(asked: &arguments::Verify) -> Result<Exit, Exit> {
     let selection = Selection::of(asked, catalogue.folder())?;
     let plans = catalogue.plans().map_err(bad)?;
     missing(&plans, &asked.require)?;
+    let idle = selection.idle(&plans);
     let chosen = selection.chosen(plans);
     if chosen.is_empty() {
         complain("no case matches; `changeover scenario list` names them all");
         return Err(Exit::NothingMatched);
     }
+    all_match(&idle)?;
     ours_are_there(&chosen)?;
-    let runner = Runner::new(&asked.place, Arc::clone(&interrupted)).map_err(|error| {
+    let runner = Runner::new(&asked.place, &asked.shelf, Arc::clone(&interrupted)).map_err(|error| {
         complain(&format!("make a folder for run directories: {error}"));
+        Exit::HarnessBug
+    })?;
+    // Now, not after minutes of runs.
+    written::check(asked).map_err(|error| {
+        complain(&error);
         Exit::HarnessBug
     })?;
     let begun = Instant::now();
@@ -74,6 +81,14 @@ fn missing(plans: &[Plan], required: &[String]) -> Result<(), Exit> {
         }
     }
     Ok(())
+}
+
+/// Complains about each filter that means no case: a misspelt one must not look like a pass.
+fn all_match(idle: &[&str]) -> Result<(), Exit> {
+    for filter in idle {
+        complain(&format!("no case matches `{filter}`; `changeover scenario list` names them all"));
+    }
+    if idle.is_empty() { Ok(()) } else { Err(Exit::NothingMatched) }
 }
 
 /// A program of this workspace that is not built would make every case of it a SKIP.
@@ -114,7 +129,7 @@ fn conclude(
 ) -> Exit {
     let mut tally = Tally::default();
     results.iter().for_each(|result| tally.add(result));
-    written::write(results, asked, took);
+    let written = written::write(results, asked, took);
     if !asked.brief {
         print(PHASE_TABLE_NOTE);
     }
@@ -123,5 +138,11 @@ fn conclude(
         complain(&format!("{} cases were skipped, and this profile denies skips", tally.skipped));
     }
     print(&tally.closing_line());
-    Exit::of(&tally, skips, interrupted)
+    if let Err(error) = &written {
+        complain(error);
+    }
+    match Exit::of(&tally, skips, interrupted) {
+        Exit::Passed | Exit::Unknown | Exit::TargetMissing if written.is_err() => Exit::HarnessBug,
+        exit => exit,
+    }
 }

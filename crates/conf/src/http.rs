@@ -160,6 +160,8 @@ pub struct Settings {
     pub client_header_timeout: Duration,
     /// `client_body_timeout`: between two reads of a request body. 60 s.
     pub client_body_timeout: Duration,
+    /// `send_timeout`: how long a client may take none of an answer that waits for it. 60 s.
+    pub send_timeout: Duration,
     /// `client_max_body_size` in bytes; 0 means no limit. 1 MiB.
     pub client_max_body_size: u64,
     /// `default_type`. `text/plain`.
@@ -188,6 +190,7 @@ impl Default for Settings {
             keepalive_requests: 1000,
             client_header_timeout: minute,
             client_body_timeout: minute,
+            send_timeout: minute,
             client_max_body_size: 1 << 20,
             default_type: "text/plain".to_owned(),
             server_tokens: true,

@@ -114,6 +114,7 @@ pub(crate) const RULES: &[Rule] = &[
     once("keepalive_requests", HTTP_SERVER_LOCATION, 1..=1, "keepalive_requests NUMBER;"),
     once("client_header_timeout", HTTP_SERVER, 1..=1, "client_header_timeout TIME;"),
     once("client_body_timeout", HTTP_SERVER_LOCATION, 1..=1, "client_body_timeout TIME;"),
+    once("send_timeout", HTTP_SERVER_LOCATION, 1..=1, "send_timeout TIME;"),
     once("client_max_body_size", HTTP_SERVER_LOCATION, 1..=1, "client_max_body_size SIZE;"),
     once("default_type", HTTP_SERVER_LOCATION, 1..=1, "default_type MIME-TYPE;"),
     once("server_tokens", HTTP_SERVER_LOCATION, 1..=1, "server_tokens on | off;"),

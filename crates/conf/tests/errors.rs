@@ -265,7 +265,7 @@ fn locations() {
         "root /srv;",
         &["2:1: error[CD0002]: unknown directive \"root\" (known in \"location\": return, proxy_pass, \
          add_header, access_log, keepalive_timeout, keepalive_requests, client_body_timeout, \
-         client_max_body_size, default_type, server_tokens, sendfile, tcp_nopush, tcp_nodelay, \
+         send_timeout, client_max_body_size, default_type, server_tokens, sendfile, tcp_nopush, tcp_nodelay, \
          client_body_temp_path, proxy_temp_path, fastcgi_temp_path, uwsgi_temp_path, scgi_temp_path, \
          proxy_connect_timeout, proxy_read_timeout, proxy_send_timeout, proxy_http_version, proxy_set_header)"],
     );

@@ -135,6 +135,10 @@ pub enum Event {
     Leaked { what: String },
     /// A line of the target's own log worth keeping (alerts, signals).
     TargetSaid { target: String, line: String },
+    /// The harness may have missed something about a target; what is told of that is not the whole truth.
+    Overlooked { target: String, what: String },
+    /// A thread that only sleeps was kept from running for this long: nobody on this machine was on time then.
+    Hiccup { ns: Nanos },
     /// A self-measurement of the harness: foreign CPU, steal, worst hiccup.
     SelfCheck { hiccup_max_ns: Nanos, foreign_cpu: f64, steal: f64 },
     /// Last line. Without it the history is not sealed and nothing passes.

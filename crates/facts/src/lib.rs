@@ -16,7 +16,7 @@ pub use event::{Event, Moment, Role, Stamped};
 pub use expression::Expression;
 pub use history::History;
 pub use outcome::{Blame, Outcome};
-pub use plan::Plan;
+pub use plan::{CHECK_NAMES, Plan};
 pub use record::Record;
 pub use verdict::Verdict;
 

@@ -42,9 +42,11 @@ pub enum Outcome {
     Status5xx = 14,
     /// Neither the expected status nor a 5xx, or not HTTP at all.
     StatusOther = 15,
-    /// The answer carries another request's id.
+    /// The answer carries another request's id, or none though the population's answers carry ids; or bytes nobody
+    /// had asked for lay on the connection when a client that looks was about to use it (nothing was sent then).
     WrongId = 16,
-    /// The body is not the one asked for.
+    /// The body is not the one asked for: another than in the first complete answer to this population, or with
+    /// bytes behind its end.
     WrongBody = 17,
     /// Answered by a generation that must not serve at that time.
     WrongGeneration = 18,

@@ -134,3 +134,21 @@ pub struct Origin {
     #[serde(default)]
     pub faults: Vec<String>,
 }
+
+/// The name of every property in `checks::CHECKS`, in its order. Here, so that a scenario can be told about a name
+/// that does not exist without knowing how anything is judged.
+pub const CHECK_NAMES: [&str; 13] = [
+    "sealed",
+    "generator",
+    "identities",
+    "steps",
+    "covered",
+    "every-attempt-ok",
+    "served-in-every-phase",
+    "nothing-left-behind",
+    "no-corruption",
+    "pid-file-always",
+    "no-leaked-descriptors",
+    "no-orphans",
+    "right-generation",
+];

@@ -24,9 +24,11 @@ pub enum Error {
     /// The caller did not say where a program is.
     #[error("find the program `{program}` of {what}: no path was given for it; install it or build it first")]
     ProgramUnknown { program: String, what: String },
-    /// The path that was given for a program leads nowhere.
-    #[error("copy the program to be tested, {path}: {why}; install it or correct the path")]
-    Program { path: PathBuf, why: String },
+    /// The path that was given for a program leads nowhere, or the run directory has no room for its copy.
+    #[error(
+        "copy the program to be tested, {path}, to {to}: {why}; install it, correct the path or free space"
+    )]
+    Program { path: PathBuf, to: PathBuf, why: String },
     /// A template names a placeholder that has no value.
     #[error("render {file}: no value for `${{{placeholder}}}`; known are {known}")]
     Placeholder { file: String, placeholder: String, known: String },

@@ -34,7 +34,8 @@ pub(crate) struct Installed {
     pub(crate) log: PathBuf,
     /// Its standard output and standard error.
     pub(crate) output: PathBuf,
-    directory: PathBuf,
+    /// Its own: the run directory, or one below.
+    pub(crate) directory: PathBuf,
     values: Values,
     /// Origins by name.
     origins: Vec<(String, SocketAddr)>,

@@ -1,7 +1,7 @@
 //! What `/proc` says about processes. All of it may be outdated when it is read: a process that is gone reads
 //! as nothing, never as an error.
 
-use std::{fs, path::PathBuf};
+use std::{fs, net::Ipv4Addr, path::PathBuf};
 
 use rustix::process::Rlimit;
 
@@ -83,6 +83,22 @@ pub(crate) fn descendants(root: u32) -> Vec<u32> {
     found
 }
 
+/// Port and inode of every TCP socket that listens on this address.
+pub(crate) fn listeners(ip: Ipv4Addr) -> Vec<(u16, u64)> {
+    let text = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    text.lines().filter_map(|line| listener(line, ip)).collect()
+}
+
+/// proc_net(5): `sl local remote st queues timer retransmits uid timeout inode`; the address is in memory order.
+fn listener(line: &str, ip: Ipv4Addr) -> Option<(u16, u64)> {
+    const LISTEN: &str = "0A";
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let (address, port) = fields.get(1)?.split_once(':')?;
+    let address = Ipv4Addr::from(u32::from_str_radix(address, 16).ok()?.to_ne_bytes());
+    let is_it = address == ip && *fields.get(3)? == LISTEN;
+    is_it.then_some((u16::from_str_radix(port, 16).ok()?, fields.get(9)?.parse().ok()?))
+}
+
 /// Open file descriptors.
 pub(crate) fn fds(pid: u32) -> u32 {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |entries| entries.count() as u32)
@@ -126,5 +142,15 @@ mod tests {
     #[test]
     fn who_is_gone_reads_as_nothing() {
         assert_eq!((stat(u32::MAX), title(u32::MAX), children(u32::MAX)), (None, String::new(), vec![]));
+    }
+
+    #[test]
+    fn who_listens_is_found_by_address() {
+        let ip = Ipv4Addr::new(127, 77, 3, 9);
+        assert_eq!(listeners(ip), []);
+        let listener = std::net::TcpListener::bind((ip, 0)).expect("bind");
+        let port = listener.local_addr().expect("an address").port();
+        let found = listeners(ip);
+        assert!(found.len() == 1 && found[0].0 == port && found[0].1 > 0, "{found:?}");
     }
 }

@@ -6,6 +6,7 @@ mod command;
 mod fault;
 mod reaction;
 mod ready;
+mod remains;
 mod sending;
 mod settle;
 mod start;
@@ -31,6 +32,7 @@ use ledger::clock::now;
 use self::{
     fault::Faults,
     reaction::{Happened, Reacting},
+    remains::Remains,
     sending::RunningLoad,
     watching::Watched,
 };
@@ -132,6 +134,8 @@ struct Run<'a> {
     /// By which `worker[?]` is drawn.
     lot: u64,
     beside: Beside,
+    /// What was there before each target was started.
+    before: Vec<Remains>,
     begun_at: Nanos,
     /// When the load started, and with it the clock of the steps.
     loaded_at: Nanos,

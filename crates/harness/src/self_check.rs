@@ -12,12 +12,15 @@ use std::{
 };
 
 use facts::{Event, Moment, Nanos};
-use ledger::clock::now;
+use ledger::{EventLog, clock::now};
 
 use crate::procfs;
 
 /// What the thread asks for; whatever it gets beyond is a hiccup.
 const NAP: Duration = Duration::from_millis(1);
+
+/// A hiccup that is told when it happens: what is late at the same time is not the target's doing.
+const TOLD_FROM: Nanos = 20_000_000;
 
 /// A check that runs.
 pub(crate) struct SelfCheck {
@@ -29,11 +32,12 @@ pub(crate) struct SelfCheck {
 }
 
 impl SelfCheck {
-    /// Starts measuring; what descends from the warden is ours, as is this process.
-    pub(crate) fn start(warden: u32) -> io::Result<SelfCheck> {
+    /// Starts measuring, and tells the log; what descends from the warden is ours, as is this process.
+    pub(crate) fn start(warden: u32, log: EventLog) -> io::Result<SelfCheck> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
-        let thread = thread::Builder::new().name("hiccup".into()).spawn(move || longest_hiccup(&stopped))?;
+        let thread =
+            thread::Builder::new().name("hiccup".into()).spawn(move || longest_hiccup(&stopped, &log))?;
         Ok(SelfCheck { thread: Some(thread), stop, warden, begun: now(), before: Ticks::now(warden) })
     }
 
@@ -60,14 +64,25 @@ impl Drop for SelfCheck {
     }
 }
 
-fn longest_hiccup(stop: &AtomicBool) -> Nanos {
+fn longest_hiccup(stop: &AtomicBool, log: &EventLog) -> Nanos {
     let mut longest = 0;
     while !stop.load(Ordering::Relaxed) {
-        let before = now();
+        let earliest = now();
         thread::sleep(NAP);
-        longest = longest.max((now() - before).saturating_sub(NAP.as_nanos() as Nanos));
+        let at = Moment { earliest, latest: now() };
+        longest = longest.max(tell(at, log));
     }
     longest
+}
+
+/// How much longer the nap was than asked for.
+fn tell(nap: Moment, log: &EventLog) -> Nanos {
+    let ns = (nap.latest - nap.earliest).saturating_sub(NAP.as_nanos() as Nanos);
+    if ns > TOLD_FROM {
+        // A line that is missing shows in the numbers of the log.
+        log.write(nap, Event::Hiccup { ns }).ok();
+    }
+    ns
 }
 
 /// CPU time so far, in clock ticks over all CPUs.
@@ -120,7 +135,21 @@ mod tests {
 
     #[test]
     fn a_check_ends_and_says_something() {
-        let check = SelfCheck::start(std::process::id()).expect("a thread");
+        let directory = tempfile::tempdir().expect("a directory");
+        let log = EventLog::create(&directory.path().join("log")).expect("a log");
+        let check = SelfCheck::start(std::process::id(), log).expect("a thread");
         assert!(matches!(check.finish().1, Event::SelfCheck { foreign_cpu: 0.0..=1.0, .. }));
+    }
+
+    #[test]
+    fn a_long_hiccup_is_told_when_it_happens() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("log");
+        let log = EventLog::create(&path).expect("a log");
+        assert_eq!(tell(Moment { earliest: 5, latest: 20_000_005 }, &log), 19_000_000);
+        assert_eq!(tell(Moment { earliest: 5, latest: 30_000_005 }, &log), 29_000_000);
+        let text = fs::read_to_string(path).expect("the log");
+        assert_eq!(text.lines().count(), 1);
+        assert!(text.contains(r#""event":"hiccup","ns":29000000"#), "{text}");
     }
 }

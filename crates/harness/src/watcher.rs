@@ -129,11 +129,14 @@ impl Watcher {
     fn take_in(&mut self, scan_is_due: bool) -> Result<(), Error> {
         self.take_reports()?;
         let ended = self.take_ends()?;
-        let changed = self.pid_files.changes();
-        if scan_is_due || ended || !changed.is_empty() {
+        let seen = self.pid_files.changes();
+        if scan_is_due || ended || !seen.changes.is_empty() {
             self.look()?;
         }
-        for change in changed {
+        if seen.overlooked {
+            self.tell_overlooked()?;
+        }
+        for change in seen.changes {
             self.tell_pid_file(change.file, change.holds)?;
         }
         self.tell_pid_files()?;

@@ -51,5 +51,6 @@ fn append(file: &mut File, line: &Stamped) -> io::Result<()> {
     text.push(b'\n');
     // One write(2): a killed writer cuts at most its last line.
     let written = file.write(&text)?;
-    if written == text.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+    // A full disk takes a part of the line, and says only at the next write that it is full.
+    if written == text.len() { Ok(()) } else { file.write_all(&text[written..]) }
 }

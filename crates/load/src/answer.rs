@@ -1,10 +1,11 @@
-//! Reads one answer, however it is cut into pieces: the head with httparse, the body only counted. Knows nothing
-//! of sockets and time.
+//! Reads one answer, however it is cut into pieces: the head with httparse, the body counted and hashed. Knows
+//! nothing of sockets and time.
 
 use facts::Outcome;
 
 use crate::{
     chunked::Chunked,
+    content::Content,
     head::{Body, Head},
 };
 
@@ -32,14 +33,32 @@ pub(crate) struct Answer {
     part: Part,
     unparsed: Vec<u8>,
     head: Head,
+    framing: Framing,
+    content: Content,
     bytes_in: u64,
     surplus: bool,
 }
 
+/// Who says where the body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// The answer itself.
+    Told,
+    /// The end of the connection.
+    UntilClose,
+}
+
 impl Answer {
     pub(crate) fn new() -> Answer {
-        let head = Head::default();
-        Answer { part: Part::Head, unparsed: Vec::new(), head, bytes_in: 0, surplus: false }
+        Answer {
+            part: Part::Head,
+            unparsed: Vec::new(),
+            head: Head::default(),
+            framing: Framing::Told,
+            content: Content::EMPTY,
+            bytes_in: 0,
+            surplus: false,
+        }
     }
 
     /// Ready for the answer to the next request.
@@ -98,24 +117,29 @@ impl Answer {
                 Body::Chunked => Part::Chunked(Chunked::default()),
                 Body::UntilClose => Part::UntilClose,
             };
+            if body == Body::UntilClose {
+                self.framing = Framing::UntilClose;
+            }
             return Ok(used);
         }
     }
 
     fn feed_body(&mut self, bytes: &[u8]) -> Result<(), NotHttp> {
         match &mut self.part {
-            Part::Head | Part::UntilClose => {}
+            Part::Head => {}
+            Part::UntilClose => self.content.take(bytes),
             Part::Complete => self.surplus |= !bytes.is_empty(),
             Part::Counted(left) => {
                 let taken = (*left).min(bytes.len() as u64);
                 *left -= taken;
+                self.content.take(&bytes[..taken as usize]);
                 self.surplus |= taken < bytes.len() as u64;
                 if *left == 0 {
                     self.part = Part::Complete;
                 }
             }
             Part::Chunked(chunked) => {
-                if let Some(used) = chunked.feed(bytes)? {
+                if let Some(used) = chunked.feed(bytes, &mut self.content)? {
                     self.part = Part::Complete;
                     self.surplus |= used < bytes.len();
                 }
@@ -150,7 +174,16 @@ impl Answer {
         &self.head
     }
 
-    /// What a complete answer to request `id` is worth. Another request's answer is worse than an error.
+    pub(crate) fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// The body so far.
+    pub(crate) fn content(&self) -> Content {
+        self.content
+    }
+
+    /// What a complete answer to request `id` is worth by itself. Another request's answer is worse than an error.
     pub(crate) fn outcome(&self, id: u64) -> Outcome {
         match self.head.status {
             _ if self.head.echo.is_some_and(|echo| echo != id) => Outcome::WrongId,
@@ -235,11 +268,20 @@ mod tests {
         assert!(
             read("HTTP/1.1 200 OK|X-Changeover-Id: nonsense|Content-Length: 0||").starts_with("wrong_id")
         );
+        let (mine, other) = ("X-Changeover-Id: 000000000000001f|", "X-Changeover-Id: 0000000000000020|");
+        for ids in [[mine, other], [other, mine]] {
+            assert!(
+                read(&format!("HTTP/1.1 200 OK|{}Content-Length: 0||", ids.concat())).starts_with("wrong_id")
+            );
+        }
+        assert!(read(&format!("HTTP/1.1 200 OK|{mine}{mine}Content-Length: 0||")).starts_with("ok"));
         assert!(read("HTTP/1.1 503 No|Content-Length: 0||").starts_with("status_5xx"));
         assert!(read("HTTP/1.1 404 No|Content-Length: 0||").starts_with("status_other"));
         assert!(read("HTTP/1.1 200 OK|Content-Length: 1||xy").starts_with("wrong_body"));
         assert_eq!(read("SSH-2.0-OpenSSH||"), "not http");
         assert_eq!(read("HTTP/1.1 200 OK|Content-Length: 1x||"), "not http");
+        assert_eq!(read("HTTP/1.1 200 OK|Content-Length: 1|Content-Length: 2||xy"), "not http");
+        assert_eq!(read("HTTP/1.1 200 OK|Content-Length: +1||x"), "not http");
         assert_eq!(read("HTTP/1.1 200 OK|Transfer-Encoding: chunked||z|"), "not http");
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     fault::{self, Connection, End, Stage},
     request::Request,
     script::{Op, script},
-    socket::{Io, Socket},
+    socket::{Found, Io, Socket},
     sys::Readiness,
     wire::Wire,
 };
@@ -107,7 +107,7 @@ impl Client {
             match step {
                 Step::Next => self.position = (self.position + 1) % self.script.len(),
                 Step::Waiting => return Progress::Waiting,
-                Step::Answered => return self.answered(),
+                Step::Answered => return self.answered(wire),
                 Step::Failed(end) => return self.failed(end),
             }
         }
@@ -133,12 +133,17 @@ impl Client {
     }
 
     fn look(&mut self) -> Step {
-        let Some(socket) = &self.socket else { return Step::Next };
-        if socket.is_spent() {
-            self.socket = None;
-            self.found_closed = true;
-        }
+        let Some(found) = self.socket.as_ref().map(Socket::look) else { return Step::Next };
         self.record().flags |= flag::LOOKED;
+        match found {
+            Found::Quiet => {}
+            Found::Closed => {
+                self.socket = None;
+                self.found_closed = true;
+            }
+            // The attempt before has its outcome already: this one tells of it, and sends nothing.
+            Found::Unasked => return Step::Failed(End::Unasked),
+        }
         Step::Next
     }
 
@@ -218,10 +223,10 @@ impl Client {
         Step::Next
     }
 
-    fn answered(&mut self) -> Progress {
+    fn answered(&mut self, wire: &mut Wire) -> Progress {
         self.describe();
         let id = self.record().id;
-        let outcome = self.answer.outcome(id);
+        let outcome = wire.standards[self.population].judge(&self.answer, id);
         let closes = self.answer.head().closes || self.broken.is_some();
         match &mut self.socket {
             // Bytes of unknown origin may follow: nothing can be trusted on this connection any more.

@@ -29,6 +29,8 @@ pub(crate) enum End {
     Deadline,
     /// What came is not HTTP.
     NotHttp,
+    /// Bytes nobody asked for lay on the idle connection.
+    Unasked,
 }
 
 /// What a reader of the ledger must know besides: the connection had carried a request before.
@@ -46,6 +48,7 @@ pub(crate) fn classify(stage: Stage, end: End, connection: Connection, method: M
     match (stage, end) {
         (_, End::Failed(errno)) if is_our_own(errno) => Outcome::GeneratorFault,
         (_, End::NotHttp) => Outcome::StatusOther,
+        (_, End::Unasked) => Outcome::WrongId,
         (Connecting, End::Deadline | End::Failed(Errno::TIMEDOUT)) => Outcome::ConnectTimeout,
         (Connecting, End::Failed(Errno::CONNREFUSED)) => Outcome::Refused,
         (Connecting, End::Failed(Errno::CONNRESET | Errno::PIPE) | End::Closed) => {
@@ -109,6 +112,7 @@ mod tests {
             (Stage::InHead, End::Deadline, Fresh, Get, "timeout_body"),
             (Stage::InBody, End::Deadline, Fresh, Get, "timeout_body"),
             (Stage::InHead, End::NotHttp, Fresh, Get, "status_other"),
+            (Stage::Connecting, End::Unasked, Reused, Get, "wrong_id"),
         ];
         for (stage, end, connection, method, expected) in table {
             let row = format!("{stage:?} {end:?} {connection:?} {method:?}");

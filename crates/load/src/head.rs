@@ -8,7 +8,7 @@ const MOST_HEADERS: usize = 64;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Head {
     pub(crate) status: u16,
-    /// `X-Changeover-Id`; one that is not 16 hex digits reads as 0, which no request has.
+    /// `X-Changeover-Id`; one that is not 16 hex digits, or two that differ, read as 0, which no request has.
     pub(crate) echo: Option<u64>,
     /// `X-Changeover-Pid`, or 0.
     pub(crate) pid: u32,
@@ -66,7 +66,11 @@ impl Head {
         let value = header.value.trim_ascii();
         match header.name {
             name if name.eq_ignore_ascii_case("content-length") => {
-                framing.length = Some(number(value).ok_or(NotHttp)?);
+                let length = number(value).ok_or(NotHttp)?;
+                // RFC 9112 §6.3: lengths that differ are an error nobody can recover from.
+                if framing.length.replace(length).is_some_and(|before| before != length) {
+                    return Err(NotHttp);
+                }
             }
             name if name.eq_ignore_ascii_case("transfer-encoding") => {
                 framing.chunked = has_token(value, "chunked");
@@ -75,7 +79,8 @@ impl Head {
                 self.closes = has_token(value, "close") || (self.closes && !has_token(value, "keep-alive"));
             }
             name if name.eq_ignore_ascii_case("x-changeover-id") => {
-                self.echo = Some(id(value).unwrap_or(0));
+                let id = id(value).unwrap_or(0);
+                self.echo = Some(if self.echo.is_none_or(|before| before == id) { id } else { 0 });
             }
             name if name.eq_ignore_ascii_case("x-changeover-pid") => {
                 self.pid = number(value).and_then(|n| n.try_into().ok()).unwrap_or(0);
@@ -103,7 +108,9 @@ impl Head {
 }
 
 fn number(value: &[u8]) -> Option<u64> {
-    std::str::from_utf8(value).ok()?.parse().ok()
+    // No sign: `parse` would take one.
+    let digits = value.iter().all(u8::is_ascii_digit).then_some(value)?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 fn id(value: &[u8]) -> Option<u64> {

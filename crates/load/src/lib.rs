@@ -8,6 +8,7 @@ mod arrival;
 mod attempt;
 mod chunked;
 mod client;
+mod content;
 mod engine;
 mod fault;
 mod group;
@@ -17,6 +18,7 @@ mod request;
 mod script;
 mod setup;
 mod socket;
+mod standard;
 mod stop;
 mod sys;
 mod wire;
@@ -35,7 +37,7 @@ use sys::Epoll;
 use wire::Wire;
 
 pub use lag::PhaseLag;
-pub use setup::Setup;
+pub use setup::{Setup, check_descriptors};
 
 /// Load that is running. Dropping it stops it without waiting.
 pub struct Load {
@@ -92,7 +94,7 @@ pub fn start(setup: Setup) -> Result<Load, Error> {
     let ledger = Writer::create(&setup.directory.join(ledger_name(0)), setup.capacity())?;
     let epoll = Epoll::new().map_err(os("create an epoll instance"))?;
     let shared = Arc::new(Shared::new(&epoll).map_err(os("create an eventfd"))?);
-    let wire = Wire::new(epoll, setup.origins.clone());
+    let wire = Wire::new(epoll, setup.origins.clone(), setup.populations.len());
     let theirs = shared.clone();
     let paces = setup.populations.iter().map(|population| population.pace).collect();
     let run = move || {

@@ -42,11 +42,7 @@ impl Setup {
             return Err(Error::Populations { count: self.populations.len() });
         }
         self.populations.iter().try_for_each(|population| self.check_population(population))?;
-        let needed = self.connections() + SPARE_DESCRIPTORS;
-        match getrlimit(Resource::Nofile).current {
-            Some(limit) if limit < needed => Err(Error::Descriptors { needed, limit }),
-            _ => Ok(()),
-        }
+        check_descriptors(&self.populations)
     }
 
     fn check_population(&self, population: &Population) -> Result<(), Error> {
@@ -66,10 +62,6 @@ impl Setup {
         Err(Error::Population { name: population.name.clone(), why })
     }
 
-    fn connections(&self) -> u64 {
-        self.populations.iter().map(|population| u64::from(population.connections)).sum()
-    }
-
     /// Records the ledger must have room for.
     pub(crate) fn capacity(&self) -> u64 {
         let seconds = self.longest.as_secs_f64();
@@ -82,5 +74,15 @@ impl Setup {
             later.map(at).fold(most_arrivals(population, seconds), u64::max)
         };
         self.populations.iter().enumerate().map(most).sum()
+    }
+}
+
+/// Refuses populations that need more open files than this process may have. The limit is the user's to raise.
+pub fn check_descriptors(populations: &[Population]) -> Result<(), Error> {
+    let connections: u64 = populations.iter().map(|population| u64::from(population.connections)).sum();
+    let needed = connections + SPARE_DESCRIPTORS;
+    match getrlimit(Resource::Nofile).current {
+        Some(limit) if limit < needed => Err(Error::Descriptors { needed, limit }),
+        _ => Ok(()),
     }
 }

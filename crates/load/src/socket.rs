@@ -13,7 +13,7 @@ use rustix::{
     },
 };
 
-use crate::sys::Readiness;
+use crate::{head::Head, sys::Readiness};
 
 /// A connection, perhaps still being opened.
 pub(crate) struct Socket {
@@ -39,6 +39,20 @@ pub(crate) enum Io {
     /// Nothing now; an edge will come.
     NotNow,
 }
+
+/// What a client finds that looks at its idle connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing: it can be used.
+    Quiet,
+    /// The other side closed, or said that it does because nothing was asked for too long (408, RFC 9110 §15.5.9).
+    Closed,
+    /// Bytes nobody asked for.
+    Unasked,
+}
+
+/// Enough for the head of a 408.
+const LOOK_BYTES: usize = 1024;
 
 impl Socket {
     pub(crate) fn new(address: SocketAddr, number: u32) -> Result<Socket, Errno> {
@@ -85,11 +99,15 @@ impl Socket {
         self.readable = true;
     }
 
-    /// A client that looks before it writes: true when the other side closed, or said something nobody asked for.
-    pub(crate) fn is_spent(&self) -> bool {
-        let mut byte = [0];
-        let look = recv(&self.fd, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT);
-        !matches!(look, Err(Errno::AGAIN))
+    /// What a client sees that looks before it writes.
+    pub(crate) fn look(&self) -> Found {
+        let mut bytes = [0; LOOK_BYTES];
+        match recv(&self.fd, &mut bytes[..], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            Err(Errno::AGAIN | Errno::INTR) => Found::Quiet,
+            Err(_) | Ok((0, _)) => Found::Closed,
+            Ok((count, _)) if is_farewell(&bytes[..count]) => Found::Closed,
+            Ok(_) => Found::Unasked,
+        }
     }
 
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<Io, Errno> {
@@ -123,6 +141,10 @@ impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+fn is_farewell(bytes: &[u8]) -> bool {
+    matches!(Head::parse(bytes, &[]), Ok(Some((_, Head { status: 408, closes: true, .. }, _))))
 }
 
 /// 0 where the kernel will not say: the port is evidence, not a need.

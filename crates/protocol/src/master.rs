@@ -31,7 +31,7 @@ use crate::signals::{Signal, Signals};
 /// One turn of a master's loop. Performing the effects in order, and telling each one's result in a later wakeup,
 /// is all the caller has to do.
 pub fn step(state: &State, wakeup: &Wakeup) -> (State, Vec<Effect>) {
-    let mut turn = Turn { state: state.clone(), effects: Vec::new() };
+    let mut turn = Turn { state: state.clone(), effects: Vec::new(), bereaved: false };
     if turn.state.stage == Stage::Gone {
         return (turn.state, turn.effects);
     }
@@ -40,7 +40,8 @@ pub fn step(state: &State, wakeup: &Wakeup) -> (State, Vec<Effect>) {
     turn.reports(wakeup);
     turn.promises(wakeup);
     turn.time(wakeup.elapsed_ms);
-    turn.signals(wakeup.signals);
+    let signals = turn.meant(wakeup);
+    turn.signals(signals);
     turn.settle();
     (turn.state, turn.effects)
 }
@@ -60,6 +61,8 @@ const ORDER: &[(Signal, Act)] = &[
 struct Turn {
     state: State,
     effects: Vec<Effect>,
+    /// Another generation died in this turn that had not said it would.
+    bereaved: bool,
 }
 
 impl Turn {
@@ -72,6 +75,7 @@ impl Turn {
     }
 
     fn deaths(&mut self, wakeup: &Wakeup) {
+        self.last_words(wakeup);
         if wakeup.successor_died {
             self.lose_successor();
         }
@@ -79,6 +83,16 @@ impl Turn {
             self.lose_predecessor();
         }
         wakeup.exits.iter().for_each(|id| self.lose_worker(*id));
+    }
+
+    /// What the dead promised is void, but not that they were told to go.
+    fn last_words(&mut self, wakeup: &Wakeup) {
+        if wakeup.successor_died && wakeup.from_successor.contains(&PeerMessage::Stopping) {
+            self.hear_successor(PeerMessage::Stopping);
+        }
+        if wakeup.predecessor_died && wakeup.from_predecessor.contains(&PeerMessage::Leaving) {
+            self.hear_predecessor(PeerMessage::Leaving);
+        }
     }
 
     fn results(&mut self, wakeup: &Wakeup) {
@@ -102,6 +116,16 @@ impl Turn {
         if !wakeup.predecessor_died {
             wakeup.from_predecessor.iter().for_each(|message| self.hear_predecessor(*message));
         }
+    }
+
+    /// A QUIT that meets an unexpected death in one turn was meant for two generations: what it relied on is gone.
+    fn meant(&mut self, wakeup: &Wakeup) -> Signals {
+        let mut signals = wakeup.signals;
+        let unspawned = wakeup.results.contains(&Result::SuccessorNotSpawned);
+        if (self.bereaved || unspawned) && signals.take(Signal::Quit) {
+            self.say(Remark::Dropped(Signal::Quit, "the other generation died in the same moment"));
+        }
+        signals
     }
 
     fn signals(&mut self, signals: Signals) {

@@ -29,6 +29,8 @@ pub enum Report {
     Accepting,
     /// No listener is registered any more.
     Stopped,
+    /// An operator told it to drain, by signal: somebody else must take its place.
+    Draining,
     /// The last connection is gone; the worker exits.
     Drained,
 }
@@ -141,7 +143,7 @@ impl Turn {
 
     fn receive(&mut self, signal: Signal) {
         match signal {
-            Signal::Quit => self.drain(),
+            Signal::Quit => self.drain_for_operator(),
             Signal::Term | Signal::Int => self.exit(),
             Signal::Usr1 => self.effects.push(Effect::Reopen),
             Signal::Hup | Signal::Usr2 | Signal::Winch => self.effects.push(Effect::Ignore(signal)),
@@ -157,6 +159,14 @@ impl Turn {
         }
     }
 
+    fn drain_for_operator(&mut self) {
+        let served = matches!(self.worker.stage, Stage::Accepting | Stage::Stopped);
+        self.drain();
+        if served && !self.worker.orphaned {
+            self.effects.push(Effect::Report(Report::Draining));
+        }
+    }
+
     fn begin_drain(&mut self, stop: Option<Effect>) {
         self.worker.stage = Stage::Draining;
         self.effects.extend(stop);
@@ -169,6 +179,11 @@ impl Turn {
         self.worker.orphaned = true;
         match self.worker.stage {
             Stage::Preparing | Stage::Prepared => self.exit(),
+            // The master died in the middle of a reload: nobody is left to tell the new workers to accept.
+            Stage::Stopped => {
+                self.worker.stage = Stage::Accepting;
+                self.effects.extend([Effect::SayOrphaned, Effect::StartAccepting]);
+            }
             _ => self.effects.push(Effect::SayOrphaned),
         }
     }
@@ -234,6 +249,22 @@ mod tests {
         check(
             &[prepared(), told(&[Command::Accept]), gone(), signalled(Signal::Quit)],
             "Report(Prepared) StartAccepting Report(Accepting) SayOrphaned StopAccepting AnnounceClose",
+        );
+    }
+
+    #[test]
+    fn an_orphan_that_had_stopped_for_a_reload_accepts_again() {
+        check(
+            &[prepared(), told(&[Command::Accept]), told(&[Command::StopAccepting]), gone()],
+            "Report(Prepared) StartAccepting Report(Accepting) StopAccepting Report(Stopped) SayOrphaned StartAccepting",
+        );
+    }
+
+    #[test]
+    fn a_worker_told_by_signal_tells_its_master() {
+        check(
+            &[prepared(), told(&[Command::Accept]), signalled(Signal::Quit)],
+            "Report(Prepared) StartAccepting Report(Accepting) StopAccepting AnnounceClose Report(Draining)",
         );
     }
 

@@ -81,7 +81,11 @@ fn a_deferred_quit_is_dropped_with_the_generation_it_waited_for() {
 
 #[test]
 fn a_fast_stop_before_the_new_generation_is_ready_stops_both() {
-    check(&upgrading(), &signals(&[Signal::Term]), "Tell(1, Terminate) | KillSuccessor");
+    check(
+        &upgrading(),
+        &signals(&[Signal::Term]),
+        "Tell(1, Terminate) | TerminateOrphans | TellSuccessor(Leaving) | KillSuccessor",
+    );
 }
 
 #[test]
@@ -124,7 +128,7 @@ fn a_generation_that_cannot_write_its_name_does_not_take_over() {
     check(
         &state,
         &Wakeup { results: vec![Outcome::PidFileNotWritten], ..Wakeup::default() },
-        "the pid file could not be written: giving up the start | Tell(1, Terminate)",
+        "the pid file could not be written: giving up the start | Tell(1, Terminate) | TerminateOrphans",
     );
 }
 
@@ -132,4 +136,84 @@ fn a_generation_that_cannot_write_its_name_does_not_take_over() {
 fn a_second_fast_stop_kills() {
     let state = step(&serving(1, None), &signals(&[Signal::Term])).0;
     check(&state, &signals(&[Signal::Int]), "KillWorker(1)");
+}
+
+const SENT_AGAIN: &str =
+    "QUIT is refused: the new generation has just died; send it again to stop the server";
+
+#[test]
+fn quit_waits_for_an_upgrade_that_waits_for_a_reload() {
+    check(
+        &serving(1, None),
+        &signals(&[Signal::Hup, Signal::Usr2, Signal::Quit]),
+        "LoadConfiguration | USR2 is deferred until this reload is over \
+         | QUIT is deferred until the new generation is ready",
+    );
+}
+
+#[test]
+fn quit_is_dropped_when_the_generation_it_relied_on_died_in_the_same_turn() {
+    let dead = Wakeup { successor_died: true, ..signals(&[Signal::Quit]) };
+    let undone =
+        "WritePidFile | RemoveOldBin | ReapSuccessor | generation 2 is gone: rolled back to this one";
+    let dropped = "deferred QUIT is dropped: the other generation died in the same moment";
+    check(&beside_ready(), &dead, &format!("{undone} | {dropped} | DrainOrphans"));
+    check(&upgrading(), &dead, &format!("{undone} | {dropped} | DrainOrphans"));
+    let retired = step(&beside_ready(), &signals(&[Signal::Winch])).0;
+    check(&retired, &dead, &format!("{undone} | {dropped} | SpawnWorker(2, 1)"));
+    check(
+        &serving(2, Some(1)),
+        &Wakeup { predecessor_died: true, ..signals(&[Signal::Quit]) },
+        &format!("generation 1 is gone | WritePidFile | RemoveOldBin | {dropped} | DrainOrphans"),
+    );
+}
+
+#[test]
+fn quit_and_usr2_right_after_a_commit_belong_to_the_next_upgrade() {
+    let wakeup = Wakeup {
+        predecessor_died: true,
+        from_predecessor: vec![PeerMessage::Leaving],
+        ..signals(&[Signal::Quit, Signal::Usr2])
+    };
+    check(
+        &serving(2, Some(1)),
+        &wakeup,
+        "generation 1 is gone | WritePidFile | RemoveOldBin | SpawnSuccessor \
+         | QUIT is deferred until the new generation is ready | DrainOrphans",
+    );
+}
+
+#[test]
+fn a_quit_right_after_a_failed_upgrade_must_be_meant() {
+    let died = Wakeup { successor_died: true, ..Wakeup::default() };
+    let doubtful = step(&upgrading(), &died).0;
+    check(&doubtful, &signals(&[Signal::Quit]), SENT_AGAIN);
+    let asked = step(&doubtful, &signals(&[Signal::Quit])).0;
+    check(&asked, &signals(&[Signal::Quit]), "Tell(1, Drain) | CloseListeners");
+    let again = step(&doubtful, &signals(&[Signal::Usr2])).0;
+    check(&again, &signals(&[Signal::Quit]), "QUIT is deferred until the new generation is ready");
+    let later = Wakeup { elapsed_ms: Limits::default().doubt_ms, ..signals(&[Signal::Quit]) };
+    check(&doubtful, &later, "Tell(1, Drain) | CloseListeners");
+}
+
+#[test]
+fn a_pid_file_that_could_not_be_written_is_tried_again() {
+    let failed = Wakeup { results: vec![Outcome::PidFileNotWritten], ..Wakeup::default() };
+    let state = step(&serving(1, None), &failed).0;
+    check(&state, &Wakeup { elapsed_ms: Limits::default().rewrite_ms, ..Wakeup::default() }, "WritePidFile");
+}
+
+#[test]
+fn quit_to_both_generations_stops_the_server() {
+    let told = |message| Wakeup { from_predecessor: vec![message], ..Wakeup::default() };
+    let left = step(&serving(2, Some(1)), &told(PeerMessage::Leaving)).0;
+    check(&left, &signals(&[Signal::Quit]), "TellPredecessor(Stopping) | Tell(1, Drain)");
+    let yields = step(&serving(2, Some(1)), &signals(&[Signal::Quit])).0;
+    check(&yields, &told(PeerMessage::Leaving), "TellPredecessor(Stopping) | Tell(1, Drain)");
+}
+
+#[test]
+fn a_worker_that_an_operator_told_to_drain_is_replaced() {
+    let wakeup = Wakeup { reports: vec![(1, Report::Draining)], ..Wakeup::default() };
+    check(&serving(1, None), &wakeup, "SpawnWorker(2, 1)");
 }

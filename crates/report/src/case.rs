@@ -120,7 +120,7 @@ fn planted(verdicts: &[Judged]) -> Disposition {
 }
 
 /// What tells whether the measuring itself worked. A known failure of the server must not hide one of these.
-const INSTRUMENT: [&str; 4] = ["sealed", "generator", "identities", "no-corruption"];
+const INSTRUMENT: [&str; 5] = ["sealed", "generator", "identities", "covered", "no-corruption"];
 
 /// A server fails as known when what the scenario wrote down is refuted, or could not even be done, and the instrument is sound.
 fn fails_as_known(verdicts: &[Judged]) -> bool {
@@ -177,6 +177,7 @@ mod tests {
         assert_eq!(known(&[("generator", Verdict::pass("p"))]), "XFAIL");
         assert_eq!(known(&[("generator", Verdict::unknown("u"))]), "FAIL");
         assert_eq!(known(&[("identities", Verdict::fail("f"))]), "FAIL");
+        assert_eq!(known(&[("covered", Verdict::unknown("u"))]), "FAIL");
         let (plan, mut judgement) = judged(false, Some("race"), &[Verdict::fail("a leak")]);
         judgement.verdicts[0].expectation.place = None;
         assert_eq!(Disposition::of(&plan, &judgement).word(), "FAIL", "nothing that was written down failed");

@@ -51,6 +51,7 @@ codes! {
     NOT_A_REACTION = "CO0032": "A reaction does one thing at once; it does not wait, and does not rewrite a configuration that steps may rewrite too.",
     UNKNOWN_STEP = "CO0033": "No step has that `id`.",
     BAD_REQUIREMENT = "CO0034": "A requirement is `root`, `netns`, `mount`, or a program with or without a version: `nginx>=1.22`.",
+    SHOWN_BY_NOTHING = "CO0035": "Nothing in a run can show this class yet, so its count would be 0 whatever happened.",
 }
 
 #[cfg(test)]

@@ -8,18 +8,20 @@ use crate::{
     codes,
     expression::{self, Asked},
     mistake::{Mistake, Mistakes},
-    reading::Reading,
+    reading::{self, Reading},
     scope::Scope,
     shape::{Expect, Word},
     text::Text,
 };
 
 /// What every server must do in every scenario.
-pub const DEFAULT_CHECKS: [&str; 7] = [
+pub const DEFAULT_CHECKS: [&str; 9] = [
     "sealed",
     "generator",
     "identities",
     "steps",
+    "covered",
+    "every-attempt-ok",
     "served-in-every-phase",
     "nothing-left-behind",
     "no-corruption",
@@ -95,8 +97,10 @@ fn reached(text: &Text, scope: &Scope) -> Result<Claim, Mistake> {
 }
 
 fn named(text: &Text, _: &Scope) -> Result<Claim, Mistake> {
+    reading::check_name(text)?;
     Ok(Claim::Check(text.as_str().to_owned()))
 }
+
 fn check(name: &str) -> Expectation {
     Expectation { place: None, text: name.to_owned(), claim: Claim::Check(name.to_owned()) }
 }

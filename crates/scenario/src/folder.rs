@@ -141,7 +141,7 @@ impl Folder {
             member: self.member(shape.member.as_ref(), mistakes),
             member_down: self.member(shape.member_down.as_ref(), mistakes),
             weights: BTreeMap::new(),
-            promises: words(&shape.promises),
+            promises: self.promises(mistakes),
             failpoints: words(&shape.failpoints),
         })
     }
@@ -161,6 +161,14 @@ impl Folder {
     fn workers(&self, mistakes: &mut Mistakes) -> Option<u32> {
         let written = self.shape.workers.as_ref()?;
         mistakes.keep(self.reading.whole(written, 0..=1024))
+    }
+
+    fn promises(&self, mistakes: &mut Mistakes) -> Vec<String> {
+        let promise = |word: &Word| {
+            let text = self.reading.raw(word);
+            mistakes.keep(reading::check_name(&text)).map(|()| text.as_str().to_owned())
+        };
+        self.shape.promises.iter().filter_map(promise).collect()
     }
 
     fn options(&self) -> BTreeMap<String, String> {

@@ -90,6 +90,16 @@ pub(crate) fn name(text: &Text) -> Result<String, Mistake> {
         .help("use lower-case letters, digits and `_`, a letter first"))
 }
 
+/// Whether there is a check of this name.
+pub(crate) fn check_name(text: &Text) -> Result<(), Mistake> {
+    let name = text.as_str();
+    if facts::CHECK_NAMES.contains(&name) {
+        return Ok(());
+    }
+    Err(Mistake::new(codes::UNKNOWN_WORD, text.at(), format!("there is no check `{name}`"))
+        .known(name, facts::CHECK_NAMES))
+}
+
 /// Reads a text into its shape; the first mistake ends it, because what follows cannot be trusted.
 pub(crate) fn shape<T: DeserializeOwned>(source: &Rc<Source>) -> Result<T, Mistake> {
     let table = DeTable::parse(&source.text).map_err(|error| refused(source, &error))?;

@@ -67,8 +67,9 @@ fn a_mistake_in_a_target_folder_is_shown_in_the_folder() {
     let (_, printed) = refused("faulty-folder.toml");
     for place in [
         "targets/faulty/target.toml:4:31",
-        "targets/faulty/target.toml:16:33",
-        "targets/faulty/target.toml:17:13",
+        "targets/faulty/target.toml:9:27",
+        "targets/faulty/target.toml:17:33",
+        "targets/faulty/target.toml:18:13",
         "targets/faulty/server.conf:1:8",
     ] {
         assert!(printed.contains(place), "{place} is not in\n{printed}");

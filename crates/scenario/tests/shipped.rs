@@ -43,6 +43,13 @@ fn every_shipped_scenario_loads() {
         for plan in plans(&file) {
             assert_eq!(plan.must_fail, must_fail, "{}", plan.case.id);
             assert!(plan.expectations.iter().any(|e| e.place.is_some()), "{} expects nothing", plan.case.id);
+            for check in scenario::DEFAULT_CHECKS {
+                assert!(
+                    plan.expectations.iter().any(|e| e.text == check),
+                    "{} without {check}",
+                    plan.case.id
+                );
+            }
             assert_eq!(plan.steps[0].phase, Some(0), "{} begins in a phase", plan.case.id);
         }
     }

@@ -10,14 +10,17 @@ use std::{
 use conf::{Destination, ErrorLog};
 use nix::{
     fcntl::OFlag,
-    unistd::{dup2_stderr, dup2_stdin, dup2_stdout, pipe2, read, setsid},
+    unistd::{dup2_stdin, dup2_stdout, pipe2, read, setsid},
 };
 
-use crate::os::{self, Forked};
+use crate::{
+    log::Log,
+    os::{self, Forked},
+};
 
 /// Forks; the child returns with the pipe on which it tells that it serves. The parent exits with 0 once told, with 1 if the
 /// child ends before.
-pub(crate) fn detach(logs: &[ErrorLog]) -> io::Result<OwnedFd> {
+pub(crate) fn detach(log: &Log, logs: &[ErrorLog]) -> io::Result<OwnedFd> {
     let (told, tell) = pipe2(OFlag::O_CLOEXEC)?;
     match os::fork_single_threaded()? {
         Forked::Parent(_) => {
@@ -27,27 +30,19 @@ pub(crate) fn detach(logs: &[ErrorLog]) -> io::Result<OwnedFd> {
         Forked::Child => {
             drop(told);
             setsid()?;
-            leave_terminal(logs)?;
+            leave_terminal(log)?;
             Ok(tell)
         }
     }
 }
 
-/// Standard input and output go nowhere.
-pub(crate) fn leave_terminal(logs: &[ErrorLog]) -> io::Result<()> {
+/// Standard input and output go nowhere; standard error goes to the log, so that a new generation which cannot even read its
+/// configuration is heard.
+pub(crate) fn leave_terminal(log: &Log) -> io::Result<()> {
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     dup2_stdin(null.as_fd())?;
     dup2_stdout(null.as_fd())?;
-    redirect_stderr(logs)
-}
-
-/// Standard error goes to the first log file, so that a new generation which cannot even read its configuration is heard.
-pub(crate) fn redirect_stderr(logs: &[ErrorLog]) -> io::Result<()> {
-    let file = match log_file(logs) {
-        Some(path) => OpenOptions::new().append(true).create(true).open(path)?,
-        None => return Ok(()),
-    };
-    Ok(dup2_stderr(file.as_fd())?)
+    log.take_stderr()
 }
 
 fn log_file(logs: &[ErrorLog]) -> Option<&str> {

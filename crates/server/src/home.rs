@@ -32,8 +32,23 @@ pub(crate) struct Home {
 pub(crate) enum ConfigurationError {
     #[error("failed to read the configuration file {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("{text}")]
-    Refused { text: String },
+    #[error("{rendered}")]
+    Refused {
+        /// For a terminal.
+        rendered: String,
+        /// For a log: one line per mistake.
+        lines: Vec<String>,
+    },
+}
+
+impl ConfigurationError {
+    /// What is wrong, a line each.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        match self {
+            ConfigurationError::Refused { lines, .. } => lines.clone(),
+            ConfigurationError::Unreadable { .. } => vec![self.to_string()],
+        }
+    }
 }
 
 impl Home {
@@ -62,7 +77,7 @@ impl Home {
             .map_err(|source| ConfigurationError::Unreadable { path: path.clone(), source })?;
         match conf::parse(&path.display().to_string(), &text, &self.directives) {
             Ok(configuration) => Ok((configuration, text)),
-            Err(diagnostics) => Err(ConfigurationError::Refused { text: self.explain(&diagnostics, &text) }),
+            Err(diagnostics) => Err(self.refuse(&diagnostics, &text)),
         }
     }
 
@@ -89,11 +104,12 @@ impl Home {
         logs
     }
 
-    fn explain(&self, diagnostics: &[Diagnostic], text: &str) -> String {
+    fn refuse(&self, diagnostics: &[Diagnostic], text: &str) -> ConfigurationError {
         let file = self.configuration.display().to_string();
-        let source = |d: &Diagnostic| if d.file == file { text.to_owned() } else { self.directives.clone() };
-        let lines: Vec<String> = diagnostics.iter().map(|d| d.render(&source(d))).collect();
-        lines.join("\n")
+        let source = |d: &Diagnostic| if d.file == file { text } else { &self.directives };
+        let rendered: Vec<String> = diagnostics.iter().map(|d| d.render(source(d))).collect();
+        let lines = diagnostics.iter().map(|d| d.one_line(source(d))).collect();
+        ConfigurationError::Refused { rendered: rendered.join("\n"), lines }
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use conf::{Destination, ErrorLog, Level};
+use nix::unistd::dup2_stderr;
 
 /// Where a process writes what it does. Clones write to the same files, also across a fork.
 #[derive(Clone)]
@@ -45,6 +46,14 @@ impl Log {
         failures.iter().for_each(|failure| self.emerg(failure));
     }
 
+    /// Standard error goes where the first log file is now. Without a file it stays where it is.
+    pub(crate) fn take_stderr(&self) -> io::Result<()> {
+        match self.sinks().iter().find_map(Sink::file) {
+            Some(file) => Ok(dup2_stderr(file)?),
+            None => Ok(()),
+        }
+    }
+
     /// Writes to other logs from now on, for every clone in this process. If one cannot be opened, all stay as they
     /// are, and say so.
     pub(crate) fn redirect(&self, logs: &[ErrorLog]) {
@@ -57,11 +66,7 @@ impl Log {
 
     /// Open descriptors of the log files, which must survive when all others are closed.
     pub(crate) fn descriptors(&self) -> Vec<RawFd> {
-        let descriptor = |sink: &Sink| match &sink.target {
-            Target::Stderr => None,
-            Target::File { file, .. } => Some(file.as_raw_fd()),
-        };
-        self.sinks().iter().filter_map(descriptor).collect()
+        self.sinks().iter().filter_map(Sink::file).map(File::as_raw_fd).collect()
     }
 
     /// Writes a line. A log that cannot be written is no reason to stop serving, so failures are ignored.
@@ -126,6 +131,13 @@ impl Sink {
             }
         };
         Ok(Sink { level: log.level, target })
+    }
+
+    fn file(&self) -> Option<&File> {
+        match &self.target {
+            Target::Stderr => None,
+            Target::File { file, .. } => Some(file),
+        }
     }
 
     fn reopen(&mut self) -> Result<(), String> {

@@ -12,6 +12,7 @@ mod master;
 mod os;
 mod pid_file;
 mod privileges;
+mod rehearsal;
 mod signal;
 mod wire;
 mod worker;
@@ -19,6 +20,7 @@ mod worker;
 use std::process::ExitCode;
 
 use clap::Parser;
+use conf::Configuration;
 
 use crate::{command_line::CommandLine, home::Home};
 
@@ -42,7 +44,7 @@ fn run(line: &CommandLine) -> Result<u8, Box<dyn std::error::Error>> {
     let home = Home::find(line)?;
     let (configuration, text) = home.read()?;
     if line.test || line.dump {
-        return Ok(report_test(line, &home, &text));
+        return Ok(report_test(line, &home, &configuration, &text));
     }
     if let Some(order) = line.signal {
         signal::send(order, &home.pid_file(&configuration))?;
@@ -51,10 +53,18 @@ fn run(line: &CommandLine) -> Result<u8, Box<dyn std::error::Error>> {
     Ok(master::start(home, inherited, configuration)?.run()?)
 }
 
-fn report_test(line: &CommandLine, home: &Home, text: &str) -> u8 {
+fn report_test(line: &CommandLine, home: &Home, configuration: &Configuration, text: &str) -> u8 {
     let file = home.configuration.display();
     if !line.quiet {
         eprintln!("changeoverd: the configuration file {file} syntax is ok");
+    }
+    let failures = rehearsal::rehearse(home, configuration);
+    if !failures.is_empty() {
+        failures.iter().for_each(|failure| eprintln!("changeoverd: {failure}"));
+        eprintln!("changeoverd: configuration file {file} test failed");
+        return 1;
+    }
+    if !line.quiet {
         eprintln!("changeoverd: configuration file {file} test is successful");
     }
     if line.dump {

@@ -5,7 +5,9 @@ mod child;
 mod gather;
 mod peer;
 mod perform;
+mod pid_files;
 mod start;
+mod succession;
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +23,7 @@ use nix::sys::{
     epoll::{Epoll, EpollEvent, EpollFlags},
     signalfd::SignalFd,
 };
-use protocol::master::{State, Wakeup, WorkerId, step};
+use protocol::master::{Stage, State, Wakeup, WorkerId, step};
 
 use self::{child::Child, peer::Peer};
 use crate::{home::Home, listeners::Listening, log::Log};
@@ -69,6 +71,7 @@ enum Source {
     SuccessorSaid,
     PredecessorExit,
     PredecessorSaid,
+    OrphanExit,
 }
 
 impl Master {
@@ -78,6 +81,9 @@ impl Master {
         let mut last = Instant::now();
         loop {
             let (state, effects) = step(&self.state, &wakeup);
+            if state.stage == Stage::Gone && self.hears_of_a_death(&mut wakeup)? {
+                continue;
+            }
             self.state = state;
             wakeup = Wakeup::default();
             for effect in effects {
@@ -89,6 +95,16 @@ impl Master {
             wakeup.elapsed_ms = u32::try_from(last.elapsed().as_millis()).unwrap_or(u32::MAX);
             last += std::time::Duration::from_millis(wakeup.elapsed_ms.into());
         }
+    }
+
+    /// The last look before leaving: another generation may have died since this turn was gathered, and then there is nobody to
+    /// leave the service to. The turn is decided anew with what is known now.
+    fn hears_of_a_death(&mut self, wakeup: &mut Wakeup) -> io::Result<bool> {
+        let mut late = Wakeup::default();
+        self.gather_at_once(&mut late)?;
+        let died = late.successor_died || late.predecessor_died;
+        wakeup.absorb(late);
+        Ok(died)
     }
 
     fn watch(&self, fd: impl AsFd, source: Source) {
@@ -115,6 +131,7 @@ impl Source {
             Source::SuccessorSaid => (4, 0),
             Source::PredecessorExit => (5, 0),
             Source::PredecessorSaid => (6, 0),
+            Source::OrphanExit => (7, 0),
         };
         kind << 32 | u64::from(id)
     }
@@ -128,7 +145,8 @@ impl Source {
             3 => Source::SuccessorExit,
             4 => Source::SuccessorSaid,
             5 => Source::PredecessorExit,
-            _ => Source::PredecessorSaid,
+            6 => Source::PredecessorSaid,
+            _ => Source::OrphanExit,
         }
     }
 }

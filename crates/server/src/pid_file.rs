@@ -21,11 +21,22 @@ pub(crate) fn write(path: &Path, pid: u32) -> io::Result<()> {
     renamed
 }
 
-/// The pid a file names.
+/// The kernel's `PID_MAX_LIMIT`: no process ever has a greater number.
+const PID_MAX: u32 = 1 << 22;
+
+/// The pid a file names, one that a server can have: to `kill`, numbers below 1 mean whole groups of processes, or all of
+/// them.
 pub(crate) fn read(path: &Path) -> Result<u32, PidFileError> {
     let text =
         fs::read_to_string(path).map_err(|source| PidFileError::Unreadable { path: path.into(), source })?;
-    text.trim().parse().map_err(|_| PidFileError::Malformed { path: path.into(), found: text.trim().into() })
+    let pid = text.trim().parse().ok().filter(|pid| (1..=PID_MAX).contains(pid));
+    pid.ok_or_else(|| PidFileError::Malformed { path: path.into(), found: text.trim().into() })
+}
+
+/// Whether `write` would succeed, found out without touching what stands there.
+pub(crate) fn try_write(path: &Path) -> io::Result<()> {
+    let temporary = with_suffix(path, &format!(".{}.tmp", process::id()));
+    fs::File::create(&temporary).and_then(|_| fs::remove_file(&temporary))
 }
 
 /// Removes a file that names one of `pids`, or a process that no longer exists.
@@ -46,7 +57,7 @@ pub(crate) fn old_bin(path: &Path) -> PathBuf {
 pub(crate) enum PidFileError {
     #[error("failed to read the pid file {}: {source}; is the server running with this configuration?", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("the pid file {} holds {found:?} instead of a decimal pid", path.display())]
+    #[error("the pid file {} holds {found:?} instead of the pid of a server, a number from 2 to {PID_MAX}", path.display())]
     Malformed { path: PathBuf, found: String },
 }
 
@@ -81,7 +92,12 @@ mod tests {
     fn nonsense_in_a_pid_file_is_named() {
         let directory = tempfile::tempdir().expect("tempdir");
         let path = directory.path().join("server.pid");
-        fs::write(&path, "12x\n").expect("write");
-        assert!(read(&path).expect_err("nonsense").to_string().contains("\"12x\""));
+        for nonsense in ["12x", "", "0", "-1", "4194305", "2147483648", "4294967295", "4294967297"] {
+            fs::write(&path, format!("{nonsense}\n")).expect("write");
+            let error = read(&path).expect_err("nonsense").to_string();
+            assert!(error.contains(&format!("server.pid holds \"{nonsense}\"")), "{error}");
+            remove_if_names(&path, &[]).expect("nobody's");
+            assert!(path.exists(), "{nonsense} names no dead process");
+        }
     }
 }

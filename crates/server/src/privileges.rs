@@ -20,6 +20,11 @@ pub(crate) fn drop(configuration: &Configuration) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether `drop` would find whom it needs.
+pub(crate) fn check(configuration: &Configuration) -> io::Result<()> {
+    if geteuid().is_root() { worker_identity(configuration).map(|_| ()) } else { Ok(()) }
+}
+
 /// Lets the workers reopen the logs that a root master created (as nginx's `ngx_reopen_files`).
 pub(crate) fn hand_over_logs(configuration: &Configuration, logs: &[ErrorLog]) -> io::Result<()> {
     if !geteuid().is_root() {

@@ -32,10 +32,6 @@ pub(crate) fn send(order: Order, path: &Path) -> Result<(), SignalError> {
         Order::Upgrade => Signal::SIGUSR2,
     };
     let pid = pid_file::read(path)?;
-    kill(Pid::from_raw(pid.cast_signed()), signal).map_err(|errno| SignalError::Kill {
-        signal,
-        pid,
-        path: path.into(),
-        errno,
-    })
+    let sent = kill(Pid::from_raw(pid.cast_signed()), signal);
+    sent.map_err(|errno| SignalError::Kill { signal, pid, path: path.into(), errno })
 }

@@ -11,7 +11,7 @@ use nix::{
     errno::Errno,
     sys::socket::{
         AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg,
-        socketpair,
+        setsockopt, socketpair, sockopt,
     },
 };
 use protocol::{
@@ -28,6 +28,9 @@ pub(crate) const FDS_PER_FRAME: usize = 253;
 /// Longest frame; a hello is the longest there is.
 const FRAME_BYTES: usize = 64;
 
+/// Room for some thousand frames.
+const SEND_BUFFER_BYTES: usize = 4 << 20;
+
 const COMMANDS: &[(u8, Command)] = &[
     (1, Command::Accept),
     (2, Command::StopAccepting),
@@ -36,11 +39,21 @@ const COMMANDS: &[(u8, Command)] = &[
     (5, Command::Reopen),
 ];
 
-const REPORTS: &[(u8, Report)] =
-    &[(11, Report::Prepared), (12, Report::Accepting), (13, Report::Stopped), (14, Report::Drained)];
+const REPORTS: &[(u8, Report)] = &[
+    (11, Report::Prepared),
+    (12, Report::Accepting),
+    (13, Report::Stopped),
+    (14, Report::Drained),
+    (15, Report::Draining),
+];
 
-const PEER_MESSAGES: &[(u8, PeerMessage)] =
-    &[(21, PeerMessage::Ready), (22, PeerMessage::TakeOver), (23, PeerMessage::TookOver)];
+const PEER_MESSAGES: &[(u8, PeerMessage)] = &[
+    (21, PeerMessage::Ready),
+    (22, PeerMessage::TakeOver),
+    (23, PeerMessage::TookOver),
+    (24, PeerMessage::Leaving),
+    (25, PeerMessage::Stopping),
+];
 
 const LISTENERS: u8 = 31;
 const HELLO: u8 = 41;
@@ -59,14 +72,19 @@ pub(crate) enum Frame {
     Listeners { more: bool, sockets: Vec<OwnedFd> },
     /// Old master to new master, first of all: which generation it is to lead, and a pidfd of the old one.
     Hello { generation: u32, predecessor: u32, pidfd: OwnedFd },
-    /// Master to master: a pidfd of one of its workers.
-    Introduce { pidfd: OwnedFd },
+    /// Master to master: pidfds of its workers.
+    Introduce { pidfds: Vec<OwnedFd> },
 }
 
 /// A connected pair of channels, both close-on-exec and non-blocking.
 pub(crate) fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    Ok(socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?)
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+    // Hundreds of workers are introduced before anybody reads; without privilege the kernel's usual limit has to do.
+    for end in [&ours, &theirs] {
+        let _ = setsockopt(end, sockopt::SndBufForce, &SEND_BUFFER_BYTES);
+    }
+    Ok((ours, theirs))
 }
 
 /// Sends a command to a worker.
@@ -109,9 +127,9 @@ pub(crate) fn send_hello(
     send(channel, &bytes, &[pidfd])
 }
 
-/// Gives another master a pidfd of a worker.
-pub(crate) fn send_introduction(channel: BorrowedFd, pidfd: BorrowedFd) -> io::Result<()> {
-    send(channel, &[VERSION, INTRODUCE], &[pidfd])
+/// Gives another master pidfds of workers, as many in a frame as fit: nobody may be reading yet.
+pub(crate) fn send_introductions(channel: BorrowedFd, pidfds: &[BorrowedFd]) -> io::Result<()> {
+    pidfds.chunks(FDS_PER_FRAME).try_for_each(|chunk| send(channel, &[VERSION, INTRODUCE], chunk))
 }
 
 /// The next command from the master; `None` when the master is gone, `WouldBlock` when there is nothing.
@@ -181,7 +199,7 @@ fn parse(bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<Frame> {
             let pidfd = fds.into_iter().next().ok_or_else(malformed)?;
             Ok(Frame::Hello { generation, predecessor, pidfd })
         }
-        INTRODUCE => Ok(Frame::Introduce { pidfd: fds.into_iter().next().ok_or_else(malformed)? }),
+        INTRODUCE => Ok(Frame::Introduce { pidfds: fds }),
         _ => Err(malformed()),
     }
 }

@@ -1,6 +1,7 @@
 //! The program from outside: exit codes, messages, and that nothing is left of it.
 
 mod compared;
+mod complaints;
 mod exit_codes;
 mod interrupted;
 mod replayed;

@@ -56,8 +56,12 @@ fn record(id: u64, outcome: Outcome, took: u64) -> Record {
         id,
         intended: id * 10 * MS,
         sent: 1,
+        first_byte: 2,
         // In units of 100 ns.
         done: (took / 100) as u32,
+        bytes_out: 60,
+        bytes_in: 100,
+        status: 200,
         connection: id as u32,
         server_pid: 11,
         generation: 1,

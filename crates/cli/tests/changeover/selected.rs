@@ -78,6 +78,10 @@ fn the_parts_of_a_run_are_the_whole() {
     all.sort();
     assert_eq!(all, ["broken/silent", "crash/loud", "quiet"]);
     assert_eq!(shelf.verify(&["--shard", "3/2"]).code, Some(2));
+    let named = |part: &str| shelf.verify(&["quiet", "loud", "silent", "--shard", part]);
+    let all = ["1/2", "2/2"].map(|part| names(&named(part)).len());
+    assert_eq!(all.iter().sum::<usize>(), 3, "a word that names a case of another part is not misspelt");
+    assert_eq!(shelf.verify(&["quiet", "quite", "--shard", "1/1"]).code, Some(4));
 }
 
 #[test]

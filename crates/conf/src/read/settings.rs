@@ -36,6 +36,7 @@ fn one(directive: &Directive, settings: &mut Settings, problems: &mut Problems) 
         "keepalive_requests" => set(&mut settings.keepalive_requests, directive, problems, value::number),
         "client_header_timeout" => set(&mut settings.client_header_timeout, directive, problems, value::time),
         "client_body_timeout" => set(&mut settings.client_body_timeout, directive, problems, value::time),
+        "send_timeout" => set(&mut settings.send_timeout, directive, problems, value::time),
         "client_max_body_size" => set(&mut settings.client_max_body_size, directive, problems, value::size),
         "default_type" => set(&mut settings.default_type, directive, problems, mime_type),
         "server_tokens" => set(&mut settings.server_tokens, directive, problems, value::switch),

@@ -1,12 +1,13 @@
 //! What the tests of this crate start. `warden --socket-fd N`: a warden. `serve ADDRESS PID_FILE`: a server of one
-//! process that daemonises, names its pid in every answer and leaves on TERM. `run PLAN DIRECTORY`: a harness that
-//! can be killed.
+//! process that daemonises, names its pid in every answer and leaves on TERM. `leave-socket PATH`: a unix socket that
+//! nobody removes. `run PLAN DIRECTORY`: a harness that can be killed.
 
 use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead, BufReader, Write},
     net::TcpListener,
+    os::unix::net::UnixListener,
     process::{Command, ExitCode},
     sync::Arc,
     thread,
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["warden", "--socket-fd", number] => harness::warden::serve_fd(number.parse().expect("a number")),
         ["run", plan, directory] => run(plan, directory),
+        ["leave-socket", path] => leave_socket(path),
         ["serve", address, pid_file] => daemonise(&["serve-here", address, pid_file]),
         ["serve-here", address, pid_file] => serve(address, pid_file),
         other => panic!("unknown arguments {other:?}"),
@@ -36,6 +38,10 @@ fn run(plan: &str, directory: &str) -> ExitCode {
         interrupted: Arc::default(),
     };
     harness::run(&plan, &setup).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+}
+
+fn leave_socket(path: &str) -> ExitCode {
+    UnixListener::bind(path).map_or(ExitCode::FAILURE, |_| ExitCode::SUCCESS)
 }
 
 /// The parent leaves at once, so the child becomes the warden's.

@@ -1,6 +1,6 @@
 //! Waiting for the targets to be ready, and saying why one never will be.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use facts::{
     Event, Expression, Nanos,
@@ -25,10 +25,18 @@ impl Run<'_> {
     pub(super) fn wait_until_ready(&mut self) -> Result<bool, Error> {
         for target in 0..self.targets.len() {
             let is_ready = is_ready(target, !self.targets[target].target.pid_file.is_empty());
+            let begun = Instant::now();
             match self.wait_until(&is_ready, READY_PATIENCE, |run| run.is_dead(target))? {
                 Waited::Held => self.wait_until_launched(target)?,
                 Waited::Interrupted => return Ok(false),
-                Waited::TimedOut(why) => return Err(self.not_ready(target, why)),
+                Waited::TimedOut(why) if self.is_dead(target).is_some() => {
+                    return Err(self.not_ready(target, why));
+                }
+                Waited::TimedOut(saw) => {
+                    let (waited, address) = (begun.elapsed().as_secs(), self.targets[target].address);
+                    let why = format!("waited {waited} s for an answer on {address}; last seen: {saw}");
+                    return Err(self.not_ready(target, why));
+                }
             }
             let name = self.targets[target].target.name.clone();
             let view = self.measured_view(target);

@@ -34,8 +34,8 @@ impl Run<'_> {
     }
 
     fn begin_to_send(&self) -> Result<RunningLoad, Error> {
-        let self_check =
-            SelfCheck::start(self.watcher.warden.pid()).map_err(Error::system("start the self check"))?;
+        let self_check = SelfCheck::start(self.watcher.warden.pid(), self.watcher.log.clone())
+            .map_err(Error::system("start the self check"))?;
         let addresses = self.targets.iter().zip(&self.proxies).map(|(target, proxy)| match proxy {
             Some(proxy) => proxy.address,
             None => target.address,

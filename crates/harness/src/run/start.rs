@@ -15,7 +15,9 @@ use facts::{
 };
 use ledger::{EVENT_LOG_NAME, EventLog, clock::now};
 
-use super::{Beside, Run, Setup, actions, fault::Faults, reaction::Reacting, watching::Watched};
+use super::{
+    Beside, Run, Setup, actions, fault::Faults, reaction::Reacting, remains::Remains, watching::Watched,
+};
 use crate::{
     Error, address,
     census::{Breed, Census},
@@ -38,6 +40,7 @@ const VERSION_PATIENCE: Duration = Duration::from_secs(5);
 impl<'a> Run<'a> {
     pub(super) fn start(plan: &'a Plan, setup: &'a Setup) -> Result<Run<'a>, Error> {
         let deadline = now() + plan.deadline_ms * 1_000_000;
+        load::check_descriptors(&plan.populations)?;
         let directory = prepare(&setup.directory)?;
         let log = EventLog::create(&directory.join(EVENT_LOG_NAME))?;
         write_plan(plan, &directory.join("plan.json"))?;
@@ -70,6 +73,7 @@ impl<'a> Run<'a> {
             happened: Vec::new(),
             lot: 0,
             beside: Beside::Off,
+            before: Vec::new(),
             begun_at,
             loaded_at: begun_at,
             step_ended_at: begun_at,
@@ -83,6 +87,7 @@ impl<'a> Run<'a> {
 
     fn launch(&mut self, target: usize) -> Result<(), Error> {
         let version = self.version(target)?;
+        self.before.push(Remains::of(&self.targets[target]));
         let installed = &self.targets[target];
         let event = Event::TargetStarted {
             target: installed.target.name.clone(),

@@ -9,7 +9,7 @@ use facts::{
 };
 use ledger::clock::now;
 
-use super::{Ending, Run, TURN, settle::strays};
+use super::{Ending, Run, TURN, remains::Remains, settle::strays};
 use crate::{Error, address};
 
 /// A target that is told to leave after the load has stopped has nothing left to finish.
@@ -132,7 +132,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What no process is needed for: a listening socket, a pid file of a target that left in order.
+    /// What no process is needed for: a listening socket, files of a target that left in order.
     fn tell_remains(&self, target: usize, in_order: bool) -> Result<(), Error> {
         let installed = &self.targets[target];
         if address::is_listening(installed.address) {
@@ -148,7 +148,8 @@ impl Run<'_> {
             }
             self.leaked(format!("{}: {name} is left behind by an orderly stop", installed.target.name))?;
         }
-        Ok(())
+        let remains = Remains::of(installed).since(&self.before[target], installed);
+        remains.into_iter().filter(|_| in_order).try_for_each(|what| self.leaked(what))
     }
 
     fn leaked(&self, what: String) -> Result<(), Error> {

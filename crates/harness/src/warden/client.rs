@@ -77,7 +77,7 @@ impl Warden {
             Report::NotCopied { why } => Some(Err(why.clone())),
             _ => None,
         })?;
-        answer.map_err(|why| Error::Program { path: from.to_owned(), why })
+        answer.map_err(|why| Error::Program { path: from.to_owned(), to: to.to_owned(), why })
     }
 
     /// Gives everything that is started from now on a small file system of its own at this directory, which must

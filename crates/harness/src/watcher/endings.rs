@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The warden reaps at once; a status that is not told by then went to another parent.
-const PATIENCE: Nanos = 20_000_000;
+const PATIENCE: Nanos = 500_000_000;
 
 #[derive(Debug)]
 struct Pending {

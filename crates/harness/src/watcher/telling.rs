@@ -37,6 +37,16 @@ impl Watcher {
         Ok(self.log.write(Moment { earliest: self.last_turn, latest: now() }, event)?)
     }
 
+    /// The kernel dropped news of pid files: an absence may have been among it.
+    pub(super) fn tell_overlooked(&self) -> Result<(), Error> {
+        let at = Moment { earliest: self.last_turn, latest: now() };
+        for target in &self.site.names {
+            let what = "changes of pid files: the kernel's queue of events (inotify) was full".to_owned();
+            self.log.write(at, Event::Overlooked { target: target.clone(), what })?;
+        }
+        Ok(())
+    }
+
     /// Tells what is true of the files now, where that is not what was told last: the named master may have died.
     pub(super) fn tell_pid_files(&mut self) -> Result<(), Error> {
         for file in 0..self.told.len() {

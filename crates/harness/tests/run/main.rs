@@ -238,6 +238,16 @@ fn a_process_that_stays_behind_is_a_leak() {
 }
 
 #[test]
+fn files_and_sockets_that_stay_behind_are_leaks() {
+    let script = "echo x > ${run}/stray; echo x > ${run}/access.log; ${program} leave-socket ${run}/left.sock; \
+                  exec ${program} serve ${address} ${run}/server.pid";
+    let ran = run(&plan(&["/bin/sh", "-c", script], vec![]), false);
+    ran.result.as_ref().expect("it ran");
+    let expected = ["web: the unix socket left.sock is left behind", "web: the file stray is left behind"];
+    assert_eq!(ran.leaks(), expected);
+}
+
+#[test]
 fn an_interrupted_run_tears_down_and_says_so() {
     let ran = run(&plan(SERVE, vec![Action::Sleep { ms: 20_000 }]), true);
     ran.result.as_ref().expect("it ran");
@@ -289,6 +299,27 @@ fn a_daemon_that_dies_at_once_is_noticed_at_once() {
 }
 
 #[test]
+fn a_target_that_never_answers_is_told_with_the_time_and_the_address() {
+    let mut plan = plan(&["/bin/sh", "-c", "sleep 600 & exit 0"], vec![]);
+    plan.deadline_ms = 2_000;
+    let message = run(&plan, false).result.expect_err("nobody answers").to_string();
+    assert!(
+        message.contains(" s for an answer on 127.") && message.contains("; last seen: web: "),
+        "{message}"
+    );
+}
+
+#[test]
+fn too_few_open_files_are_told_before_anything_is_started() {
+    let mut plan = plan(SERVE, vec![]);
+    plan.populations[0].connections = 2_000_000_000;
+    let ran = run(&plan, false);
+    let message = ran.result.expect_err("too many").to_string();
+    assert!(message.contains("raise it with `ulimit -n"), "{message}");
+    assert_eq!(fs::read_dir(ran.directory.path()).expect("the directory").count(), 0);
+}
+
+#[test]
 fn an_unknown_program_is_an_error_that_names_it() {
     let mut plan = plan(SERVE, vec![]);
     plan.targets[0].program = "nowhere".into();
@@ -302,7 +333,7 @@ fn an_unknown_program_is_an_error_that_names_it() {
 #[test]
 fn the_plans_deadline_ends_the_steps() {
     let mut plan = plan(SERVE, vec![Action::Sleep { ms: 20_000 }]);
-    plan.deadline_ms = 1_000;
+    plan.deadline_ms = 6_000;
     let ran = run(&plan, false);
-    assert_eq!(ran.failure(), "the plan's deadline of 1000 ms passed");
+    assert_eq!(ran.failure(), "the plan's deadline of 6000 ms passed");
 }

@@ -7,6 +7,7 @@ mod ordinary_client;
 mod reuse;
 mod server;
 mod setting_up;
+mod standard;
 
 use std::{
     collections::BTreeMap,

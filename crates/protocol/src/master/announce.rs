@@ -4,6 +4,7 @@ use super::{Turn, effect::Effect, remark::Remark, state::Stage, wakeup::PeerMess
 
 impl Turn {
     pub(super) fn pid_file_written(&mut self) {
+        self.state.rewrite_ms = None;
         if self.state.stage == Stage::Announcing {
             self.announce();
         }
@@ -12,9 +13,11 @@ impl Turn {
     /// A generation that cannot say who leads it does not take over; the last one left serves all the same.
     pub(super) fn pid_file_not_written(&mut self) {
         if self.state.stage != Stage::Announcing {
+            self.state.rewrite_ms = Some(self.state.limits.rewrite_ms);
             return;
         }
         if self.state.orphans {
+            self.state.rewrite_ms = Some(self.state.limits.rewrite_ms);
             self.announce();
         } else {
             self.say(Remark::Unnamed);

@@ -54,7 +54,7 @@ impl Turn {
     pub(super) fn refuse_reload(&mut self) {
         if self.state.cohort.is_some_and(|cohort| cohort.stage == CohortStage::Loading) {
             self.state.cohort = None;
-            self.say(Remark::ReloadFailed);
+            self.say(Remark::ConfigurationRefused);
         }
     }
 

@@ -32,10 +32,16 @@ pub enum Effect {
     TellSuccessor(PeerMessage),
     /// SIGQUIT the workers introduced by a generation that died.
     DrainOrphans,
+    /// SIGTERM those of them that are still there.
+    TerminateOrphans,
+    /// Close our listening sockets: nobody will serve here again.
+    CloseListeners,
     /// Write our pid to the pid file: temporary file, then rename.
     WritePidFile,
     /// Remove the pid file if it names us.
     RemovePidFile,
+    /// Remove the pid file if it names us or a master that leaves with us: nobody is left.
+    RemoveLastPidFile,
     /// Write our pid to the old master's pid file: temporary file, then rename.
     WriteOldBin,
     /// Remove the old master's pid file if it names us or a dead process.

@@ -13,6 +13,9 @@ use crate::{signals::Signal, worker::Command};
 
 impl Turn {
     pub(super) fn winch(&mut self) {
+        if self.awaits_upgrade() {
+            return self.defer(Signal::Winch, "until the new generation is ready");
+        }
         match (self.state.stage, self.state.successor.map(|successor| successor.stage)) {
             (Stage::Serving, Some(SuccessorStage::Spawning | SuccessorStage::Starting { .. })) => {
                 self.defer(Signal::Winch, "until the new generation is ready");
@@ -29,22 +32,49 @@ impl Turn {
     }
 
     pub(super) fn quit(&mut self) {
+        if self.awaits_upgrade() {
+            return self.defer(Signal::Quit, "until the new generation is ready");
+        }
+        if self.state.doubt_ms.take().is_some() {
+            return self
+                .refuse(Signal::Quit, "the new generation has just died; send it again to stop the server");
+        }
         match (self.state.stage, self.state.successor.map(|successor| successor.stage)) {
             (Stage::Starting | Stage::Announcing, _) => self.stop(),
-            (Stage::Serving, None) if self.state.predecessor.is_some() => self.yield_to_predecessor(),
-            (Stage::Serving, None) => self.stop(),
+            (Stage::Serving, None) => self.quit_alone_or_new(),
             (Stage::Serving, Some(SuccessorStage::Spawning | SuccessorStage::Starting { .. })) => {
                 self.defer(Signal::Quit, "until the new generation is ready");
             }
             (Stage::Serving | Stage::Retired, Some(SuccessorStage::Ready)) => {
                 self.state.stage = Stage::Leaving;
+                self.act(Effect::TellSuccessor(PeerMessage::Leaving));
                 self.drain_all();
             }
             (Stage::Serving | Stage::Retired, _) => {
-                self.refuse(Signal::Quit, "the new generation is leaving; send QUIT again when it is gone");
+                self.defer(Signal::Quit, "until the new generation, which leaves, is gone");
             }
             _ => self.refuse(Signal::Quit, "this generation is leaving already"),
         }
+    }
+
+    /// A USR2 that waits is an upgrade already: what follows it belongs to it.
+    fn awaits_upgrade(&self) -> bool {
+        let waits = matches!(self.state.stage, Stage::Starting | Stage::Announcing | Stage::Serving);
+        waits && self.state.successor.is_none() && self.state.deferred.contains(Signal::Usr2)
+    }
+
+    fn quit_alone_or_new(&mut self) {
+        match self.state.predecessor {
+            None => self.stop(),
+            Some(predecessor) if predecessor.leaving => self.stop_for_good(),
+            Some(_) => self.yield_to_predecessor(),
+        }
+    }
+
+    /// Both generations were told to leave: the server is meant.
+    fn stop_for_good(&mut self) {
+        self.act(Effect::TellPredecessor(PeerMessage::Stopping));
+        self.stop();
     }
 
     /// QUIT to a new generation is a rollback: the old one serves again before this one stops.
@@ -54,8 +84,16 @@ impl Turn {
     }
 
     pub(super) fn hear_predecessor(&mut self, message: PeerMessage) {
-        if message == PeerMessage::TookOver && matches!(self.state.stage, Stage::Yielding { .. }) {
-            self.stop();
+        let yields = matches!(self.state.stage, Stage::Yielding { .. });
+        match (message, &mut self.state.predecessor) {
+            (PeerMessage::TookOver, _) if yields => self.stop(),
+            (PeerMessage::Leaving, Some(predecessor)) => {
+                predecessor.leaving = true;
+                if yields {
+                    self.stop_for_good();
+                }
+            }
+            _ => {}
         }
     }
 
@@ -65,6 +103,9 @@ impl Turn {
         self.state.stage = Stage::Stopping;
         self.drop_all_deferred("this generation is leaving");
         self.drain_all();
+        if self.state.predecessor.is_none() && self.state.successor.is_none() {
+            self.act(Effect::CloseListeners);
+        }
     }
 
     /// Fast stop. Once more: no mercy.
@@ -76,7 +117,21 @@ impl Turn {
         self.state.stage = Stage::Terminating { remaining_ms: self.state.limits.terminate_ms, code };
         self.drop_all_deferred("this generation is stopped");
         self.tell_all(|worker| worker.duty != Duty::Terminated, Command::Terminate, Duty::Terminated);
+        self.act(Effect::TerminateOrphans);
+        // One that gives up by itself wants the others to go on.
+        if code == 0 {
+            self.tell_neighbours();
+        }
         self.condemn_unready_successor();
+    }
+
+    fn tell_neighbours(&mut self) {
+        if self.state.predecessor.is_some() {
+            self.act(Effect::TellPredecessor(PeerMessage::Stopping));
+        }
+        if self.state.successor.is_some() {
+            self.act(Effect::TellSuccessor(PeerMessage::Leaving));
+        }
     }
 
     /// The pid file names us as long as the successor is not ready: whoever stops us means the server.
@@ -122,18 +177,25 @@ impl Turn {
         self.act(Effect::Exit(code));
     }
 
-    /// The pid file is never absent while another generation lives: that one puts its own name there.
+    /// The pid file is never absent while another generation serves: that one puts its own name there.
     fn leave_files(&mut self) {
+        let follows = self.state.has_ready_successor();
+        let precedes = self.state.predecessor.is_some_and(|predecessor| !predecessor.leaving);
         if self.state.successor.is_some() {
             self.act(Effect::RemoveOldBin);
-        } else if self.state.predecessor.is_none() {
+            // Names us only if the new configuration keeps its pid elsewhere.
             self.act(Effect::RemovePidFile);
+        }
+        if !follows && !precedes {
+            self.act(Effect::RemoveLastPidFile);
         }
     }
 
     pub(super) fn time(&mut self, elapsed_ms: u32) {
-        if run_down(&mut self.state.pause_ms, elapsed_ms) {
-            self.state.pause_ms = None;
+        run_down(&mut self.state.pause_ms, elapsed_ms);
+        run_down(&mut self.state.doubt_ms, elapsed_ms);
+        if run_down(&mut self.state.rewrite_ms, elapsed_ms) {
+            self.act(Effect::WritePidFile);
         }
         if run_down(&mut self.state.watchdog_ms, elapsed_ms) {
             self.kill_late_replacements();
@@ -197,6 +259,11 @@ fn pass(remaining_ms: &mut u32, elapsed_ms: u32) -> bool {
     *remaining_ms == 0
 }
 
+/// The same for a deadline that may not be running; one that is over stops running.
 fn run_down(remaining_ms: &mut Option<u32>, elapsed_ms: u32) -> bool {
-    remaining_ms.as_mut().is_some_and(|remaining| pass(remaining, elapsed_ms))
+    let over = remaining_ms.as_mut().is_some_and(|remaining| pass(remaining, elapsed_ms));
+    if over {
+        *remaining_ms = None;
+    }
+    over
 }

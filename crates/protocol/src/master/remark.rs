@@ -29,6 +29,8 @@ pub enum Remark {
     WorkerDied,
     /// A worker did not come up while a generation started: the start is given up.
     StartFailed,
+    /// The configuration of a reload could not be used: the old one stays.
+    ConfigurationRefused,
     /// The workers of a reload did not come up: the old ones stay.
     ReloadFailed,
     /// A reload is complete.
@@ -65,6 +67,7 @@ impl fmt::Display for Remark {
             Remark::StartFailed => {
                 write!(f, "a worker died before this generation was ready: giving up the start")
             }
+            Remark::ConfigurationRefused => write!(f, "the new configuration is refused: the old one stays"),
             Remark::ReloadFailed => {
                 write!(f, "the workers of the new configuration did not come up: the old configuration stays")
             }

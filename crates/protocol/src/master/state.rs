@@ -32,6 +32,10 @@ pub struct State {
     pub pause_ms: Option<u32>,
     /// Milliseconds until a replacement that is neither prepared nor accepting is killed; runs while there is one.
     pub watchdog_ms: Option<u32>,
+    /// Milliseconds during which a QUIT is taken for the end of an upgrade that has just failed, and refused once.
+    pub doubt_ms: Option<u32>,
+    /// Milliseconds until the pid file, which could not be written, is tried again.
+    pub rewrite_ms: Option<u32>,
     /// The master that started this one, while it lives.
     pub predecessor: Option<Predecessor>,
     /// The master this one started, while it lives.
@@ -51,13 +55,24 @@ pub struct Limits {
     pub halt_ms: u32,
     /// From TERM to SIGKILL.
     pub terminate_ms: u32,
+    /// After a failed upgrade, for a script that sends USR2 and QUIT without looking.
+    pub doubt_ms: u32,
+    /// Between two tries to write the pid file.
+    pub rewrite_ms: u32,
     /// First pause before a worker that died before it accepted is replaced; doubles up to 64 times.
     pub pause_ms: u32,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { ready_ms: 30_000, halt_ms: 1_000, terminate_ms: 3_000, pause_ms: 50 }
+        Limits {
+            ready_ms: 30_000,
+            halt_ms: 200,
+            terminate_ms: 3_000,
+            doubt_ms: 1_000,
+            rewrite_ms: 500,
+            pause_ms: 50,
+        }
     }
 }
 
@@ -162,6 +177,8 @@ pub enum Duty {
 pub struct Predecessor {
     /// Its number.
     pub generation: Generation,
+    /// It said that it was told to leave.
+    pub leaving: bool,
 }
 
 /// The master this one started.
@@ -186,6 +203,8 @@ pub enum SuccessorStage {
     Yielding,
     /// It was told that we serve again, and leaves.
     Relieved,
+    /// It said that it was told to stop.
+    Stopping,
     /// Killed by us because it was not ready in time, or because we were told to stop before it was.
     Condemned,
 }
@@ -212,7 +231,9 @@ impl State {
             failures: 0,
             pause_ms: None,
             watchdog_ms: None,
-            predecessor: predecessor.map(|generation| Predecessor { generation }),
+            doubt_ms: None,
+            rewrite_ms: None,
+            predecessor: predecessor.map(|generation| Predecessor { generation, leaving: false }),
             successor: None,
             deferred: Signals::NONE,
             orphans: false,
@@ -235,7 +256,8 @@ impl State {
             SuccessorStage::Starting { remaining_ms } => Some(remaining_ms),
             _ => None,
         });
-        [stage, cohort, successor, self.pause_ms, self.watchdog_ms].into_iter().flatten().min()
+        let timers = [self.pause_ms, self.watchdog_ms, self.doubt_ms, self.rewrite_ms];
+        [stage, cohort, successor].into_iter().chain(timers).flatten().min()
     }
 
     /// Whether a successor is there that serves and wants to go on serving.

@@ -33,6 +33,7 @@ impl Turn {
     fn spawn_successor(&mut self) {
         let generation = self.state.next_generation;
         self.state.next_generation += 1;
+        self.state.doubt_ms = None;
         self.state.successor = Some(Successor { generation, stage: SuccessorStage::Spawning });
         self.act(Effect::SpawnSuccessor);
     }
@@ -56,13 +57,23 @@ impl Turn {
                 self.act(Effect::WriteOldBin);
                 self.say(Remark::SuccessorReady(generation));
             }
-            (PeerMessage::TakeOver, SuccessorStage::Ready) => {
+            // Told to leave ourselves, we have told it so: it will not wait for us.
+            (PeerMessage::TakeOver, SuccessorStage::Ready) if self.state.stage != Stage::Leaving => {
                 successor.stage = SuccessorStage::Yielding;
-                if matches!(self.state.stage, Stage::Retired | Stage::Leaving) {
-                    self.state.stage = Stage::Serving;
-                }
+                self.take_back();
+            }
+            (PeerMessage::Stopping, SuccessorStage::Ready | SuccessorStage::Yielding) => {
+                successor.stage = SuccessorStage::Stopping;
+                self.take_back();
             }
             _ => {}
+        }
+    }
+
+    /// WINCH gave the service away; QUIT did so for good if the successor goes as well.
+    fn take_back(&mut self) {
+        if self.state.stage == Stage::Retired {
+            self.state.stage = Stage::Serving;
         }
     }
 
@@ -88,11 +99,20 @@ impl Turn {
             self.act(Effect::ReapSuccessor);
             self.state.orphans = true;
         }
-        if matches!(self.state.stage, Stage::Retired | Stage::Leaving) {
-            self.state.stage = Stage::Serving;
-        }
+        let meant_to_leave = is_meant_to_leave(successor.stage);
         self.say(Remark::RolledBack(successor.generation));
-        self.drop_deferred(&[Signal::Winch, Signal::Quit], "the new generation is gone");
+        match self.state.stage {
+            Stage::Leaving if successor.stage == SuccessorStage::Stopping => {
+                self.state.stage = Stage::Stopping
+            }
+            Stage::Retired | Stage::Leaving => self.state.stage = Stage::Serving,
+            _ => {}
+        }
+        if !meant_to_leave {
+            self.bereaved = true;
+            self.state.doubt_ms = Some(self.state.limits.doubt_ms);
+            self.drop_deferred(&[Signal::Winch, Signal::Quit], "the new generation is gone");
+        }
     }
 
     /// The old generation ended: in order, or not. If not, its workers serve on until ours do. Whoever told us to leave meant
@@ -101,7 +121,8 @@ impl Turn {
         let Some(predecessor) = self.state.predecessor.take() else { return };
         self.say(Remark::PredecessorGone(predecessor.generation));
         self.state.orphans = true;
-        if matches!(self.state.stage, Stage::Yielding { .. } | Stage::Stopping) {
+        self.bereaved |= !predecessor.leaving;
+        if !predecessor.leaving && matches!(self.state.stage, Stage::Yielding { .. } | Stage::Stopping) {
             self.state.stage = Stage::Serving;
             self.say(Remark::Dropped(Signal::Quit, "the old generation is gone and nobody else would serve"));
         }
@@ -120,6 +141,9 @@ impl Turn {
             self.redeem(Signal::Hup, Turn::hup);
             if self.state.cohort.is_none() {
                 self.redeem(Signal::Usr2, Turn::usr2);
+            }
+            if self.state.successor.is_none() && !self.state.deferred.contains(Signal::Usr2) {
+                self.redeem(Signal::Quit, Turn::quit);
             }
         }
     }
@@ -151,4 +175,8 @@ impl Turn {
     pub(super) fn refuse(&mut self, signal: Signal, why: &'static str) {
         self.say(Remark::Refused(signal, why));
     }
+}
+
+fn is_meant_to_leave(stage: SuccessorStage) -> bool {
+    matches!(stage, SuccessorStage::Yielding | SuccessorStage::Relieved | SuccessorStage::Stopping)
 }

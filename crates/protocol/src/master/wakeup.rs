@@ -28,6 +28,21 @@ pub struct Wakeup {
     pub results: Vec<Result>,
 }
 
+impl Wakeup {
+    /// Adds what happened after this was gathered, before anything was done about it.
+    pub fn absorb(&mut self, later: Wakeup) {
+        self.elapsed_ms = self.elapsed_ms.saturating_add(later.elapsed_ms);
+        later.signals.iter().for_each(|signal| self.signals.insert(signal));
+        self.exits.extend(later.exits);
+        self.reports.extend(later.reports);
+        self.successor_died |= later.successor_died;
+        self.predecessor_died |= later.predecessor_died;
+        self.from_successor.extend(later.from_successor);
+        self.from_predecessor.extend(later.from_predecessor);
+        self.results.extend(later.results);
+    }
+}
+
 /// What one master tells another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PeerMessage {
@@ -37,6 +52,10 @@ pub enum PeerMessage {
     TakeOver,
     /// To the successor: I serve again and the pid file names me; go.
     TookOver,
+    /// To the successor: I was told to leave; if you are told so too, the server is meant.
+    Leaving,
+    /// To the predecessor: I was told to stop; if you were told so too, do not take over.
+    Stopping,
 }
 
 /// How an effect went. An effect that is not named here cannot fail in a way that matters to the protocol.

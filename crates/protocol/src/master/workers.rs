@@ -42,6 +42,7 @@ impl Turn {
                 self.state.failures = 0;
             }
             (Report::Stopped, Duty::Halting) => worker.duty = Duty::Halted,
+            (Report::Draining, duty) if duty != Duty::Terminated => worker.duty = Duty::Draining,
             // An answer to something it was told before it was told something else.
             _ => {}
         }
@@ -123,7 +124,6 @@ impl Turn {
 
     /// What did not come up in all that time never will; its death is counted like any other.
     pub(super) fn kill_late_replacements(&mut self) {
-        self.state.watchdog_ms = None;
         let late: Vec<WorkerId> = self
             .state
             .workers

@@ -83,7 +83,8 @@ fn one_configuration(world: &World) -> bool {
 
 fn retired_beside_ready(world: &World) -> bool {
     world.masters.iter().filter(|master| master.alive).all(|master| match master.state.stage {
-        Stage::Retired | Stage::Leaving => master.state.has_ready_successor(),
+        Stage::Retired => master.state.has_ready_successor(),
+        Stage::Leaving => master.state.successor.is_some(),
         _ => true,
     })
 }

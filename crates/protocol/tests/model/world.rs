@@ -224,7 +224,8 @@ impl World {
     /// another generation cuts what it serves, so the other one has to recover as from a fault.
     fn note_stop(&mut self, before: Stage, after: &State) {
         let relieved = matches!(before, Stage::Yielding { .. }) && after.predecessor.is_some();
-        let alone = after.predecessor.is_none() && !after.has_ready_successor();
+        let alone =
+            after.predecessor.is_none_or(|predecessor| predecessor.leaving) && !after.has_ready_successor();
         match after.stage {
             Stage::Stopping if before != Stage::Stopping && !relieved && alone => self.stopped = true,
             Stage::Terminating { code: 0, .. } if alone => self.stopped = true,
@@ -267,6 +268,8 @@ impl World {
                 self.masters[index].inbox.results.push(Outcome::PidFileWritten);
             }
             Effect::RemovePidFile if self.pid_file == Some(index) => self.pid_file = None,
+            Effect::RemoveLastPidFile => self.pid_file = None,
+            Effect::TerminateOrphans => self.terminate_orphans(index),
             Effect::WriteOldBin => self.old_bin = Some(index),
             Effect::RemoveOldBin => {
                 let stale = |named: usize| named == index || !self.masters[named].alive;
@@ -275,6 +278,7 @@ impl World {
             Effect::AnnounceStart => self.served = true,
             Effect::Exit(_) => self.end_master(index),
             Effect::RemovePidFile
+            | Effect::CloseListeners
             | Effect::DropConfiguration
             | Effect::CommitConfiguration
             | Effect::ReapSuccessor
@@ -325,9 +329,17 @@ impl World {
     }
 
     fn drain_orphans(&mut self, index: usize) {
-        for worker in std::mem::take(&mut self.masters[index].orphans) {
+        for worker in self.masters[index].orphans.clone() {
             if self.workers[worker].alive {
                 self.workers[worker].inbox.signals.insert(Signal::Quit);
+            }
+        }
+    }
+
+    fn terminate_orphans(&mut self, index: usize) {
+        for worker in self.masters[index].orphans.clone() {
+            if self.workers[worker].alive {
+                self.workers[worker].inbox.signals.insert(Signal::Term);
             }
         }
     }

@@ -54,6 +54,7 @@ impl Master {
         kept.push(channel.as_raw_fd());
         os::close_all_but(&kept);
         os::set_title("changeoverd: worker process");
+        self.log_as(settings);
         match self.equip(settings, channel) {
             Ok(start) => worker::run(start),
             Err(error) => {
@@ -61,6 +62,17 @@ impl Master {
                 // nginx's "fatal" exit code of a worker that cannot work.
                 2
             }
+        }
+    }
+
+    /// A worker of a configuration that is not in force yet logs where that one says, from its first line.
+    fn log_as(&self, settings: &Settings) {
+        if Arc::ptr_eq(&settings.configuration, &self.settings.configuration) {
+            return;
+        }
+        self.log.redirect(&self.home.error_logs(&settings.configuration));
+        if settings.configuration.daemon {
+            self.log_failure("redirect standard error", self.log.take_stderr());
         }
     }
 
@@ -75,7 +87,8 @@ impl Master {
             )));
         }
         if let Some(files) = settings.configuration.worker_rlimit_nofile {
-            setrlimit(Resource::RLIMIT_NOFILE, files, files)?;
+            let limited = setrlimit(Resource::RLIMIT_NOFILE, files, files);
+            self.log_failure("set worker_rlimit_nofile", limited.map_err(io::Error::from));
         }
         privileges::drop(&settings.configuration)?;
         let listeners = addresses

@@ -1,6 +1,9 @@
 //! Turns readable descriptors into one wakeup. Records; decides nothing.
 
-use std::{io, os::fd::AsFd};
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use nix::{
     errno::Errno,
@@ -15,7 +18,10 @@ use protocol::{
     signals::Signal,
 };
 
-use super::{Master, Source, peer::Heard};
+use super::{
+    Master, Source,
+    peer::{Heard, is_readable},
+};
 use crate::wire::{self, Frame};
 
 /// Signals a master listens to; all of them stay blocked and come by signalfd.
@@ -36,6 +42,15 @@ impl Master {
     /// Waits for something to happen, or for the next deadline; not at all while results wait to be told.
     pub(super) fn gather(&mut self, wakeup: &mut Wakeup) -> io::Result<()> {
         let timeout = if wakeup.results.is_empty() { self.patience() } else { EpollTimeout::ZERO };
+        self.gather_within(timeout, wakeup)
+    }
+
+    /// What has happened already.
+    pub(super) fn gather_at_once(&mut self, wakeup: &mut Wakeup) -> io::Result<()> {
+        self.gather_within(EpollTimeout::ZERO, wakeup)
+    }
+
+    fn gather_within(&mut self, timeout: EpollTimeout, wakeup: &mut Wakeup) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); EVENTS_PER_TURN];
         let ready = match self.epoll.wait(&mut events, timeout) {
             Ok(ready) => ready,
@@ -64,6 +79,7 @@ impl Master {
             Source::PredecessorSaid => wakeup.from_predecessor.extend(self.hear_predecessor()),
             Source::SuccessorExit => self.note_successor_death(wakeup),
             Source::PredecessorExit => self.note_predecessor_death(wakeup),
+            Source::OrphanExit => self.forget_ended_orphans(),
         }
     }
 
@@ -151,7 +167,7 @@ impl Master {
         let Some(peer) = self.successor.take() else { return };
         self.unwatch(&peer.pidfd);
         self.unwatch_quietly(&peer.channel);
-        self.orphans.extend(peer.introduced);
+        self.adopt(peer.introduced);
         self.dead.push(peer.pid);
         self.unreaped = Some(peer.pidfd);
         wakeup.successor_died = true;
@@ -164,9 +180,23 @@ impl Master {
         let Some(peer) = self.predecessor.take() else { return };
         self.unwatch(&peer.pidfd);
         self.unwatch_quietly(&peer.channel);
-        self.orphans.extend(peer.introduced);
+        self.adopt(peer.introduced);
         self.dead.push(peer.pid);
         wakeup.predecessor_died = true;
+    }
+
+    /// They are remembered until they have ended, because a fast stop has to reach them, too.
+    fn adopt(&mut self, orphans: Vec<OwnedFd>) {
+        orphans.iter().for_each(|pidfd| self.watch(pidfd, Source::OrphanExit));
+        self.orphans.extend(orphans);
+        self.forget_ended_orphans();
+    }
+
+    fn forget_ended_orphans(&mut self) {
+        let orphans = std::mem::take(&mut self.orphans);
+        let (ended, living): (Vec<OwnedFd>, Vec<OwnedFd>) = orphans.into_iter().partition(is_readable);
+        ended.iter().for_each(|pidfd| self.unwatch(pidfd));
+        self.orphans = living;
     }
 
     /// A channel may have been unwatched before, when its other end closed.

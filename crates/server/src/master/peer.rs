@@ -33,7 +33,7 @@ impl Peer {
         loop {
             match wire::receive(self.channel.as_fd()) {
                 Ok(Some(Frame::Peer(message))) => heard.messages.push(message),
-                Ok(Some(Frame::Introduce { pidfd })) => self.introduce(pidfd),
+                Ok(Some(Frame::Introduce { pidfds })) => self.introduce(pidfds),
                 Ok(Some(other)) => return Err(io::Error::other(format!("a master sent {other:?}"))),
                 Ok(None) => heard.ended = true,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -45,10 +45,10 @@ impl Peer {
         }
     }
 
-    fn introduce(&mut self, pidfd: OwnedFd) {
+    fn introduce(&mut self, pidfds: Vec<OwnedFd>) {
         // A pidfd is readable once its process has ended: those need no telling.
         self.introduced.retain(|known| !is_readable(known));
-        self.introduced.push(pidfd);
+        self.introduced.extend(pidfds);
     }
 }
 

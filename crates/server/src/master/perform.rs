@@ -1,34 +1,19 @@
 //! Performs effects: one function each, no decisions. What can fail in a way the protocol cares about is told back.
 
 use std::{
-    ffi::CString,
     io,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::ffi::OsStringExt,
-    },
-    process,
+    os::fd::{AsFd, OwnedFd},
     sync::Arc,
 };
 
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use protocol::{
-    master::{Effect, PeerMessage, Remark, Result as Outcome, WorkerId},
+    master::{Effect, Remark, Result as Outcome, WorkerId},
     worker::Command,
 };
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::{
-    Master, Settings, Source,
-    child::open_pidfd,
-    peer::Peer,
-    start::{LISTENERS_VARIABLE, PEER_VARIABLE},
-};
-use crate::{
-    daemon, listeners,
-    os::{self, Forked},
-    pid_file, privileges, wire,
-};
+use super::{Master, Settings, Source};
+use crate::{listeners, privileges, wire};
 
 impl Master {
     /// Performs one effect; `Some(code)` when it was to exit.
@@ -46,9 +31,12 @@ impl Master {
             Effect::ReapSuccessor => self.reap_successor(),
             Effect::TellPredecessor(message) => self.tell_peer(self.predecessor.as_ref(), message),
             Effect::TellSuccessor(message) => self.tell_peer(self.successor.as_ref(), message),
-            Effect::DrainOrphans => self.drain_orphans(),
+            Effect::DrainOrphans => self.signal_orphans(Signal::QUIT),
+            Effect::TerminateOrphans => self.signal_orphans(Signal::TERM),
+            Effect::CloseListeners => self.settings.listeners.clear(),
             Effect::WritePidFile => results.push(self.write_pid_file()),
             Effect::RemovePidFile => self.remove_pid_file(),
+            Effect::RemoveLastPidFile => self.remove_last_pid_file(),
             Effect::WriteOldBin => self.write_old_bin(),
             Effect::RemoveOldBin => self.remove_old_bin(),
             Effect::AnnounceStart => self.announce_start(),
@@ -81,11 +69,18 @@ impl Master {
 
     fn tell_worker(&self, id: WorkerId, command: Command) {
         let Some(child) = self.workers.get(&id) else { return };
+        // By signal, because a worker that is busy or stuck may not read its channel in time.
         if command == Command::Terminate {
-            // By signal, because a worker that is busy or stuck may not read its channel in time.
-            self.signal(&child.pidfd, Signal::TERM);
-        } else if let Err(error) = wire::send_command(child.channel.as_fd(), command) {
-            self.log.error(&format!("failed to tell worker process {} to {command:?}: {error}", child.pid));
+            return self.signal(&child.pidfd, Signal::TERM);
+        }
+        let Err(error) = wire::send_command(child.channel.as_fd(), command) else { return };
+        // A stopped worker's channel fills up; a signal waits for it (nginx's `ngx_signal_worker_processes` does the same).
+        match command {
+            Command::Drain => self.signal(&child.pidfd, Signal::QUIT),
+            Command::Reopen => self.signal(&child.pidfd, Signal::USR1),
+            _ => self
+                .log
+                .error(&format!("failed to tell worker process {} to {command:?}: {error}", child.pid)),
         }
     }
 
@@ -95,23 +90,11 @@ impl Master {
         }
     }
 
-    fn signal(&self, pidfd: &OwnedFd, signal: Signal) {
+    pub(super) fn signal(&self, pidfd: &OwnedFd, signal: Signal) {
         match pidfd_send_signal(pidfd, signal) {
             // It ended by itself in the meantime.
             Ok(()) | Err(rustix::io::Errno::SRCH) => {}
             Err(errno) => self.log.alert(&format!("failed to send {signal:?}: {errno}")),
-        }
-    }
-
-    fn introduce(&self, id: WorkerId) {
-        let Some(child) = self.workers.get(&id) else { return };
-        for peer in self.predecessor.iter().chain(&self.successor) {
-            if let Err(error) = wire::send_introduction(peer.channel.as_fd(), child.pidfd.as_fd()) {
-                self.log.error(&format!(
-                    "failed to introduce worker process {} to {}: {error}",
-                    child.pid, peer.pid
-                ));
-            }
         }
     }
 
@@ -122,45 +105,45 @@ impl Master {
                 self.candidate = Some(settings);
                 Outcome::ConfigurationLoaded { workers }
             }
-            Err(error) => {
-                self.log.emerg(&format!("the configuration stays as it is: {error}"));
+            Err(lines) => {
+                lines.iter().for_each(|line| self.log.emerg(line));
                 Outcome::ConfigurationRefused
             }
         }
     }
 
-    fn read_settings(&self) -> io::Result<Settings> {
-        let (configuration, _) = self.home.read().map_err(io::Error::other)?;
-        let listeners =
-            listeners::open(&configuration, &self.settings.listeners).map_err(io::Error::other)?;
+    fn read_settings(&self) -> Result<Settings, Vec<String>> {
+        let (configuration, _) = self.home.read().map_err(|error| error.lines())?;
+        let listeners = listeners::open(&configuration, &self.settings.listeners);
+        let pid_file = self.home.pid_file(&configuration);
+        if pid_file != self.settings.pid_file {
+            self.try_pid_file(&pid_file).map_err(|error| vec![error])?;
+        }
         Ok(Settings {
-            pid_file: self.home.pid_file(&configuration),
+            pid_file,
+            listeners: listeners.map_err(|error| vec![error.to_string()])?,
             configuration: Arc::new(configuration),
-            listeners,
         })
     }
 
     fn commit_configuration(&mut self) {
         let Some(settings) = self.candidate.take() else { return };
         let old = std::mem::replace(&mut self.settings, settings);
-        if old.pid_file != self.settings.pid_file {
-            // The new name first, so that there is always one.
-            let _ = self.write_pid_file();
-            self.log_failure(
-                "remove the old pid file",
-                pid_file::remove_if_names(&old.pid_file, &[process::id()]),
-            );
-        }
+        self.move_pid_file(&old.pid_file);
         self.log.redirect(&self.home.error_logs(&self.settings.configuration));
         self.hand_over_logs();
+        self.redirect_stderr();
     }
 
     fn reopen_logs(&self) {
         self.log.reopen();
         self.hand_over_logs();
+        self.redirect_stderr();
+    }
+
+    fn redirect_stderr(&self) {
         if self.settings.configuration.daemon {
-            let logs = self.home.error_logs(&self.settings.configuration);
-            self.log_failure("reopen standard error", daemon::redirect_stderr(&logs));
+            self.log_failure("redirect standard error", self.log.take_stderr());
         }
     }
 
@@ -171,121 +154,7 @@ impl Master {
         self.log_failure("hand the logs to the workers", handed);
     }
 
-    fn spawn_successor(&mut self) -> Outcome {
-        match self.fork_successor() {
-            Ok(peer) => {
-                self.watch(&peer.pidfd, Source::SuccessorExit);
-                self.watch(&peer.channel, Source::SuccessorSaid);
-                self.log.notice(&format!(
-                    "start new master process {}: {}",
-                    peer.pid,
-                    self.home.program.display()
-                ));
-                self.successor = Some(peer);
-                Outcome::SuccessorSpawned
-            }
-            Err(error) => {
-                self.log.alert(&format!("failed to start a new master: {error}"));
-                Outcome::SuccessorNotSpawned
-            }
-        }
-    }
-
-    fn fork_successor(&self) -> io::Result<Peer> {
-        let (ours, theirs) = wire::channel()?;
-        let generation = self.state.successor.map_or(0, |successor| successor.generation);
-        let own = open_pidfd(nix::unistd::getpid())?;
-        wire::send_hello(ours.as_fd(), generation, process::id(), own.as_fd())?;
-        for child in self.workers.values() {
-            wire::send_introduction(ours.as_fd(), child.pidfd.as_fd())?;
-        }
-        match os::fork_single_threaded()? {
-            Forked::Child => {
-                let error = self.become_successor(&theirs);
-                self.log.emerg(&format!("failed to execute {}: {error}", self.home.program.display()));
-                process::exit(127)
-            }
-            Forked::Parent(pid) => Ok(Peer {
-                pid: pid.as_raw().unsigned_abs(),
-                channel: ours,
-                pidfd: open_pidfd(pid)?,
-                introduced: Vec::new(),
-            }),
-        }
-    }
-
-    fn become_successor(&self, channel: &OwnedFd) -> io::Error {
-        let mut kept: Vec<BorrowedFd> = self.settings.listeners.iter().map(|l| l.socket.as_fd()).collect();
-        let listeners: String = kept.iter().map(|fd| format!("{};", os::number(*fd))).collect();
-        kept.push(channel.as_fd());
-        let ours = [(LISTENERS_VARIABLE, listeners), (PEER_VARIABLE, os::number(channel.as_fd()))];
-        let inherited =
-            std::env::vars_os().filter(|(name, _)| ours.iter().all(|(variable, _)| name != variable));
-        let environment: Vec<CString> = inherited
-            .map(|(name, value)| [name, "=".into(), value].concat_bytes())
-            .chain(ours.iter().map(|(name, value)| format!("{name}={value}").into_bytes()))
-            .filter_map(|entry| CString::new(entry).ok())
-            .collect();
-        os::execute(self.home.program.as_os_str(), &self.home.arguments, &environment, &kept)
-    }
-
-    fn kill_successor(&self) {
-        if let Some(peer) = &self.successor {
-            self.signal(&peer.pidfd, Signal::KILL);
-        }
-    }
-
-    fn reap_successor(&mut self) {
-        let Some(pidfd) = self.unreaped.take() else { return };
-        match waitid(Id::PIDFd(pidfd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
-            Ok(status) => self.log.notice(&format!("new master process ended: {status:?}")),
-            Err(errno) => self.log.alert(&format!("failed to reap the new master: {errno}")),
-        }
-    }
-
-    fn tell_peer(&self, peer: Option<&Peer>, message: PeerMessage) {
-        let Some(peer) = peer else { return };
-        if let Err(error) = wire::send_peer(peer.channel.as_fd(), message) {
-            self.log.error(&format!("failed to tell master process {} {message:?}: {error}", peer.pid));
-        }
-    }
-
-    fn drain_orphans(&mut self) {
-        for pidfd in std::mem::take(&mut self.orphans) {
-            self.signal(&pidfd, Signal::QUIT);
-        }
-    }
-
-    fn write_pid_file(&self) -> Outcome {
-        match pid_file::write(&self.settings.pid_file, process::id()) {
-            Ok(()) => Outcome::PidFileWritten,
-            Err(error) => {
-                self.log.emerg(&format!("failed to write {}: {error}", self.settings.pid_file.display()));
-                Outcome::PidFileNotWritten
-            }
-        }
-    }
-
-    fn remove_pid_file(&self) {
-        self.log_failure(
-            "remove the pid file",
-            pid_file::remove_if_names(&self.settings.pid_file, &[process::id()]),
-        );
-    }
-
-    fn write_old_bin(&self) {
-        let path = pid_file::old_bin(&self.settings.pid_file);
-        self.log_failure("write .oldbin", pid_file::write(&path, process::id()));
-    }
-
-    fn remove_old_bin(&self) {
-        let mut stale = self.dead.clone();
-        stale.push(process::id());
-        let path = pid_file::old_bin(&self.settings.pid_file);
-        self.log_failure("remove .oldbin", pid_file::remove_if_names(&path, &stale));
-    }
-
-    fn log_failure(&self, what: &str, result: io::Result<()>) {
+    pub(super) fn log_failure(&self, what: &str, result: io::Result<()>) {
         if let Err(error) = result {
             self.log.alert(&format!("failed to {what}: {error}"));
         }
@@ -306,15 +175,5 @@ impl Master {
             Remark::Refused(..) | Remark::Dropped(..) => self.log.warn(&remark.to_string()),
             _ => self.log.notice(&remark.to_string()),
         }
-    }
-}
-
-trait ConcatBytes {
-    fn concat_bytes(self) -> Vec<u8>;
-}
-
-impl ConcatBytes for [std::ffi::OsString; 3] {
-    fn concat_bytes(self) -> Vec<u8> {
-        self.into_iter().flat_map(OsStringExt::into_vec).collect()
     }
 }

@@ -67,9 +67,9 @@ pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configurati
     let listeners = listeners::open(&configuration, &inherited.listeners).map_err(io::Error::other)?;
     block_signals()?;
     let daemonise = configuration.daemon && !inherited.is_something();
-    let launcher = if daemonise { Some(daemon::detach(&logs)?) } else { None };
+    let launcher = if daemonise { Some(daemon::detach(&log, &logs)?) } else { None };
     if inherited.is_something() && configuration.daemon {
-        daemon::leave_terminal(&logs)?;
+        daemon::leave_terminal(&log)?;
     }
     os::set_title("changeoverd: master process");
     let (generation, predecessor) = greet(inherited.peer)?;

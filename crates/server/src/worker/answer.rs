@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use conf::{Handler, Return, ReturnContent, Server, Settings};
 use hyper::{
-    Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     body::Incoming,
     header::{CONTENT_TYPE, HeaderValue, LOCATION},
     http::request::Parts,
@@ -55,6 +55,7 @@ impl Draft {
         match fault {
             Fault::TooLarge => Ok(Draft::last_page(StatusCode::PAYLOAD_TOO_LARGE, settings)),
             Fault::TimedOut => Ok(Draft::last_page(StatusCode::REQUEST_TIMEOUT, settings)),
+            Fault::Malformed => Ok(Draft::last_page(StatusCode::BAD_REQUEST, settings)),
             Fault::Broken => Err(Hangup),
         }
     }
@@ -73,7 +74,7 @@ pub(super) async fn answer(
     let path = path::normalize(request.uri.path());
     let location = path.as_deref().and_then(|path| server.location_for(path));
     let settings = location.map_or(&server.settings, |location| &location.settings);
-    connection.stay_idle_for(settings.keepalive_timeout);
+    connection.adopt(settings);
     let body = RequestBody::new(incoming, settings.client_max_body_size, settings.client_body_timeout);
     let named = path.is_some().then_some(host).flatten();
     let mut exchange =
@@ -82,6 +83,9 @@ pub(super) async fn answer(
         Draft::last_page(StatusCode::BAD_REQUEST, settings)
     } else if connection.client == Client::SelfTest {
         Draft::page(StatusCode::OK, settings)
+    } else if matches!(exchange.request.method, Method::CONNECT | Method::TRACE) {
+        // As nginx, which is no tunnel. What follows a CONNECT might be meant for one, so the connection ends.
+        Draft::last_page(StatusCode::METHOD_NOT_ALLOWED, settings)
     } else if body.is_announced_too_large() {
         Draft::last_page(StatusCode::PAYLOAD_TOO_LARGE, settings)
     } else {

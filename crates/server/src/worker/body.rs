@@ -2,6 +2,8 @@
 
 use std::{
     cell::{Cell, RefCell},
+    error::Error,
+    io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -24,7 +26,10 @@ pub(super) enum Fault {
     /// Nothing came for `client_body_timeout` or `proxy_read_timeout`.
     #[error("timed out while reading a body")]
     TimedOut,
-    /// The connection broke, or what came is no HTTP.
+    /// What came is no HTTP.
+    #[error("client sent an invalid body")]
+    Malformed,
+    /// The connection broke.
     #[error("connection ended in the middle of a body")]
     Broken,
 }
@@ -102,7 +107,7 @@ impl RequestBody {
                     }
                 }))
             }
-            Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(Fault::Broken))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(fault_of(&error)))),
             Poll::Ready(None) => Poll::Ready(None),
         }
     }
@@ -126,6 +131,15 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.0.incoming.borrow().size_hint()
+    }
+}
+
+/// hyper has no kind of its own for a body that is no HTTP, but tells it by the error inside.
+fn fault_of(error: &hyper::Error) -> Fault {
+    let inner = error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
+    match inner {
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => Fault::Malformed,
+        _ => Fault::Broken,
     }
 }
 

@@ -9,23 +9,23 @@ use std::{
     time::Duration,
 };
 
+use conf::Settings;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{Instant, Sleep, sleep_until},
+};
 
 use super::{
     answer,
+    linger::linger,
     service::{Service, Stage, Ticket},
     socket::{Handle, Socket, Stream},
 };
 
-/// nginx's `lingering_timeout` and `lingering_time`: how long a client may be silent, and how long it may talk,
-/// after we have closed our side.
-const LINGER_SILENT: Duration = Duration::from_secs(5);
-const LINGER_LONGEST: Duration = Duration::from_secs(30);
-
-/// nginx's `send_timeout`: how long a client may take none of the answer that waits for it.
-const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// What a client gets that speaks HTTP/2: hyper refuses its preface and says nothing.
+const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// Who is at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,11 @@ pub(super) struct Connection {
     started: Cell<u64>,
     finished: Cell<u64>,
     quiet_since: Cell<Instant>,
+    /// Told when another connection needs the place of this one.
+    pub(super) asked_to_leave: Notify,
+    is_asked: Cell<bool>,
     keepalive_timeout: Cell<Duration>,
+    send_timeout: Cell<Duration>,
     header_timeout: Duration,
     /// Counted as open for as long as the connection exists.
     _ticket: Option<Ticket>,
@@ -64,6 +68,7 @@ impl Drop for Busy {
     fn drop(&mut self) {
         self.0.finished.set(self.0.finished.get() + 1);
         self.0.quiet_since.set(Instant::now());
+        self.0.service.tell_of_room();
     }
 }
 
@@ -75,7 +80,7 @@ enum End {
     Error(hyper::Error),
     /// A deadline passed.
     Late,
-    /// The worker shuts down.
+    /// The worker shuts down, or another connection needs the place.
     Cut,
 }
 
@@ -85,7 +90,7 @@ impl Connection {
         let ticket = matches!(client, Client::Remote(_)).then(|| service.admit());
         let settings = service.configuration.http.server_for(local, "").map(|server| &server.settings);
         let minute = Duration::from_secs(60);
-        Rc::new(Connection {
+        let connection = Rc::new(Connection {
             service: Rc::clone(service),
             socket: Rc::new(Socket::new(stream)),
             client,
@@ -95,20 +100,30 @@ impl Connection {
             started: Cell::new(0),
             finished: Cell::new(0),
             quiet_since: Cell::new(now),
+            asked_to_leave: Notify::new(),
+            is_asked: Cell::new(false),
             keepalive_timeout: Cell::new(minute),
+            send_timeout: Cell::new(minute),
             header_timeout: settings.map_or(minute, |settings| settings.client_header_timeout),
             _ticket: ticket,
-        })
+        });
+        if client != Client::SelfTest {
+            service.connections.borrow_mut().insert(connection.number, Rc::downgrade(&connection));
+        }
+        connection
     }
 
-    /// Begins a request; its settings say how long the connection may be idle after it.
+    /// Begins a request.
     pub(super) fn begin(self: &Rc<Self>) -> Busy {
         self.started.set(self.started.get() + 1);
         Busy(Rc::clone(self))
     }
 
-    pub(super) fn stay_idle_for(&self, keepalive_timeout: Duration) {
-        self.keepalive_timeout.set(keepalive_timeout);
+    /// The settings of the newest request say how long its answer may wait for the client, and how long the connection
+    /// may be idle after it.
+    pub(super) fn adopt(&self, settings: &Settings) {
+        self.send_timeout.set(settings.send_timeout);
+        self.keepalive_timeout.set(settings.keepalive_timeout);
     }
 
     /// `$connection_requests`.
@@ -125,13 +140,13 @@ impl Connection {
 
     /// When the client has waited too long with what it is to do next. `None` while it is our turn.
     fn deadline(&self) -> Option<Instant> {
+        // Also after the answer is complete: hyper may still hold the end of it.
+        if let Some(since) = self.socket.blocked_since() {
+            return Some(since + self.send_timeout.get());
+        }
         let started = self.started.get();
         if started > self.finished.get() {
             return None;
-        }
-        // The answer is complete, and hyper still holds the end of it: the connection is anything but idle.
-        if self.socket.is_blocked() {
-            return Some(self.socket.written() + SEND_TIMEOUT);
         }
         if self.socket.requests_begun().is_some_and(|begun| begun > started) {
             return Some(self.socket.head_since() + self.header_timeout);
@@ -140,6 +155,29 @@ impl Connection {
             return Some(self.accepted + self.header_timeout);
         }
         Some(self.quiet_since.get().max(self.socket.written()) + self.keepalive_timeout.get())
+    }
+
+    /// Since when every request that came is answered and nothing else is begun. `None` for a connection that has not
+    /// sent its first request (somebody just opened it to do so), and for one that was asked to make room.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let started = self.started.get();
+        let begun = self.socket.requests_begun();
+        let is_idle = started > 0 && started == self.finished.get() && begun == Some(started);
+        let is_staying = self.socket.blocked_since().is_none() && !self.is_asked.get();
+        (is_idle && is_staying).then(|| self.quiet_since.get().max(self.socket.written()))
+    }
+
+    /// Asks an idle connection to end, for another one.
+    pub(super) fn make_room(&self) {
+        self.is_asked.set(true);
+        self.asked_to_leave.notify_one();
+    }
+
+    /// A request that came between the question and now is answered: then the worker has one connection too many.
+    fn leaves(&self) -> bool {
+        self.is_asked.set(false);
+        self.socket.look();
+        self.idle_since().is_some()
     }
 
     fn is_late(&self) -> bool {
@@ -156,8 +194,12 @@ pub(super) async fn serve(connection: Rc<Connection>) {
         && !error.is_incomplete_message()
     {
         connection.service.log.info(&format!("*{} client connection: {error}", connection.number));
+        if error.is_parse_version_h2() {
+            connection.socket.write_last(BAD_REQUEST);
+        }
     }
-    if !matches!(end, End::Cut) {
+    // A client that takes nothing of its answer would not notice our patience.
+    if !matches!(end, End::Cut) && connection.socket.blocked_since().is_none() {
         linger(&connection).await;
     }
 }
@@ -174,6 +216,7 @@ async fn serve_http(connection: &Rc<Connection>) -> End {
         );
     let mut http = pin!(http);
     let mut cut = pin!(connection.service.cut());
+    let mut asked = pin!(connection.asked_to_leave.notified());
     let mut alarm = pin!(sleep_until(connection.accepted + connection.header_timeout));
     std::future::poll_fn(|cx| {
         loop {
@@ -182,6 +225,13 @@ async fn serve_http(connection: &Rc<Connection>) -> End {
             }
             if cut.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(End::Cut);
+            }
+            if asked.as_mut().poll(cx).is_ready() {
+                if connection.leaves() {
+                    return Poll::Ready(End::Cut);
+                }
+                asked.set(connection.asked_to_leave.notified());
+                continue;
             }
             set(alarm.as_mut(), connection.deadline());
             if alarm.as_mut().poll(cx).is_pending() || connection.deadline().is_none() {
@@ -201,25 +251,6 @@ fn set(alarm: Pin<&mut Sleep>, deadline: Option<Instant>) {
         && (alarm.is_elapsed() || deadline < alarm.deadline())
     {
         alarm.reset(deadline);
-    }
-}
-
-/// Closes our side and waits for the client to close its own. Closing both with bytes unread would make the kernel
-/// reset the connection, and the reset can overtake an answer that is still on its way (`ngx_http_set_lingering_close`).
-async fn linger(connection: &Connection) {
-    if connection.socket.has_ended() || connection.socket.close_write().is_err() {
-        return;
-    }
-    let last = sleep_until(Instant::now() + LINGER_LONGEST);
-    let discard = async {
-        while !connection.socket.has_ended() {
-            connection.socket.discard(LINGER_SILENT).await;
-        }
-    };
-    tokio::select! {
-        () = discard => {}
-        () = last => {}
-        () = connection.service.cut() => {}
     }
 }
 

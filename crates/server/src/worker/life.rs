@@ -96,7 +96,7 @@ impl Life {
             biased;
             news = commands(&self.channel), if self.master == Master::There => news,
             Some(signal) = self.signals.recv() => News::Signal(signal),
-            () = service.closed.notified() => News::ConnectionClosed,
+            () = service.freed.notified() => News::ConnectionClosed,
         };
         match news {
             News::Commands(commands) => Wakeup { commands, ..Wakeup::default() },
@@ -131,10 +131,7 @@ impl Life {
                     log.line(Level::Warn, &format!("failed to report {report:?} to the master: {error}"));
                 }
             }
-            Effect::Reopen => {
-                log.notice("reopening logs");
-                log.reopen();
-            }
+            Effect::Reopen => self.reopen_logs(),
             Effect::Ignore(signal) => {
                 log.notice(&format!("signal {} ignored by a worker: send it to the master", signal.name()));
             }
@@ -149,7 +146,24 @@ impl Life {
         None
     }
 
-    fn announce_close(&self) {
+    /// The master of a daemon has led standard error to the log; there it stays, whatever the file is called now.
+    fn reopen_logs(&self) {
+        let Service { log, configuration, .. } = &*self.service;
+        log.notice("reopening logs");
+        log.reopen();
+        // A test's own standard error is none of our business.
+        if configuration.daemon
+            && !cfg!(test)
+            && let Err(error) = log.take_stderr()
+        {
+            log.alert(&format!("failed to reopen standard error: {error}"));
+        }
+    }
+
+    fn announce_close(&mut self) {
+        // Nothing will be accepted here any more. A listener left open would keep its queue alive with nobody to serve it,
+        // once the last master has closed its own.
+        self.listeners.clear();
         let service = Rc::clone(&self.service);
         service.log.notice(&format!("gracefully shutting down, {} connections open", service.open()));
         // A test's own title is none of our business.

@@ -1,6 +1,13 @@
 //! Accepting: one loop per listener, for as long as the worker is told to.
 
-use std::{io, net::SocketAddr, rc::Rc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use nix::errno::Errno;
 use tokio::{
@@ -12,6 +19,7 @@ use tokio::{
 use super::{
     Listener,
     connection::{self, Client, Connection},
+    room::Room,
     service::Service,
     socket::Stream,
 };
@@ -50,19 +58,15 @@ fn register(listener: &Listener) -> io::Result<(TcpListener, SocketAddr)> {
 }
 
 async fn run(service: Rc<Service>, listener: TcpListener, address: SocketAddr) {
-    let most = usize::try_from(service.configuration.worker_connections).unwrap_or(usize::MAX);
     let mut resting = false;
     loop {
-        if service.open() >= most {
-            // Left in the queue they can be accepted by another worker; nginx accepts and closes them.
-            rest_until(&service, || service.open() < most).await;
-        }
-        match listener.accept().await {
-            Ok((stream, client)) => {
+        match poll_fn(|cx| poll_accept(&service, &listener, cx)).await {
+            None => rest_until(&service, || service.room().is_some()).await,
+            Some(Ok((stream, client))) => {
                 resting = false;
                 admit(&service, stream, client, address);
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 if is_exhausted(&error) && !resting {
                     service.log.crit(&format!(
                         "accept4() failed ({error}): accepting rests until a connection closes"
@@ -70,16 +74,31 @@ async fn run(service: Rc<Service>, listener: TcpListener, address: SocketAddr) {
                     resting = true;
                 }
                 if is_exhausted(&error) {
-                    let _ = timeout(REST, service.closed.notified()).await;
+                    let _ = timeout(REST, service.freed.notified()).await;
                 }
             }
         }
     }
 }
 
+/// `None` if there is no room: left in the queue, connections can be accepted by another worker; nginx accepts and closes
+/// them. The look for room and the accept are one step, so that nobody is asked to end for a client that does not come.
+fn poll_accept(
+    service: &Service,
+    listener: &TcpListener,
+    cx: &mut Context,
+) -> Poll<Option<io::Result<(TcpStream, SocketAddr)>>> {
+    let Some(room) = service.room() else { return Poll::Ready(None) };
+    let accepted = ready!(listener.poll_accept(cx));
+    if let (Ok(_), Room::After(idle)) = (&accepted, room) {
+        idle.make_room();
+    }
+    Poll::Ready(Some(accepted))
+}
+
 async fn rest_until(service: &Service, fits: impl Fn() -> bool) {
     while !fits() {
-        let _ = timeout(REST, service.closed.notified()).await;
+        let _ = timeout(REST, service.freed.notified()).await;
     }
 }
 

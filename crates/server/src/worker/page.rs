@@ -22,6 +22,7 @@ pub(super) fn page(status: StatusCode, with_version: bool) -> String {
 fn reason(status: StatusCode) -> &'static str {
     match status.as_u16() {
         302 => "Found",
+        405 => "Not Allowed",
         408 => "Request Time-out",
         413 => "Request Entity Too Large",
         414 => "Request-URI Too Large",

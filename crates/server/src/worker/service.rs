@@ -2,8 +2,9 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     fs,
-    rc::Rc,
+    rc::{Rc, Weak},
     sync::Arc,
     time::SystemTime,
 };
@@ -12,6 +13,7 @@ use balance::{Availability, Pool, Setup};
 use conf::{Configuration, Peer, PeerRole, Upstream};
 use tokio::sync::{Notify, watch};
 
+use super::connection::Connection;
 use crate::log::Log;
 
 /// The services of a worker, and the count of its connections.
@@ -26,8 +28,10 @@ pub(super) struct Service {
     stage: watch::Sender<Stage>,
     open: Cell<usize>,
     accepted: Cell<u64>,
-    /// Told whenever a connection has closed.
-    pub(super) closed: Notify,
+    /// Every open connection by its number, those of the self-test not counted.
+    pub(super) connections: RefCell<BTreeMap<u64, Weak<Connection>>>,
+    /// Told whenever a connection has closed, and when one becomes idle while no other has room.
+    pub(super) freed: Notify,
 }
 
 /// What connections need to know of the worker's stage.
@@ -54,7 +58,8 @@ impl Service {
             stage: watch::Sender::new(Stage::Serving),
             open: Cell::new(0),
             accepted: Cell::new(0),
-            closed: Notify::new(),
+            connections: RefCell::default(),
+            freed: Notify::new(),
         })
     }
 
@@ -96,7 +101,8 @@ pub(super) struct Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.service.open.set(self.service.open.get() - 1);
-        self.service.closed.notify_waiters();
+        self.service.connections.borrow_mut().remove(&self.number);
+        self.service.freed.notify_waiters();
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     os::fd::{AsRawFd, RawFd},
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -44,8 +44,8 @@ pub(super) struct Socket {
     ended: Cell<bool>,
     head_since: Cell<Instant>,
     written: Cell<Instant>,
-    /// Something is to be written and does not fit.
-    blocked: Cell<bool>,
+    /// Since when something is to be written and nothing fits.
+    blocked: Cell<Option<Instant>>,
 }
 
 impl Socket {
@@ -59,7 +59,7 @@ impl Socket {
             ended: Cell::new(false),
             head_since: Cell::new(now),
             written: Cell::new(now),
-            blocked: Cell::new(false),
+            blocked: Cell::new(None),
         }
     }
 
@@ -106,9 +106,15 @@ impl Socket {
         self.written.get()
     }
 
-    /// Whether bytes wait until the client has read others.
-    pub(super) fn is_blocked(&self) -> bool {
+    /// Since when bytes wait until the client has read others.
+    pub(super) fn blocked_since(&self) -> Option<Instant> {
         self.blocked.get()
+    }
+
+    /// Writes a few last bytes past hyper, as far as they fit.
+    pub(super) fn write_last(&self, bytes: &[u8]) {
+        // A client that has not even read what came before has no use for them.
+        let _ = self.try_write(&[io::IoSlice::new(bytes)]);
     }
 
     /// Says that nothing more will be written.
@@ -222,12 +228,14 @@ impl AsyncWrite for Handle {
         buffers: &[io::IoSlice],
     ) -> Poll<io::Result<usize>> {
         loop {
-            self.0.blocked.set(true);
-            ready!(self.0.poll_writable(cx))?;
+            if self.0.poll_writable(cx)?.is_pending() {
+                self.0.blocked.set(self.0.blocked.get().or_else(|| Some(Instant::now())));
+                return Poll::Pending;
+            }
             match self.0.try_write(buffers) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => {
-                    self.0.blocked.set(false);
+                    self.0.blocked.set(None);
                     self.0.written.set(Instant::now());
                     return Poll::Ready(result);
                 }

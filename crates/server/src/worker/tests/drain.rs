@@ -80,6 +80,27 @@ fn what_waits_in_the_queue_is_left_to_others() {
 }
 
 #[test]
+fn a_worker_that_drains_holds_no_listener() {
+    let rig = Rig::accepting(HELLO);
+    let mut idle = rig.connect();
+    idle.get();
+    let socket = |fd: &str| fs::read_link(format!("/proc/self/fd/{fd}")).ok();
+    let own = socket(&std::os::fd::AsRawFd::as_raw_fd(&rig.listener).to_string());
+    let held = || {
+        let names = fs::read_dir("/proc/self/fd").expect("lists").flatten().map(|entry| entry.file_name());
+        names.filter(|name| name.to_str().and_then(socket) == own).count()
+    };
+    assert!(held() > 1);
+    rig.drain();
+    let deadline = Instant::now() + DEADLINE;
+    while held() > 1 {
+        assert!(Instant::now() < deadline, "the worker still holds {} of the listener", held() - 1);
+        thread::yield_now();
+    }
+    assert!(idle.get().closes());
+}
+
+#[test]
 fn a_worker_that_stopped_can_accept_again() {
     let rig = Rig::accepting(HELLO);
     for _ in 0..3 {

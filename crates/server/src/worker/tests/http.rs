@@ -187,6 +187,21 @@ fn broken_requests_are_refused() {
     check("GET /.. HTTP/1.1\r\nHost: a\r\n\r\n");
     check("GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n");
     check("what is this\r\n\r\n");
+    check("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    check("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+}
+
+#[test]
+fn a_tunnel_is_refused_and_what_follows_is_not_taken_for_a_request() {
+    let rig = Rig::accepting(SITE);
+    let mut client = rig.connect();
+    client.send("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let answer = client.answer();
+    assert_eq!((answer.status(), answer.closes()), (405, true));
+    assert_eq!(client.rest(), "");
+    for line in ["CONNECT /path", "TRACE /"] {
+        assert_eq!(rig.connect().request(line, "").status(), 405, "{line}");
+    }
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn quit_drains() {
     let mut client = rig.connect();
     client.get();
     rig.signal(Signal::Quit);
+    rig.expect(Report::Draining);
     rig.wait_for_log("gracefully shutting down, 1 connections open");
     assert!(client.get().closes());
     drop(client);
@@ -105,9 +106,29 @@ fn more_connections_than_allowed_wait_in_the_queue() {
     rig.expect(Report::Accepting);
     let mut first = rig.connect();
     first.get();
+    first.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n1");
     let mut second = rig.connect();
     second.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(first.get().body, "hello");
+    first.send("2");
+    assert_eq!(first.answer().body, "hello");
     drop(first);
     assert_eq!(second.answer().body, "hello");
+}
+
+#[test]
+fn at_the_limit_the_longest_idle_connection_makes_room() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let rig = Rig::with(&format!("events {{ worker_connections 3; }} http {{ {HELLO} }}"), listener);
+    rig.tell(Command::Accept);
+    rig.expect(Report::Accepting);
+    let (mut busy, mut older, mut newer) = (rig.connect(), rig.connect(), rig.connect());
+    busy.send("GET / HTT");
+    newer.get();
+    older.get();
+    newer.get();
+    assert_eq!(rig.connect().get().body, "hello");
+    assert_eq!(older.rest(), "", "it was idle for longest");
+    assert_eq!(newer.get().body, "hello");
+    busy.send("P/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(busy.answer().body, "hello");
 }

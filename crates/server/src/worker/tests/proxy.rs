@@ -129,6 +129,29 @@ fn nobody_there_is_502_and_too_slow_is_504() {
 }
 
 #[test]
+fn a_client_that_takes_nothing_of_a_forwarded_answer_is_cut() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = listener.local_addr().expect("has an address");
+    let length = 40_000_000;
+    let peer = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("accepts");
+        stream.set_write_timeout(Some(DEADLINE)).expect("sets a timeout");
+        assert!(stream.read(&mut [0; 4096]).expect("reads") > 0, "a request");
+        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").expect("writes");
+        stream.write_all(&vec![b'x'; length]).expect_err("not all of it is wanted").kind()
+    });
+    let rig = Rig::accepting(&site(&format!("server {address};"), "send_timeout 200ms;"));
+    let mut client = rig.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let end = peer.join().expect("no panic");
+    assert!(matches!(end, io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset), "{end}");
+    assert!(client.head().starts_with("HTTP/1.1 200"));
+    rig.drain();
+    drop(client);
+    rig.expect(Report::Drained);
+}
+
+#[test]
 fn a_post_that_was_sent_is_not_sent_again() {
     let (dying, other) = (peer(0, ""), peer(0, OK));
     let upstream = format!("server {}; server {};", dying.address, other.address);
