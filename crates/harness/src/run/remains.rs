@@ -34,11 +34,11 @@ impl Remains {
     /// One sentence for everything that was not there before and is not meant to stay.
     pub(super) fn since(&self, before: &Remains, target: &Installed) -> Vec<String> {
         let name = &target.target.name;
-        let stays = |file: &&PathBuf| !is_kept(file) && !is_configured(&target.directory.join(file), target);
-        let sockets = self.unix_sockets.difference(&before.unix_sockets);
+        let unexpected = |file: &&PathBuf| !is_configured(&target.directory.join(file), target);
+        let sockets = self.unix_sockets.difference(&before.unix_sockets).filter(unexpected);
         let sockets =
             sockets.map(|file| format!("{name}: the unix socket {} is left behind", file.display()));
-        let files = self.files.difference(&before.files).filter(stays);
+        let files = self.files.difference(&before.files).filter(|file| !is_kept(file) && unexpected(file));
         let files = files.map(|file| format!("{name}: the file {} is left behind", file.display()));
         // The port it was started on is looked at by binding to it.
         let others = self.listeners.difference(&before.listeners).filter(|l| l.0 != target.address.port());
@@ -75,14 +75,28 @@ fn is_kept(file: &Path) -> bool {
     is_history || [".log", ".out", ".version", ".exec"].iter().any(|suffix| name.ends_with(suffix))
 }
 
-/// Named by the target's own folder: its log stays, its pid files are told of elsewhere.
+/// Named by the target's own folder: its log stays, its pid files are told of elsewhere, and some servers never clean up.
 fn is_configured(path: &Path, target: &Installed) -> bool {
-    [&target.log, &target.pid_file, &target.oldbin].contains(&&path.to_owned())
+    let named = [&target.log, &target.pid_file, &target.oldbin].contains(&&path.to_owned());
+    named || is_said_to_remain(path, &target.target.remains)
+}
+
+/// A file of that name, or one in a folder of that name.
+fn is_said_to_remain(path: &Path, remains: &[String]) -> bool {
+    path.components().any(|part| remains.iter().any(|name| part.as_os_str() == name.as_str()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_folder_says_remains_is_no_leak() {
+        let remains = ["stats.sock".to_owned(), "__pycache__".to_owned()];
+        assert!(is_said_to_remain(Path::new("/run/1/stats.sock"), &remains));
+        assert!(is_said_to_remain(Path::new("/run/1/__pycache__/app.pyc"), &remains));
+        assert!(!is_said_to_remain(Path::new("/run/1/other.sock"), &remains));
+    }
 
     #[test]
     fn the_history_and_the_logs_of_a_run_stay() {
