@@ -51,6 +51,16 @@ impl Handles {
     }
 }
 
+impl Drop for Handles {
+    /// After a run in order there is nobody left. If the warden itself was killed there is nobody but us to end what it had
+    /// started.
+    fn drop(&mut self) {
+        for fd in self.open.values() {
+            pidfd_send_signal(fd, rustix::process::Signal::KILL).ok();
+        }
+    }
+}
+
 /// A pidfd.
 pub(crate) fn handle(pid: u32) -> io::Result<OwnedFd> {
     let pid = Pid::from_raw(pid as i32).ok_or(io::ErrorKind::InvalidInput)?;
@@ -83,4 +93,20 @@ pub(crate) fn number(signal: Signal) -> rustix::process::Signal {
 /// The signal's name in events: `USR2`.
 pub(crate) fn name(signal: Signal) -> String {
     format!("{signal:?}").to_uppercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::process::ExitStatusExt, process::Command};
+
+    use super::Handles;
+
+    #[test]
+    fn what_is_still_followed_when_the_run_is_over_is_ended() {
+        let mut child = Command::new("sleep").arg("1000").spawn().expect("start sleep");
+        let mut handles = Handles::default();
+        handles.open(child.id()).expect("it lives");
+        drop(handles);
+        assert_eq!(child.wait().expect("it ends").signal(), Some(9));
+    }
 }
