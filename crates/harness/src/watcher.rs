@@ -127,6 +127,8 @@ impl Watcher {
     /// Ends go before pid files: a master that leaves in order has removed its file by the time it is gone, and a
     /// file read before that would seem to name a dead one.
     fn take_in(&mut self, scan_is_due: bool) -> Result<(), Error> {
+        // What the next turn finds may have happened while this one was looking elsewhere.
+        let begun = now();
         self.take_reports()?;
         let ended = self.take_ends()?;
         let seen = self.pid_files.changes();
@@ -144,7 +146,7 @@ impl Watcher {
         self.take_answers()?;
         self.ask();
         self.site.refresh(&self.census);
-        self.last_turn = now();
+        self.last_turn = begun;
         Ok(())
     }
 
