@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::net::sockopt::set_socket_linger;
@@ -67,6 +67,20 @@ impl Peer {
         self.read_more();
     }
 
+    /// Waits until the client has read everything that was said: its receive queue is empty.
+    pub(crate) fn until_read(&self) {
+        let client = self.stream.peer_addr().expect("a client").port();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while unread_by(client) > 0 {
+            assert!(
+                Instant::now() < deadline,
+                "the client on port {client} still has {} unread",
+                unread_by(client)
+            );
+            thread::yield_now();
+        }
+    }
+
     /// Says nothing more until the client leaves.
     pub(crate) fn hold(mut self) {
         while self.read_more().is_some() {}
@@ -78,6 +92,17 @@ impl Peer {
             thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// Bytes in the receive queue of the socket on this local port (proc(5), `/proc/net/tcp`: `tx_queue:rx_queue`).
+fn unread_by(port: u16) -> u64 {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the sockets of this machine");
+    let local = format!(":{port:04X}");
+    let own = table
+        .lines()
+        .find(|line| line.split_whitespace().nth(1).is_some_and(|address| address.ends_with(&local)));
+    let queues = own.and_then(|line| line.split_whitespace().nth(4));
+    queues.and_then(|q| u64::from_str_radix(q.split(':').nth(1)?, 16).ok()).unwrap_or(0)
 }
 
 fn field(head: &str, name: &str) -> Option<String> {

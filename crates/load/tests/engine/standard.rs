@@ -78,7 +78,7 @@ fn on_the_idle_connection(unasked: &'static str) -> &'static str {
         if let Some(id) = peer.request() {
             peer.answer(&id);
             // Later than the answer, so that it is not read with it.
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            peer.until_read();
             peer.say(unasked);
             peer.hold();
         }
