@@ -3,6 +3,7 @@
 
 mod action;
 mod expectation;
+mod pace;
 mod population;
 mod selector;
 mod step;
@@ -14,7 +15,8 @@ pub use action::{
     Action, Analysis, Command, DiskFault, Lasts, LoadChange, NetFault, Replacement, Resource, Word,
 };
 pub use expectation::{Claim, Expectation};
-pub use population::{Behaviour, Method, Pace, Population};
+pub use pace::Pace;
+pub use population::{Behaviour, Method, Population};
 pub use selector::{Members, Selector, Signal, Which};
 pub use step::{Begins, Condition, Place, Reaction, Step, Trigger};
 pub use target::{Launch, Target};

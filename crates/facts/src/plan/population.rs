@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Pace;
+
 /// How a population connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -10,18 +12,6 @@ pub enum Behaviour {
     Short,
     /// Connections are kept and reused.
     Keepalive,
-}
-
-/// When requests are meant to start.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pace {
-    /// Open loop on one global grid, this many a second.
-    Constant { per_second: f64 },
-    /// Open loop, exponential gaps, this many a second on average.
-    Poisson { per_second: f64 },
-    /// Each connection sends this long after its last answer (partly open; keepalive only).
-    Think { nanos: u64 },
 }
 
 /// Method of a request.
