@@ -1,11 +1,10 @@
 //! Reads one answer, however it is cut into pieces: the head with httparse, the body counted and hashed. Knows
 //! nothing of sockets and time.
 
-use facts::Outcome;
+use facts::{Content, Outcome};
 
 use crate::{
     chunked::Chunked,
-    content::Content,
     head::{Body, Head},
 };
 

@@ -1,6 +1,8 @@
 //! Finds the end of a chunked body (RFC 9112 §7.1) without keeping it.
 
-use crate::{answer::NotHttp, content::Content};
+use facts::Content;
+
+use crate::answer::NotHttp;
 
 /// Where in the coding we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

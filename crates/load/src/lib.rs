@@ -8,7 +8,6 @@ mod arrival;
 mod attempt;
 mod chunked;
 mod client;
-mod content;
 mod engine;
 mod fault;
 mod group;

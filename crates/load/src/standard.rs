@@ -1,10 +1,9 @@
 //! What a population's answers are measured by: its first good answer. Every later one must say the same, from the
 //! same back end; who was wrong when they differ is not known here, only that one of them was.
 
-use facts::Outcome;
+use facts::{Content, Outcome};
 
 use crate::answer::{Answer, Framing};
-use crate::content::Content;
 
 /// Status and body of a good answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

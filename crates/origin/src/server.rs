@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use crate::{
-    arguments::Arguments, daemon, error::Error, fault::Fault, pid_file::PidFile, queue, service::Service,
-    stream::Stream,
+    arguments::Arguments, daemon, end::Ending, error::Error, fault::Fault, pid_file::PidFile, queue,
+    service::Service, stream::Stream,
 };
 
 const BACKLOG: u32 = 1024;
@@ -37,14 +37,15 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<(), Error> {
     if arguments.detached {
         daemon::report_ready().map_err(|source| Error::Os { doing: "say that it listens", source })?;
     }
-    let service = Service::new(arguments, journal.clone());
+    let ending = Ending::new();
+    let service = Service::new(arguments, journal, ending.clone());
     let accepting = async {
         loop {
             tokio::select! {
                 biased;
                 _ = usr2.recv(), if drops_queue => drop_queue(&mut listener).await?,
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, _)) => spawn(socket, &service, journal.clone()),
+                    Ok((socket, _)) => spawn(socket, &service),
                     // The client left before it was accepted, or descriptors ran out: the next one may work.
                     Err(_) => tokio::task::yield_now().await,
                 },
@@ -57,20 +58,25 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<(), Error> {
             result = accepting => result,
         }
     };
-    let result = LocalSet::new().run_until(serving).await;
+    let local = LocalSet::new();
+    let result = local.run_until(serving).await;
+    drop(listener);
+    local.run_until(ending.tell()).await;
     drop(pid_file);
     result
 }
 
-fn spawn(socket: TcpStream, service: &Service, journal: Option<Journal>) {
-    let stream = Stream::new(socket, journal);
+fn spawn(socket: TcpStream, service: &Service) {
+    let stream = Stream::new(socket);
     let (service, answering) = (service.clone(), stream.clone());
     let respond = service_fn(move |request| service.clone().call(request, answering.clone()));
-    let connection =
-        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), respond);
+    let mut http = http1::Builder::new();
+    // A client that has sent its request and says so is still answered.
+    http.timer(TokioTimer::new()).half_close(true);
+    let connection = http.serve_connection(TokioIo::new(stream), respond);
     tokio::task::spawn_local(async move {
         // A connection that broke is the client's story; the journal has ours.
-        let _ = connection.await;
+        let _ = connection.with_upgrades().await;
     });
 }
 

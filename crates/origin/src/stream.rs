@@ -1,12 +1,11 @@
 //! A connection that two parties hold: hyper reads and writes it, the service may condemn it. It also tells the
-//! journal when an answer was handed to the kernel.
+//! journal when an answer was handed to the kernel: hyper flushes only when its own buffer is empty.
 
 use std::{
-    cell::RefCell,
     io,
     os::fd::AsRawFd,
     pin::Pin,
-    rc::Rc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
 };
 
@@ -17,32 +16,55 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A connection and the answers that wait to be written to it.
+/// A connection and the answers that hyper has taken and perhaps not written yet. Only one thread ever holds it; that it
+/// could be sent to another is what hyper asks of a connection that can be upgraded.
 #[derive(Clone)]
 pub(crate) struct Stream {
-    socket: Rc<TcpStream>,
-    journal: Option<Journal>,
-    unwritten: Rc<RefCell<Vec<(Begun, u16)>>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    socket: TcpStream,
+    taken: Mutex<Vec<Receipt>>,
+}
+
+/// An execution that is to be written down as answered.
+pub(crate) struct Receipt {
+    stream: Stream,
+    journal: Journal,
+    begun: Begun,
+    status: u16,
+}
+
+impl Receipt {
+    /// Hyper has all of the answer: the next flush puts it into the kernel.
+    pub(crate) fn taken(self) {
+        let stream = self.stream.clone();
+        stream.taken().push(self);
+    }
 }
 
 impl Stream {
-    pub(crate) fn new(socket: TcpStream, journal: Option<Journal>) -> Stream {
-        Stream { socket: Rc::new(socket), journal, unwritten: Rc::default() }
+    pub(crate) fn new(socket: TcpStream) -> Stream {
+        Stream { shared: Arc::new(Shared { socket, taken: Mutex::default() }) }
     }
 
-    /// The next bytes written are the answer to this request.
-    pub(crate) fn will_answer(&self, begun: Begun, status: u16) {
-        self.unwritten.borrow_mut().push((begun, status));
+    /// What is to be told when the answer to this request has left.
+    pub(crate) fn receipt(&self, journal: &Journal, begun: Begun, status: u16) -> Receipt {
+        Receipt { stream: self.clone(), journal: journal.clone(), begun, status }
     }
 
     /// When it is closed the kernel sends a reset.
     pub(crate) fn condemn(&self) -> io::Result<()> {
-        self.socket.set_zero_linger()
+        self.shared.socket.set_zero_linger()
     }
 
-    fn written(&self) {
-        let Some(journal) = &self.journal else { return };
-        for (begun, status) in self.unwritten.borrow_mut().drain(..) {
+    fn taken(&self) -> MutexGuard<'_, Vec<Receipt>> {
+        self.shared.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flushed(&self) {
+        for Receipt { journal, begun, status, .. } in self.taken().drain(..) {
             journal.answered(begun, clock::now(), status);
         }
     }
@@ -54,9 +76,10 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let socket = &self.shared.socket;
         loop {
-            ready!(self.socket.poll_read_ready(context))?;
-            match self.socket.try_read(into.initialize_unfilled()) {
+            ready!(socket.poll_read_ready(context))?;
+            match socket.try_read(into.initialize_unfilled()) {
                 Ok(count) => {
                     into.advance(count);
                     return Poll::Ready(Ok(()));
@@ -70,24 +93,22 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let socket = &self.shared.socket;
         loop {
-            ready!(self.socket.poll_write_ready(context))?;
-            match self.socket.try_write(bytes) {
-                Ok(count) => {
-                    self.written();
-                    return Poll::Ready(Ok(count));
-                }
+            ready!(socket.poll_write_ready(context))?;
+            match socket.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                result => return Poll::Ready(result),
             }
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.flushed();
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(io::Error::from))
+        Poll::Ready(shutdown(self.shared.socket.as_raw_fd(), Shutdown::Write).map_err(io::Error::from))
     }
 }

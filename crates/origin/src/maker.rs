@@ -1,0 +1,59 @@
+//! Makes bodies piece by piece: a stretch of bytes at a pace, and server-sent events.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    sync::mpsc::Sender,
+    time::{Instant, sleep_until},
+};
+
+use crate::end::End;
+
+/// A piece of a body that nothing holds back.
+const LARGEST_PIECE: u64 = 64 * 1024;
+/// Pieces of a body that is held back are this far apart, unless single bytes are.
+const PIECES_A_SECOND: u64 = 100;
+
+/// Puts `bytes` bytes of the body that can be foretold into `pieces`, `per_second` of them a second.
+pub(crate) async fn stretch(bytes: u64, per_second: Option<u64>, pieces: Sender<Bytes>) {
+    let began = Instant::now();
+    let largest = per_second.map_or(LARGEST_PIECE, |rate| (rate / PIECES_A_SECOND).clamp(1, LARGEST_PIECE));
+    let mut sent = 0;
+    while sent < bytes {
+        if let Some(rate) = per_second {
+            // The begin of the next piece is due when those before it have taken their time.
+            sleep_until(began + Duration::from_secs_f64(sent as f64 / rate as f64)).await;
+        }
+        let count = largest.min(bytes - sent);
+        if pieces.send(piece(sent, count)).await.is_err() {
+            // The client is gone.
+            return;
+        }
+        sent += count;
+    }
+}
+
+fn piece(from: u64, count: u64) -> Bytes {
+    let mut piece = BytesMut::zeroed(count as usize);
+    facts::content::fill(from, &mut piece);
+    piece.freeze()
+}
+
+/// Puts the events after number `last` into `pieces`, one at once and then one each `every`, until the client or this
+/// process leaves.
+pub(crate) async fn events(last: u64, every: Duration, pieces: Sender<Bytes>, end: End) {
+    let began = Instant::now();
+    for number in last.saturating_add(1).. {
+        let event = Bytes::from(format!("id: {number}\ndata: {number}\n\n"));
+        if pieces.send(event).await.is_err() {
+            return;
+        }
+        let due = began + every * u32::try_from(number - last).unwrap_or(u32::MAX);
+        tokio::select! {
+            () = sleep_until(due) => {}
+            () = pieces.closed() => return,
+            () = end.came() => return,
+        }
+    }
+}
