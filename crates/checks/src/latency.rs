@@ -4,6 +4,7 @@
 use facts::{
     Blame, Event, Nanos,
     expression::{Kind, Value},
+    plan::Pace,
 };
 
 use crate::{
@@ -69,6 +70,9 @@ impl Latencies {
 /// How long an attempt took, if it says something about the server.
 pub(crate) fn latency(index: &Index, attempt: &Attempt) -> Option<Nanos> {
     let population = index.plan.populations.get(usize::from(attempt.record.population));
+    if population.is_some_and(|population| population.pace == Pace::Closed) {
+        return None;
+    }
     let deadline = population.map_or(0, |p| u64::from(p.timeout_ms) * 1_000_000);
     let seen = attempt.record.done_at().map_or(0, |done| done - attempt.record.intended);
     match attempt.blame() {
@@ -124,9 +128,23 @@ fn is_measurable(index: &Index, scope: Scope) -> Result<(), String> {
     if unseen > 0.0 {
         return Err(format!("how {} attempts ended was not seen", Shown::between(unseen, unseen)));
     }
+    not_closed(index, scope)?;
     undisturbed(index)?;
     let (first, last) = scope.phases.unwrap_or((0, index.plan.phases.len().saturating_sub(1) as u8));
     (first..=last).try_for_each(|phase| kept_up(index, phase))
+}
+
+/// Whether somebody in the scope sends whatever the answers do: a closed loop waits as long as the server does, and
+/// hides that it does.
+fn not_closed(index: &Index, scope: Scope) -> Result<(), String> {
+    let everybody = index.plan.populations.iter().enumerate();
+    let mut asked = everybody.filter(|(number, _)| scope.population.is_none_or(|p| p == *number));
+    match asked.clone().next() {
+        Some((_, first)) if asked.all(|(_, population)| population.pace == Pace::Closed) => {
+            Err(format!("`{}` is a closed loop: its times are no evidence", first.name))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the harness itself was never stopped for long: a pause in the middle of an answer looks like the server's
@@ -206,6 +224,19 @@ mod tests {
         let outage = Built::good().outcomes(|r| r.phase_intended == 0 && r.id % 3 > 0, Outcome::Refused);
         p50(outage.clone(), Operator::Equal, 1000.0, PASS);
         outage.holds(Function::Max, &in_phase(0), Operator::Equal, Value::Duration(1000.0 * MS), PASS);
+    }
+
+    #[test]
+    fn a_closed_loop_is_no_evidence_of_time() {
+        let mut closed = Built::good();
+        closed.plan.populations[0].pace = facts::plan::Pace::Closed;
+        let open = closed.plan.populations.len() > 1;
+        assert!(!open, "the good run has one population");
+        closed.clone().holds(Function::Lost, &in_phase(0), Operator::Equal, Value::Number(0.0), PASS);
+        for function in [Function::Percentile(500), Function::Max, Function::LongestGap] {
+            let bound = Value::Duration(1000.0 * MS);
+            closed.clone().holds(function, &in_phase(0), Operator::Less, bound, UNKNOWN);
+        }
     }
 
     #[test]

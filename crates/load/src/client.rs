@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use facts::{
     Outcome, Record,
     plan::{Method, Population},
-    record::{NEVER, flag},
+    record::{NEVER, flag, ticks},
 };
 use rustix::io::Errno;
 
@@ -168,8 +168,7 @@ impl Client {
 
     fn open(&mut self, wire: &mut Wire) -> Result<Socket, Errno> {
         // Counted even if it fails: a refused attempt is a connection of its own.
-        wire.connections += 1;
-        let socket = Socket::new(self.address, wire.connections)?;
+        let socket = Socket::new(self.address, wire.number_connection())?;
         let added = wire.epoll.add_connection(&socket, self.token);
         added.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOMEM))?;
         if std::mem::take(&mut self.found_closed) {
@@ -206,8 +205,11 @@ impl Client {
                 Ok(Io::Bytes(count)) => count,
                 Err(errno) => return Step::Failed(End::Failed(errno)),
             };
+            // One look at the clock for these bytes: if they are the last, the attempt is over at this instant.
+            let now = wire.tick();
             if self.answer.bytes_in() == 0 {
-                self.record().first_byte = self.ticks_so_far();
+                let record = self.record();
+                record.first_byte = ticks(record.intended, now);
             }
             if self.answer.feed(&wire.buffer[..count], &wire.origins).is_err() {
                 return Step::Failed(End::NotHttp);

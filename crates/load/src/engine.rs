@@ -2,96 +2,113 @@
 //! when the kernel has news, and writes down how every attempt ended.
 
 use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
     io,
     net::SocketAddr,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
     },
 };
 
-use facts::{
-    Nanos, Outcome, Record,
-    plan::{LoadChange, Population},
-    record::ticks,
-};
-use ledger::{Writer, clock};
+use facts::{Nanos, Outcome, Record, plan::Population, record::ticks};
+use ledger::Writer;
 use rustix::io::Errno;
 
 use crate::{
-    Error, Totals,
+    Error,
+    arrival::Share,
     attempt::{Attempt, Planned},
     client::{Client, Progress},
     group::{Group, Pacing, Source},
     lag::Lag,
-    setup::Setup,
-    stop::{BELL_TOKEN, Shared},
+    setup::{Setup, Timing},
+    stop::{BELL_TOKEN, Shared, Wish},
+    times::AllTimes,
     wire::Wire,
 };
 
 /// Most starts before the kernel is asked for news again: a generator that is behind must still read answers.
 const STARTS_IN_A_ROW: usize = 32;
+/// Where the number of a thread stands in an id.
+const THREAD_SHIFT: u32 = 48;
 
-/// Runs some populations until it is told to stop.
+/// Runs its share of some populations until it is told to stop.
 pub(crate) struct Engine {
     wire: Wire,
     ledger: Writer,
     clients: Vec<Client>,
     groups: Vec<Group>,
-    /// The next intended start of each population or client.
-    calendar: BinaryHeap<Reverse<(Nanos, Source)>>,
     phase: Arc<AtomicU8>,
     shared: Arc<Shared>,
-    lag: Lag,
+    timing: Timing,
+    measured: Measured,
     active: usize,
     next_id: u64,
-    totals: Totals,
+    /// Starts that may still be planned.
+    starts_left: u64,
     /// Nothing is planned after this instant.
     end: Nanos,
     /// What still waits for a connection then is not sent any more.
     queue_end: Nanos,
 }
 
+/// What only the thread itself knows until it is over.
+#[derive(Default)]
+pub(crate) struct Measured {
+    pub(crate) lag: Lag,
+    pub(crate) times: AllTimes,
+    /// Some answer carried the id of its request.
+    pub(crate) echoed: bool,
+}
+
 impl Engine {
-    pub(crate) fn new(setup: &Setup, wire: Wire, ledger: Writer, shared: Arc<Shared>) -> Engine {
+    /// The engine of one thread. Nobody is paced yet.
+    pub(crate) fn new(setup: &Setup, thread: u32, wire: Wire, ledger: Writer, shared: Arc<Shared>) -> Engine {
         let mut engine = Engine {
             wire,
             ledger,
             clients: Vec::new(),
             groups: Vec::new(),
-            calendar: BinaryHeap::new(),
             phase: setup.phase.clone(),
             shared,
-            lag: Lag::default(),
+            timing: setup.options.timing,
+            measured: Measured::default(),
             active: 0,
-            next_id: 1,
-            totals: Totals::default(),
+            next_id: (u64::from(thread) << THREAD_SHIFT) + 1,
+            starts_left: setup.most_starts(thread).unwrap_or(u64::MAX),
             end: Nanos::MAX,
             queue_end: Nanos::MAX,
         };
-        for (index, population) in setup.populations.iter().enumerate() {
-            engine.add_clients(index, population, setup.addresses[population.target]);
-        }
-        // Only now: making clients takes time, and would make the first starts late.
-        let start = clock::now();
-        for (index, population) in setup.populations.iter().enumerate() {
-            let wakes = engine.groups[index].first_wakes(index, population, setup.seed, start);
-            engine.calendar.extend(wakes.into_iter().map(Reverse));
+        for ((index, population), share) in setup.populations.iter().enumerate().zip(setup.shares(thread)) {
+            engine.add_clients(index, population, setup.addresses[population.target], share);
         }
         engine
     }
 
-    fn add_clients(&mut self, index: usize, population: &Population, address: SocketAddr) {
-        let first = self.clients.len();
-        let numbers = first..first + population.connections as usize;
+    /// Paces everybody from `start`. Apart from making clients, which takes time and would make the first starts late.
+    pub(crate) fn begin_at(&mut self, setup: &Setup, thread: u32, start: Nanos) {
+        let populations = setup.populations.iter().zip(setup.shares(thread));
+        for (group, (population, share)) in self.groups.iter_mut().zip(populations) {
+            group.begin(population, setup.seed, start, share);
+        }
+    }
+
+    fn add_clients(
+        &mut self,
+        index: usize,
+        population: &Population,
+        address: SocketAddr,
+        share: Option<Share>,
+    ) {
+        let count = share.map_or(0, |share| share.part(population.connections.into()) as usize);
+        let numbers: Range<usize> = self.clients.len()..self.clients.len() + count;
         self.clients.extend(numbers.clone().map(|n| Client::new(n as u64, index, population, address)));
         self.groups.push(Group::new(population, numbers));
     }
 
     /// Until it was told to stop and every attempt is over.
-    pub(crate) fn run(mut self) -> Result<Totals, Error> {
+    pub(crate) fn run(mut self) -> Result<Measured, Error> {
         loop {
             self.start_due();
             self.drop_queues_at_the_end();
@@ -99,40 +116,40 @@ impl Engine {
                 break;
             }
             let news = self.wire.epoll.wait(self.time_to_next()).map_err(waiting)?;
+            self.wire.tick();
             for index in 0..news {
                 self.take(index);
             }
             // After the news: an answer that came in time is not late because we are.
             self.expire_due();
         }
-        self.totals.lag = self.lag.totals();
+        self.measured.echoed = self.wire.standards.iter().any(|standard| standard.echoes());
         self.ledger.seal()?;
-        Ok(self.totals)
+        Ok(self.measured)
     }
 
     fn start_due(&mut self) {
         for _ in 0..STARTS_IN_A_ROW {
-            let now = clock::now();
-            let Some(&Reverse((intended, source))) = self.calendar.peek() else { return };
-            if intended > now.min(self.end) {
-                return;
+            let now = self.wire.tick();
+            match self.next_due() {
+                Some((intended, group)) if intended <= now.min(self.end) => {
+                    self.turn_to(group, intended, now)
+                }
+                _ => return,
             }
-            self.calendar.pop();
-            self.turn_to(intended, source, now);
         }
     }
 
-    fn turn_to(&mut self, intended: Nanos, source: Source, now: Nanos) {
-        let phase = self.phase.load(Ordering::Acquire);
-        self.lag.add(phase, now - intended);
-        let population = match source {
-            Source::Population(index) => index,
-            Source::Client(client) => self.clients[client].population,
-        };
-        let start = Planned { id: self.next_id, intended, population, phase };
-        self.next_id += 1;
-        self.totals.planned += 1;
-        self.shared.planned.store(self.totals.planned, Ordering::Relaxed);
+    /// The group that is due first: there are few, so that looking at all is cheaper than any order kept among them.
+    fn next_due(&self) -> Option<(Nanos, usize)> {
+        let due = self.groups.iter().enumerate().filter_map(|(index, group)| Some((group.due()?, index)));
+        due.min()
+    }
+
+    fn turn_to(&mut self, group: usize, intended: Nanos, now: Nanos) {
+        let Some(source) = self.groups[group].take_due(group) else { return };
+        let Some(start) = self.plan(group, intended) else { return };
+        self.measured.lag.add(start.phase, now - intended);
         match source {
             Source::Population(_) => self.deal(start),
             Source::Client(client) => {
@@ -142,11 +159,22 @@ impl Engine {
         }
     }
 
+    /// A start that the plan wants; `None`: it was the last one before.
+    fn plan(&mut self, population: usize, intended: Nanos) -> Option<Planned> {
+        if self.starts_left == 0 {
+            self.stop_planning();
+            return None;
+        }
+        self.starts_left -= 1;
+        let phase = self.phase.load(Ordering::Acquire);
+        let start = Planned { id: self.next_id, intended, population, phase };
+        self.next_id += 1;
+        self.shared.counters.planned.add(1);
+        Some(start)
+    }
+
     fn deal(&mut self, start: Planned) {
         let group = &mut self.groups[start.population];
-        if let Pacing::Open(arrivals) = &mut group.pacing {
-            self.calendar.push(Reverse((arrivals.next(), Source::Population(start.population))));
-        }
         // The longest idle first, never used before used: all connections are opened, and each of them rests.
         match group.idle.pop_front() {
             Some(client) => {
@@ -161,14 +189,14 @@ impl Engine {
         let client = &mut self.clients[index];
         let record = start.record();
         let Ok(slot) = self.ledger.begin(&record) else {
-            self.totals.unsent += 1;
+            self.shared.counters.unsent.add(1);
             return;
         };
         let group = &mut self.groups[client.population];
-        let deadline = clock::now() + group.timeout;
+        let deadline = self.wire.now + group.timeout;
         group.deadlines.push_back((deadline, index, start.id));
         client.begin(Attempt { slot, record });
-        self.totals.sent += 1;
+        self.shared.counters.sent.add(1);
         self.active += 1;
     }
 
@@ -189,26 +217,38 @@ impl Engine {
     fn finish(&mut self, index: usize, outcome: Outcome, errno: Option<Errno>) {
         let client = &mut self.clients[index];
         let Some(Attempt { slot, mut record }) = client.attempt.take() else { return };
-        let now = clock::now();
+        // The clock was read when the last byte came; how anything else ended was noticed just now.
+        let now = if outcome == Outcome::Ok { self.wire.now } else { self.wire.tick() };
         record.done = ticks(record.intended, now);
         record.phase_done = self.phase.load(Ordering::Acquire);
         record.outcome = outcome as u8;
         record.errno = errno.map_or(0, |errno| errno.raw_os_error() as u8);
         self.ledger.finish(slot, &record);
+        let group = &mut self.groups[client.population];
+        self.measured.times.add(&record, outcome, group.timeout);
+        self.shared.counters.finish(&record, outcome);
+        self.shared.counters.connections.set(self.wire.connections.into());
         self.active -= 1;
-        if let Pacing::Think(think) = self.groups[client.population].pacing {
-            self.calendar.push(Reverse((now + think, Source::Client(index))));
+        if let Pacing::Think { nanos, wakes } = &mut group.pacing {
+            wakes.push_back((now + *nanos, index));
         }
     }
 
     /// What a resting client is to do at once; otherwise it is put where its next start will find it.
     fn next_start(&mut self, index: usize) -> Option<Planned> {
-        let group = &mut self.groups[self.clients[index].population];
+        let population = self.clients[index].population;
+        let group = &mut self.groups[population];
         let next = group.queue.pop_front();
-        if next.is_none() && !matches!(group.pacing, Pacing::Think(_)) {
-            group.idle.push_back(index);
+        match group.pacing {
+            Pacing::Think { .. } => next,
+            Pacing::Closed { .. } if self.wire.now <= self.end => self.plan(population, self.wire.now),
+            _ => {
+                if next.is_none() {
+                    group.idle.push_back(index);
+                }
+                next
+            }
         }
-        next
     }
 
     fn take(&mut self, index: usize) {
@@ -224,39 +264,29 @@ impl Engine {
 
     /// Does what the owner wishes.
     fn obey(&mut self) {
-        for (population, change) in self.shared.take_changes() {
-            self.change(population, change);
+        for Wish { population, change, at } in self.shared.take_changes() {
+            self.groups[population].change(change, at);
         }
         if self.shared.is_stopped() {
             self.stop_planning();
         }
     }
 
-    fn change(&mut self, population: usize, change: LoadChange) {
-        let clients = &self.clients;
-        self.calendar.retain(|Reverse((_, source))| match source {
-            Source::Population(index) => *index != population,
-            Source::Client(client) => clients[*client].population != population,
-        });
-        let next = self.groups[population].change(population, change, clock::now());
-        self.calendar.extend(next.map(Reverse));
-    }
-
-    /// Starts that were due before this moment are still made.
+    /// Starts that were due before this moment are still made, if their number is not limited.
     fn stop_planning(&mut self) {
         let longest = self.groups.iter().map(|group| group.timeout).max().unwrap_or(0);
-        self.end = self.end.min(clock::now());
+        self.end = self.end.min(self.wire.tick());
         self.queue_end = self.end + longest;
     }
 
     fn drop_queues_at_the_end(&mut self) {
-        if self.end == Nanos::MAX || self.queue_end > clock::now() {
+        if self.end == Nanos::MAX || self.queue_end > self.wire.now {
             return;
         }
         for start in self.groups.iter_mut().flat_map(|group| group.queue.drain(..)) {
             // A full ledger remembers that it turned somebody away.
             let _ = self.ledger.begin(&Record { outcome: Outcome::Unsent as u8, ..start.record() });
-            self.totals.unsent += 1;
+            self.shared.counters.unsent.add(1);
         }
     }
 
@@ -264,7 +294,7 @@ impl Engine {
         for index in 0..self.groups.len() {
             while let Some(&(deadline, client, id)) = self.groups[index].deadlines.front() {
                 let current = self.is_under_way(client, id);
-                if current && deadline > clock::now() {
+                if current && deadline > self.wire.now {
                     break;
                 }
                 self.groups[index].deadlines.pop_front();
@@ -282,7 +312,7 @@ impl Engine {
     }
 
     fn is_done(&self) -> bool {
-        let planning = self.calendar.peek().is_some_and(|Reverse((at, _))| *at <= self.end);
+        let planning = self.starts_left > 0 && self.next_due().is_some_and(|(at, _)| at <= self.end);
         self.end != Nanos::MAX && self.active == 0 && !planning && !self.is_queueing()
     }
 
@@ -292,11 +322,19 @@ impl Engine {
 
     /// Nanoseconds until something is due that the kernel does not know of.
     fn time_to_next(&self) -> Option<Nanos> {
-        let start = self.calendar.peek().map(|Reverse((at, _))| *at).filter(|at| *at <= self.end);
+        let start = self.next_due().map(|(at, _)| at).filter(|at| *at <= self.end).map(|at| self.on_time(at));
         let deadlines = self.groups.iter().filter_map(|group| group.deadlines.front().map(|d| d.0));
         let queue_end = self.is_queueing().then_some(self.queue_end);
         let next = deadlines.chain(start).chain(queue_end).min()?;
-        Some(next.saturating_sub(clock::now()))
+        Some(next.saturating_sub(self.wire.now))
+    }
+
+    /// When a start that is due at an instant is turned to.
+    fn on_time(&self, due: Nanos) -> Nanos {
+        match self.timing {
+            Timing::Exact => due,
+            Timing::Batch { nanos } => due.next_multiple_of(nanos.max(1)),
+        }
     }
 }
 

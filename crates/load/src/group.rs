@@ -1,4 +1,4 @@
-//! What an engine knows of a population: who paces it, which of its clients rest, and what waits for one.
+//! What a thread knows of a population: who paces it, which of its clients rest, and what waits for one.
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -8,14 +8,17 @@ use facts::{
 };
 
 use crate::{
-    arrival::{Arrivals, staggered},
+    arrival::{Arrivals, Share, staggered},
     attempt::Planned,
 };
 
+/// First starts of clients in a closed loop are spread over this: a volley of handshakes is no steady state.
+const CLOSED_SPAN_NANOS: Nanos = 10_000_000;
+
 /// Who wants to start at an instant.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The open-loop plan of a population.
+    /// The open-loop plan of a population, by its index.
     Population(usize),
     /// A client that has thought long enough.
     Client(usize),
@@ -24,9 +27,11 @@ pub(crate) enum Source {
 /// Who decides when the next request starts.
 pub(crate) enum Pacing {
     /// The plan, whatever the answers do.
-    Open(Box<Arrivals>),
-    /// Each client, this long after its last answer.
-    Think(Nanos),
+    Open { arrivals: Box<Arrivals>, next: Nanos },
+    /// Each client, this long after its last answer. All think equally long, so those who think are in order.
+    Think { nanos: Nanos, wakes: VecDeque<(Nanos, usize)> },
+    /// Each client, as soon as it was answered; `first` are those that have not begun.
+    Closed { first: VecDeque<(Nanos, usize)> },
     /// Nobody, until the plan (if there is one) gets a new rate.
     Stopped(Option<Box<Arrivals>>),
 }
@@ -44,29 +49,10 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// From `now` on; who wants to start next, and when.
-    pub(crate) fn change(&mut self, index: usize, change: LoadChange, now: Nanos) -> Option<(Nanos, Source)> {
-        let arrivals = match std::mem::replace(&mut self.pacing, Pacing::Stopped(None)) {
-            Pacing::Open(arrivals) | Pacing::Stopped(Some(arrivals)) => Some(arrivals),
-            Pacing::Think(_) | Pacing::Stopped(None) => None,
-        };
-        match (change, arrivals) {
-            (LoadChange::Rate { per_second }, Some(mut arrivals)) => {
-                arrivals.change_rate(per_second, now);
-                let first = arrivals.next();
-                self.pacing = Pacing::Open(arrivals);
-                Some((first, Source::Population(index)))
-            }
-            (_, arrivals) => {
-                self.pacing = Pacing::Stopped(arrivals);
-                None
-            }
-        }
-    }
-
+    /// Nobody is paced yet.
     pub(crate) fn new(population: &Population, clients: Range<usize>) -> Group {
         Group {
-            pacing: Pacing::Think(0),
+            pacing: Pacing::Stopped(None),
             timeout: Nanos::from(population.timeout_ms) * 1_000_000,
             idle: clients.collect(),
             queue: VecDeque::new(),
@@ -74,22 +60,62 @@ impl Group {
         }
     }
 
-    /// Begins to pace from `start`; who wants to start first, and when.
-    pub(crate) fn first_wakes(
-        &mut self,
-        index: usize,
-        population: &Population,
-        seed: u64,
-        start: Nanos,
-    ) -> Vec<(Nanos, Source)> {
-        if let Pace::Think { nanos } = population.pace {
-            self.pacing = Pacing::Think(nanos);
-            let starts = staggered(&population.name, seed, start, nanos, population.connections);
-            return starts.into_iter().zip(self.idle.drain(..).map(Source::Client)).collect();
-        }
-        let Some(mut arrivals) = Arrivals::new(population, seed, start) else { return Vec::new() };
-        let first = arrivals.next();
-        self.pacing = Pacing::Open(Box::new(arrivals));
-        vec![(first, Source::Population(index))]
+    /// Begins to pace from `start`; a thread that has no share of the population has nothing to do with it.
+    pub(crate) fn begin(&mut self, population: &Population, seed: u64, start: Nanos, share: Option<Share>) {
+        let Some(share) = share else { return };
+        let mut clients = |span: Nanos| {
+            let starts = staggered(population, seed, start, span, share);
+            starts.into_iter().zip(self.idle.drain(..)).collect()
+        };
+        self.pacing = match population.pace {
+            Pace::Think { nanos } => Pacing::Think { nanos, wakes: clients(nanos) },
+            Pace::Closed => Pacing::Closed { first: clients(CLOSED_SPAN_NANOS) },
+            _ => Arrivals::new(population, seed, start, share).map_or(Pacing::Stopped(None), open),
+        };
     }
+
+    /// When the next request is wanted that nothing but the time holds back.
+    pub(crate) fn due(&self) -> Option<Nanos> {
+        match &self.pacing {
+            Pacing::Open { next, .. } => Some(*next),
+            Pacing::Think { wakes: clients, .. } | Pacing::Closed { first: clients } => {
+                clients.front().map(|(at, _)| *at)
+            }
+            Pacing::Stopped(_) => None,
+        }
+    }
+
+    /// Who is due; the plan goes on to its next arrival.
+    pub(crate) fn take_due(&mut self, index: usize) -> Option<Source> {
+        match &mut self.pacing {
+            Pacing::Open { arrivals, next } => {
+                *next = arrivals.next();
+                Some(Source::Population(index))
+            }
+            Pacing::Think { wakes: clients, .. } | Pacing::Closed { first: clients } => {
+                clients.pop_front().map(|(_, client)| Source::Client(client))
+            }
+            Pacing::Stopped(_) => None,
+        }
+    }
+
+    /// From `now` on.
+    pub(crate) fn change(&mut self, change: LoadChange, now: Nanos) {
+        let arrivals = match std::mem::replace(&mut self.pacing, Pacing::Stopped(None)) {
+            Pacing::Open { arrivals, .. } | Pacing::Stopped(Some(arrivals)) => Some(arrivals),
+            Pacing::Think { .. } | Pacing::Closed { .. } | Pacing::Stopped(None) => None,
+        };
+        self.pacing = match (change, arrivals) {
+            (LoadChange::Rate { per_second }, Some(mut arrivals)) => {
+                arrivals.change_rate(per_second, now);
+                open(*arrivals)
+            }
+            (_, arrivals) => Pacing::Stopped(arrivals),
+        };
+    }
+}
+
+fn open(mut arrivals: Arrivals) -> Pacing {
+    let next = arrivals.next();
+    Pacing::Open { arrivals: Box::new(arrivals), next }
 }

@@ -14,7 +14,11 @@ pub struct PhaseLag {
     pub phase: u8,
     /// Arrivals measured.
     pub samples: u64,
-    /// 99.9th percentile of actual minus intended start.
+    /// Median of actual minus intended start.
+    pub p50_ns: Nanos,
+    /// See `p50_ns`.
+    pub p99_ns: Nanos,
+    /// See `p50_ns`.
     pub p999_ns: Nanos,
     /// The worst.
     pub max_ns: Nanos,
@@ -28,14 +32,25 @@ pub(crate) struct Lag {
 
 impl Lag {
     pub(crate) fn add(&mut self, phase: u8, lag: Nanos) {
-        let index = usize::from(phase);
-        if self.phases.len() <= index {
-            self.phases.resize_with(index + 1, || None);
+        self.of(usize::from(phase)).saturating_record(lag);
+    }
+
+    /// Those of another thread.
+    pub(crate) fn merge(&mut self, other: &Lag) {
+        for (phase, theirs) in other.phases.iter().enumerate() {
+            if let Some(theirs) = theirs {
+                self.of(phase).add(theirs).expect("the bounds are the same");
+            }
         }
-        let histogram = self.phases[index].get_or_insert_with(|| {
+    }
+
+    fn of(&mut self, phase: usize) -> &mut Histogram<u64> {
+        if self.phases.len() <= phase {
+            self.phases.resize_with(phase + 1, || None);
+        }
+        self.phases[phase].get_or_insert_with(|| {
             Histogram::new_with_bounds(1, LONGEST, 2).expect("the bounds are in order")
-        });
-        histogram.saturating_record(lag);
+        })
     }
 
     pub(crate) fn totals(&self) -> Vec<PhaseLag> {
@@ -43,6 +58,8 @@ impl Lag {
         let lag = |(phase, histogram): (usize, &Histogram<u64>)| PhaseLag {
             phase: phase as u8,
             samples: histogram.len(),
+            p50_ns: histogram.value_at_quantile(0.5),
+            p99_ns: histogram.value_at_quantile(0.99),
             p999_ns: histogram.value_at_quantile(0.999),
             max_ns: histogram.max(),
         };

@@ -1,5 +1,5 @@
 //! The load engine: sends what the arrival plan wants when it wants it, and writes down how every attempt ended.
-//! One thread with epoll; no async runtime, because their timers put every request a millisecond late and into
+//! Threads with epoll; no async runtime, because their timers put every request a millisecond late and into
 //! bursts; no HTTP client library, because they retry in secret and hide how far an attempt came. It never
 //! repeats a request and never judges: outcomes are what it saw.
 
@@ -8,6 +8,8 @@ mod arrival;
 mod attempt;
 mod chunked;
 mod client;
+mod counts;
+mod course;
 mod engine;
 mod fault;
 mod group;
@@ -20,44 +22,61 @@ mod socket;
 mod standard;
 mod stop;
 mod sys;
+mod times;
 mod wire;
 
 use std::{
     io,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     thread::{Builder, JoinHandle},
 };
 
-use engine::Engine;
-use facts::plan::{LoadChange, Pace};
-use ledger::{Writer, ledger_name};
-use stop::Shared;
+use engine::{Engine, Measured};
+use facts::{
+    Nanos,
+    plan::{LoadChange, Pace},
+};
+use lag::Lag;
+use ledger::{Writer, clock, ledger_name};
+use stop::{Shared, Wish};
 use sys::Epoll;
 use wire::Wire;
 
+pub use counts::Counts;
 pub use lag::PhaseLag;
-pub use setup::{Setup, check_descriptors};
+pub use setup::{Bodies, Options, Setup, Timing, check_descriptors};
+pub use sys::Scheduling;
+pub use times::{AllTimes, Durations, Times};
+
+/// The plan begins this long after the threads were told: by then they run.
+const HEAD_START: Nanos = 1_000_000;
 
 /// Load that is running. Dropping it stops it without waiting.
 pub struct Load {
-    shared: Arc<Shared>,
+    threads: Vec<Thread>,
     /// How each population is paced from the start.
     paces: Vec<Pace>,
-    engine: Option<JoinHandle<Result<Totals, Error>>>,
+}
+
+struct Thread {
+    shared: Arc<Shared>,
+    handle: Option<JoinHandle<Result<(Measured, Scheduling), Error>>>,
 }
 
 /// What was done. `planned` = `sent` + `unsent`; there is one ledger record for each that was sent, and one of
 /// `Outcome::Unsent` for each that was not, unless the ledger was full.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Totals {
-    /// Starts the arrival plan wanted.
-    pub planned: u64,
-    /// Attempts begun.
-    pub sent: u64,
-    /// Starts that never became an attempt: no connection was free until the end, or the ledger was full.
-    pub unsent: u64,
+    /// How many.
+    pub counts: Counts,
     /// How late the generator was, by phase.
     pub lag: Vec<PhaseLag>,
+    /// How long attempts took, by population and phase.
+    pub times: AllTimes,
+    /// Some answer carried the id of its request; without one, that answers belong to their questions is not known.
+    pub echoed: bool,
+    /// How its threads were scheduled.
+    pub scheduling: Scheduling,
 }
 
 /// Load could not be started, or broke.
@@ -69,6 +88,9 @@ pub enum Error {
     /// No populations, or more than a record can name.
     #[error("start {count} populations: between 1 and 255 are possible")]
     Populations { count: usize },
+    /// No thread, or more than an id can name.
+    #[error("start {count} threads: between 1 and 256 are possible")]
+    Threads { count: u32 },
     /// A population that paces itself has no rate to change.
     #[error("change the rate of population {population}: {why}")]
     Change { population: usize, why: &'static str },
@@ -88,26 +110,53 @@ pub enum Error {
 
 /// Starts sending. The first requests are due at once.
 pub fn start(setup: Setup) -> Result<Load, Error> {
-    let os = |doing| move |source| Error::Os { doing, source };
     setup.check()?;
-    let ledger = Writer::create(&setup.directory.join(ledger_name(0)), setup.capacity())?;
+    let numbers = 0..setup.options.threads;
+    let engines: Vec<(Engine, Arc<Shared>)> =
+        numbers.map(|thread| engine(&setup, thread)).collect::<Result<_, Error>>()?;
+    let paces = setup.populations.iter().map(|population| population.pace).collect();
+    let mut load = Load { threads: Vec::new(), paces };
+    let start = clock::now() + HEAD_START;
+    for ((mut engine, shared), thread) in engines.into_iter().zip(0..) {
+        engine.begin_at(&setup, thread, start);
+        let wanted = setup.scheduling();
+        let run = move || {
+            sys::make_timers_precise();
+            let scheduling = if wanted == Scheduling::First { sys::run_first() } else { wanted };
+            Ok((engine.run()?, scheduling))
+        };
+        let handle = Builder::new().name(format!("load-{thread}")).spawn(run);
+        let handle = handle.map_err(|source| Error::Os { doing: "start the engine thread", source })?;
+        load.threads.push(Thread { shared, handle: Some(handle) });
+    }
+    Ok(load)
+}
+
+fn engine(setup: &Setup, thread: u32) -> Result<(Engine, Arc<Shared>), Error> {
+    let os = |doing| move |source| Error::Os { doing, source };
+    let path = setup.directory.join(ledger_name(thread as usize));
+    let ledger = Writer::create(&path, setup.capacity(thread))?;
     let epoll = Epoll::new().map_err(os("create an epoll instance"))?;
     let shared = Arc::new(Shared::new(&epoll).map_err(os("create an eventfd"))?);
-    let wire = Wire::new(epoll, setup.origins.clone(), setup.populations.len());
-    let theirs = shared.clone();
-    let paces = setup.populations.iter().map(|population| population.pace).collect();
-    let run = move || {
-        sys::make_timers_precise();
-        Engine::new(&setup, wire, ledger, theirs).run()
-    };
-    let engine = Builder::new().name("load".into()).spawn(run).map_err(os("start the engine thread"))?;
-    Ok(Load { shared, paces, engine: Some(engine) })
+    let wire = Wire::new(epoll, setup, thread);
+    Ok((Engine::new(setup, thread, wire, ledger, shared.clone()), shared))
 }
 
 impl Load {
     /// Starts planned so far.
     pub fn planned(&self) -> u64 {
-        self.shared.planned.load(Ordering::Relaxed)
+        self.counts().planned
+    }
+
+    /// How many of everything so far.
+    pub fn counts(&self) -> Counts {
+        let counts = self.threads.iter().map(|thread| thread.shared.counters.read());
+        counts.fold(Counts::default(), Counts::plus)
+    }
+
+    /// True when all its threads are over: everything that was planned is done, or one of them broke.
+    pub fn is_over(&self) -> bool {
+        self.threads.iter().all(|thread| thread.handle.as_ref().is_none_or(JoinHandle::is_finished))
     }
 
     /// Changes what a population does, by its index, from now on: what is under way ends as it would have. Clients that
@@ -116,11 +165,15 @@ impl Load {
         let why = match (self.paces.get(population), change) {
             (None, _) => "there is no such population",
             (Some(Pace::Think { .. }), LoadChange::Rate { .. }) => "its clients think; they have no rate",
+            (Some(Pace::Closed), LoadChange::Rate { .. }) => {
+                "its clients are a closed loop; they have no rate"
+            }
             (_, LoadChange::Rate { per_second }) if !(per_second.is_finite() && per_second > 0.0) => {
                 "its rate is not a positive number a second"
             }
             _ => {
-                self.shared.change(population, change);
+                let wish = Wish { population, change, at: clock::now() };
+                self.threads.iter().for_each(|thread| thread.shared.change(wish));
                 return Ok(());
             }
         };
@@ -130,16 +183,35 @@ impl Load {
     /// Plans nothing more, lets every attempt end by itself or by its own timeout, and seals the ledger. Takes as
     /// long as the longest timeout, or twice that if requests wait for a free connection.
     pub fn stop(mut self) -> Result<Totals, Error> {
-        self.shared.stop();
-        match self.engine.take().map(JoinHandle::join) {
-            Some(Ok(totals)) => totals,
-            Some(Err(_)) | None => Err(Error::Panicked),
+        self.stop_planning();
+        let (mut lag, mut times, mut echoed) = (Lag::default(), AllTimes::default(), false);
+        let mut scheduling = Scheduling::First;
+        let mut broken = Ok(());
+        for thread in &mut self.threads {
+            match thread.handle.take().map(JoinHandle::join) {
+                Some(Ok(Ok((measured, scheduled)))) => {
+                    lag.merge(&measured.lag);
+                    times.merge(&measured.times);
+                    echoed |= measured.echoed;
+                    if scheduled == Scheduling::Ordinary {
+                        scheduling = scheduled;
+                    }
+                }
+                Some(Ok(Err(error))) => broken = broken.and(Err(error)),
+                Some(Err(_)) | None => broken = broken.and(Err(Error::Panicked)),
+            }
         }
+        broken?;
+        Ok(Totals { counts: self.counts(), lag: lag.totals(), times, echoed, scheduling })
+    }
+
+    fn stop_planning(&self) {
+        self.threads.iter().for_each(|thread| thread.shared.stop());
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.shared.stop();
+        self.stop_planning();
     }
 }

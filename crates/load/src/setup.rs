@@ -7,10 +7,17 @@ use std::{
     time::Duration,
 };
 
-use facts::plan::{Pace, Population};
+use facts::{
+    Nanos,
+    plan::{Pace, Population},
+};
 use rustix::process::{Resource, getrlimit};
 
-use crate::{Error, arrival::most_arrivals};
+use crate::{
+    Error,
+    arrival::{Share, most_arrivals},
+    sys::Scheduling,
+};
 
 /// Descriptors for everything that is not a client's connection.
 const SPARE_DESCRIPTORS: u64 = 64;
@@ -27,34 +34,104 @@ pub struct Setup {
     pub seed: u64,
     /// The phase the run is in, kept by its owner.
     pub phase: Arc<AtomicU8>,
-    /// Where the ledger is written (`ledger-0.bin`).
+    /// Where the ledger is written (`ledger-0.bin`, one file per thread).
     pub directory: PathBuf,
     /// Rates that populations are changed to later, by their index: the ledger has room for the highest.
     pub rates: Vec<(usize, f64)>,
     /// The run is not longer than this. Starts planned after it may find the ledger full and are then unsent.
     pub longest: Duration,
+    /// How it is to be done.
+    pub options: Options,
 }
 
+/// How load is made, where there is a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Threads that share all connections and the one arrival plan.
+    pub threads: u32,
+    /// Plan so many starts and no more.
+    pub most_starts: Option<u64>,
+    /// How exactly starts are timed.
+    pub timing: Timing,
+    /// Run before ordinary threads where that is allowed and nobody starves of it.
+    pub scheduling: Scheduling,
+    /// What the bodies of good answers are compared with.
+    pub bodies: Bodies,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            threads: 1,
+            most_starts: None,
+            timing: Timing::Exact,
+            scheduling: Scheduling::First,
+            bodies: Bodies::Alike,
+        }
+    }
+}
+
+/// How exactly starts are timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// Each when it is due. A thread that sleeps between requests costs more CPU than the requests do.
+    Exact,
+    /// Those of so many nanoseconds together, late by as much: some microseconds of CPU are saved at each.
+    Batch { nanos: Nanos },
+}
+
+/// What the bodies of good answers are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bodies {
+    /// The first one of the population: all must be the same.
+    Alike,
+    /// Nothing: they differ by design.
+    Varying,
+}
+
+/// Above this many starts a second on a thread it has no time to spare: before everybody else it would starve them.
+const BUSIEST_FIRST: f64 = 25_000.0;
+
 impl Setup {
+    /// What a thread owns of each population.
+    pub(crate) fn shares(&self, thread: u32) -> Vec<Option<Share>> {
+        let share = |p: &Population| Share::of(thread, self.options.threads, p.connections);
+        self.populations.iter().map(share).collect()
+    }
+
+    /// Whether a thread may run before everybody else: not if it never sleeps.
+    pub(crate) fn scheduling(&self) -> Scheduling {
+        let sleeps = |p: &Population| !matches!(p.pace, Pace::Closed | Pace::Think { nanos: 0 });
+        let later = self.rates.iter().map(|(_, per_second)| *per_second);
+        let rates = self.populations.iter().filter_map(|p| p.pace.highest_rate()).chain(later);
+        let is_calm = rates.sum::<f64>() / f64::from(self.options.threads) <= BUSIEST_FIRST;
+        match self.options.scheduling {
+            Scheduling::First if is_calm && self.populations.iter().all(sleeps) => Scheduling::First,
+            _ => Scheduling::Ordinary,
+        }
+    }
+
     /// Refuses what could only go wrong later.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.populations.is_empty() || self.populations.len() > usize::from(u8::MAX) {
             return Err(Error::Populations { count: self.populations.len() });
+        }
+        if !(1..=256).contains(&self.options.threads) {
+            return Err(Error::Threads { count: self.options.threads });
         }
         self.populations.iter().try_for_each(|population| self.check_population(population))?;
         check_descriptors(&self.populations)
     }
 
     fn check_population(&self, population: &Population) -> Result<(), Error> {
-        let rate = match population.pace {
-            Pace::Constant { per_second } | Pace::Poisson { per_second } => per_second,
-            Pace::Think { .. } => 1.0,
-        };
+        let goes = |rate: f64| rate.is_finite() && rate > 0.0;
         let is_plain = |path: &str| path.starts_with('/') && path.bytes().all(|b| b.is_ascii_graphic());
         let why = match population {
             _ if population.target >= self.addresses.len() => "its target has no address",
             _ if population.connections == 0 => "it has no connections; give it at least 1",
-            _ if !(rate.is_finite() && rate > 0.0) => "its rate is not a positive number a second",
+            _ if !population.pace.highest_rate().is_none_or(goes) => {
+                "its rate is not a positive number a second"
+            }
             _ if !is_plain(&population.path) => "its path is not '/' and visible ASCII characters",
             _ if population.timeout_ms == 0 => "its timeout is 0 ms; give it at least 1",
             _ => return Ok(()),
@@ -62,18 +139,26 @@ impl Setup {
         Err(Error::Population { name: population.name.clone(), why })
     }
 
-    /// Records the ledger must have room for.
-    pub(crate) fn capacity(&self) -> u64 {
+    /// Records the ledger of a thread must have room for.
+    pub(crate) fn capacity(&self, thread: u32) -> u64 {
         let seconds = self.longest.as_secs_f64();
-        let most = |(index, population): (usize, &Population)| {
+        let most = |((index, population), share): ((usize, &Population), Option<Share>)| {
+            let Some(share) = share else { return 0 };
             let later = self.rates.iter().filter(|(of, _)| *of == index);
             let at = |(_, per_second): &(usize, f64)| {
                 let pace = Pace::Poisson { per_second: *per_second };
-                most_arrivals(&Population { pace, ..population.clone() }, seconds)
+                most_arrivals(&Population { pace, ..population.clone() }, seconds, share)
             };
-            later.map(at).fold(most_arrivals(population, seconds), u64::max)
+            later.map(at).fold(most_arrivals(population, seconds, share), u64::max)
         };
-        self.populations.iter().enumerate().map(most).sum()
+        let planned = self.populations.iter().enumerate().zip(self.shares(thread)).map(most).sum();
+        self.most_starts(thread).map_or(planned, |most| most.min(planned))
+    }
+
+    /// How many starts a thread may plan, if that is limited.
+    pub(crate) fn most_starts(&self, thread: u32) -> Option<u64> {
+        let share = Share { index: thread, of: self.options.threads };
+        self.options.most_starts.map(|all| share.part(all))
     }
 }
 

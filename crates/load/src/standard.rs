@@ -3,7 +3,10 @@
 
 use facts::{Content, Outcome};
 
-use crate::answer::{Answer, Framing};
+use crate::{
+    answer::{Answer, Framing},
+    setup::Bodies,
+};
 
 /// Status and body of a good answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +22,18 @@ pub(crate) struct Standard {
     first: Box<[Option<Good>]>,
     /// An answer carried an id: from then on all must.
     echoes: bool,
+    bodies: Bodies,
 }
 
 impl Standard {
     /// For answers that may name one of this many origins.
-    pub(crate) fn new(origins: usize) -> Standard {
-        Standard { first: vec![None; origins + 1].into(), echoes: false }
+    pub(crate) fn new(origins: usize, bodies: Bodies) -> Standard {
+        Standard { first: vec![None; origins + 1].into(), echoes: false, bodies }
+    }
+
+    /// Some answer carried the id of its request.
+    pub(crate) fn echoes(&self) -> bool {
+        self.echoes
     }
 
     /// What a complete answer to request `id` is worth.
@@ -48,7 +57,7 @@ impl Standard {
         };
         let is_short = this.content.bytes < first.content.bytes;
         match answer.framing() {
-            _ if this == first => Outcome::Ok,
+            _ if this == first || self.bodies == Bodies::Varying => Outcome::Ok,
             _ if this.status != first.status => Outcome::StatusOther,
             // Only the length tells a cut from an end.
             Framing::UntilClose if is_short => Outcome::CutInBody,

@@ -5,27 +5,35 @@ use std::{
     os::fd::OwnedFd,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
-use facts::plan::LoadChange;
+use facts::{Nanos, plan::LoadChange};
 
 use rustix::{
     event::{EventfdFlags, eventfd},
     io::write,
 };
 
-use crate::sys::Epoll;
+use crate::{counts::Counters, sys::Epoll};
 
 /// Token of the owner's wishes; no client has it.
 pub(crate) const BELL_TOKEN: u64 = u64::MAX;
 
+/// What becomes of a population, and from when on: the same instant for all threads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    pub(crate) population: usize,
+    pub(crate) change: LoadChange,
+    pub(crate) at: Nanos,
+}
+
 /// Counters to look at while the engine runs, and the way to tell it something.
 pub(crate) struct Shared {
-    pub(crate) planned: AtomicU64,
+    pub(crate) counters: Counters,
     is_stopped: AtomicBool,
-    changes: Mutex<Vec<(usize, LoadChange)>>,
+    changes: Mutex<Vec<Wish>>,
     bell: OwnedFd,
 }
 
@@ -33,8 +41,8 @@ impl Shared {
     pub(crate) fn new(epoll: &Epoll) -> io::Result<Shared> {
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll.add_bell(&bell, BELL_TOKEN)?;
-        let (planned, is_stopped) = (AtomicU64::new(0), AtomicBool::new(false));
-        Ok(Shared { planned, is_stopped, changes: Mutex::default(), bell })
+        let (counters, is_stopped) = (Counters::default(), AtomicBool::new(false));
+        Ok(Shared { counters, is_stopped, changes: Mutex::default(), bell })
     }
 
     pub(crate) fn stop(&self) {
@@ -46,13 +54,13 @@ impl Shared {
         self.is_stopped.load(Ordering::SeqCst)
     }
 
-    /// What becomes of a population, by its index, as soon as the engine comes to it.
-    pub(crate) fn change(&self, population: usize, change: LoadChange) {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push((population, change));
+    /// Done as soon as the engine comes to it.
+    pub(crate) fn change(&self, wish: Wish) {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(wish);
         self.ring();
     }
 
-    pub(crate) fn take_changes(&self) -> Vec<(usize, LoadChange)> {
+    pub(crate) fn take_changes(&self) -> Vec<Wish> {
         std::mem::take(&mut self.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

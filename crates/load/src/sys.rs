@@ -1,5 +1,8 @@
 //! The few calls that need more than a safe wrapper offers. Nothing else in this crate is unsafe.
-#![expect(unsafe_code, reason = "no safe crate offers epoll_pwait2 with a fallback for kernels before 5.11")]
+#![expect(
+    unsafe_code,
+    reason = "no safe crate offers sched_setscheduler, nor epoll_pwait2 with a fallback for kernels before 5.11"
+)]
 
 use std::{
     io,
@@ -19,6 +22,26 @@ const EVENTS: usize = 256;
 pub(crate) fn make_timers_precise() {
     // Only precision is lost where a sandbox forbids it, and the lag is measured.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1_000));
+}
+
+/// The lowest real-time priority that is above the default of other real-time programs, of which 1 is usual.
+const PRIORITY: libc::c_int = 10;
+
+/// How the kernel schedules a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheduling {
+    /// Before every ordinary thread (`SCHED_FIFO`).
+    First,
+    /// As everybody.
+    Ordinary,
+}
+
+/// Has this thread run before every ordinary one, if we may (root, `CAP_SYS_NICE`).
+pub(crate) fn run_first() -> Scheduling {
+    let priority = libc::sched_param { sched_priority: PRIORITY };
+    // SAFETY: 0 names the calling thread, and `priority` outlives the call.
+    let done = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const priority) };
+    if done == 0 { Scheduling::First } else { Scheduling::Ordinary }
 }
 
 /// What happened to one descriptor.

@@ -1,6 +1,9 @@
 //! What all clients of an engine share.
 
-use crate::{standard::Standard, sys::Epoll};
+use facts::Nanos;
+use ledger::clock;
+
+use crate::{setup::Setup, standard::Standard, sys::Epoll};
 
 /// Most bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -15,11 +18,45 @@ pub(crate) struct Wire {
     pub(crate) standards: Vec<Standard>,
     /// Connections opened so far.
     pub(crate) connections: u32,
+    /// Numbers are dealt to threads in turn: connection n of this one is called `first + n * step`.
+    numbers: Numbers,
+    /// When the clock was last read. Reading costs as much as writing a record, so that nobody reads it twice for one
+    /// thing.
+    pub(crate) now: Nanos,
+}
+
+/// How a thread numbers its connections, so that no other gives the same number.
+#[derive(Clone, Copy, Debug)]
+struct Numbers {
+    first: u32,
+    step: u32,
 }
 
 impl Wire {
-    pub(crate) fn new(epoll: Epoll, origins: Vec<String>, populations: usize) -> Wire {
-        let standards = vec![Standard::new(origins.len()); populations];
-        Wire { epoll, origins, buffer: vec![0; READ_BYTES], standards, connections: 0 }
+    /// What the clients of this thread share.
+    pub(crate) fn new(epoll: Epoll, setup: &Setup, thread: u32) -> Wire {
+        let standard = Standard::new(setup.origins.len(), setup.options.bodies);
+        Wire {
+            epoll,
+            origins: setup.origins.clone(),
+            buffer: vec![0; READ_BYTES],
+            standards: vec![standard; setup.populations.len()],
+            connections: 0,
+            numbers: Numbers { first: thread + 1, step: setup.options.threads },
+            now: clock::now(),
+        }
+    }
+
+    /// Reads the clock.
+    pub(crate) fn tick(&mut self) -> Nanos {
+        self.now = clock::now();
+        self.now
+    }
+
+    /// The number of a new connection.
+    pub(crate) fn number_connection(&mut self) -> u32 {
+        let number = self.numbers.first + self.connections * self.numbers.step;
+        self.connections += 1;
+        number
     }
 }

@@ -1,10 +1,11 @@
 //! `[load.NAME]`: clients that behave alike.
 
-use facts::plan::{Behaviour, Method, Pace, Population};
+use facts::plan::{Behaviour, Method, Population};
 
 use crate::{
     codes, duration,
     mistake::{Mistake, Mistakes},
+    pace,
     reading::Reading,
     scope::Scope,
     shape::Load,
@@ -17,14 +18,6 @@ const DEFAULT_TIMEOUT_MS: u32 = 5_000;
 /// Connections kept by `keepalive`, and the most that `short` has open at a time: within the 1024 files that an
 /// ordinary user may open.
 const DEFAULT_CONNECTIONS: [u32; 2] = [64, 512];
-
-#[derive(Clone, Copy)]
-enum Arrivals {
-    Constant,
-    Poisson,
-}
-
-const ARRIVALS: [(&str, Arrivals); 2] = [("constant", Arrivals::Constant), ("poisson", Arrivals::Poisson)];
 
 /// The population of a `[load.NAME]` table.
 pub(crate) fn population(
@@ -48,7 +41,7 @@ pub(crate) fn population(
     let body_bytes = mistakes.keep(body(load, method, reading));
     let path = mistakes.keep(path(load, reading));
     let behaviour = behaviour?;
-    let pace = mistakes.keep(pace(table, behaviour, reading));
+    let pace = mistakes.keep(pace::pace(table, behaviour, reading));
     mistakes.keep(looking(load, behaviour, reading));
     Some(Population {
         name: name.to_owned(),
@@ -70,44 +63,6 @@ fn optional<W, T>(
     read: impl FnOnce(&W) -> Result<T, Mistake>,
 ) -> Result<T, Mistake> {
     written.map_or(Ok(default), read)
-}
-
-fn pace(table: &Spanned<Load>, behaviour: Behaviour, reading: &Reading) -> Result<Pace, Mistake> {
-    let load = table.get_ref();
-    let arrivals =
-        optional(load.arrivals.as_ref(), Arrivals::Poisson, |word| reading.one_of(word, &ARRIVALS))?;
-    match (&load.rate, &load.think, behaviour) {
-        (Some(_), Some(think), _) => {
-            Err(contradiction(reading, think, "`rate` and `think` exclude each other"))
-        }
-        (None, Some(think), Behaviour::Short) => {
-            Err(contradiction(reading, think, "a client that connects for every request does not think"))
-        }
-        (None, Some(think), Behaviour::Keepalive) => {
-            if let Some(arrivals) = &load.arrivals {
-                return Err(contradiction(reading, arrivals, "`arrivals` has no effect without `rate`"));
-            }
-            Ok(Pace::Think { nanos: duration::nanos(&reading.text(think)?)? })
-        }
-        (Some(rate), None, _) => {
-            let per_second = per_second(rate, reading)?;
-            Ok(match arrivals {
-                Arrivals::Constant => Pace::Constant { per_second },
-                Arrivals::Poisson => Pace::Poisson { per_second },
-            })
-        }
-        (None, None, Behaviour::Short) => Err(missing(table, reading, "`rate` is missing")),
-        (None, None, Behaviour::Keepalive) => Err(missing(table, reading, "`rate` or `think` is missing")),
-    }
-}
-
-pub(crate) fn per_second(rate: &Spanned<f64>, reading: &Reading) -> Result<f64, Mistake> {
-    let per_second = *rate.get_ref();
-    if per_second > 0.0 && per_second <= 1e6 {
-        return Ok(per_second);
-    }
-    Err(Mistake::new(codes::OUT_OF_RANGE, &reading.at(rate), format!("{per_second} is out of range"))
-        .help("requests per second: more than 0, at most 1000000"))
 }
 
 fn body(load: &Load, method: Option<Method>, reading: &Reading) -> Result<u32, Mistake> {
@@ -142,9 +97,4 @@ fn looking(load: &Load, behaviour: Behaviour, reading: &Reading) -> Result<(), M
 
 fn contradiction<T>(reading: &Reading, at: &Spanned<T>, message: &str) -> Mistake {
     Mistake::new(codes::CONTRADICTION, &reading.at(at), message)
-}
-
-fn missing(table: &Spanned<Load>, reading: &Reading, message: &str) -> Mistake {
-    Mistake::new(codes::MISSING_KEY, &reading.head(table), message)
-        .help("such as `rate = 500` (requests per second)")
 }

@@ -143,8 +143,17 @@ pub(crate) struct Load {
     pub(crate) kind: Word,
     /// Requests per second, all clients together.
     pub(crate) rate: Option<Spanned<f64>>,
-    /// "poisson" or "constant".
+    /// "poisson", "constant", "ramp" (needs `to_rate`, `over`), "step" (`to_rate`, `over`, `steps`), "burst" (`burst`), or,
+    /// without a rate, "closed": the next request as soon as one is answered, for comparison only.
     pub(crate) arrivals: Option<Word>,
+    /// The rate that a ramp or step goes to and stays at.
+    pub(crate) to_rate: Option<Spanned<f64>>,
+    /// How long it takes to get there.
+    pub(crate) over: Option<Word>,
+    /// In so many stairs.
+    pub(crate) steps: Option<Spanned<i64>>,
+    /// Requests at one instant.
+    pub(crate) burst: Option<Spanned<i64>>,
     /// Instead of `rate`: the pause between an answer and the next request on a connection.
     pub(crate) think: Option<Word>,
     /// Connections kept (64); of "short" the most at a time (512).

@@ -103,7 +103,15 @@ fn clients(plan: &Plan, population: &Population) -> String {
     let pace = match population.pace {
         Pace::Constant { per_second } => format!("{per_second}/s evenly"),
         Pace::Poisson { per_second } => format!("{per_second}/s at random"),
+        Pace::Ramp { from, to, over_ns } => {
+            format!("{from}/s to {to}/s over {} at random", span(over_ns / 1_000_000))
+        }
+        Pace::Step { from, to, steps, over_ns } => {
+            format!("{from}/s to {to}/s in {steps} steps over {} at random", span(over_ns / 1_000_000))
+        }
+        Pace::Burst { per_second, size } => format!("{per_second}/s, {size} at a time, at random"),
         Pace::Think { nanos } => format!("one every {} on each", span(nanos / 1_000_000)),
+        Pace::Closed => "a closed loop, for comparison only".to_owned(),
     };
     let method = match population.method {
         Method::Get => "GET".to_owned(),

@@ -4,7 +4,9 @@ use std::{fs, path::Path};
 
 use facts::{
     Plan,
-    plan::{Action, Begins, Claim, Command, Lasts, Launch, Requirement, Selector, Trigger, Which, Word},
+    plan::{
+        Action, Begins, Claim, Command, Lasts, Launch, Pace, Requirement, Selector, Trigger, Which, Word,
+    },
 };
 
 const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
@@ -132,6 +134,41 @@ fn a_command_has_facts_of_the_run_and_pids_for_arguments() {
          mine.toml:4:48: error[CO0020]: nothing fills `${pdi}` (did you mean `pid`?)\n\
          mine.toml:4:82: error[CO0020]: nothing fills `${progrm}` (did you mean `program`?)"
     );
+}
+
+#[test]
+fn arrivals_have_many_shapes_and_each_says_what_it_needs() {
+    let load =
+        |keys: &str| format!("{WEB}{STEADY}load.users = {{ to = 'web', kind = 'keepalive', {keys} }}\n");
+    let pace = |keys: &str| plan(&load(keys)).populations[0].pace;
+    let over_ns = 10_000_000_000;
+    assert_eq!(
+        pace("rate = 5, arrivals = 'ramp', to_rate = 20, over = '10s'"),
+        Pace::Ramp { from: 5.0, to: 20.0, over_ns }
+    );
+    assert_eq!(
+        pace("rate = 5, arrivals = 'step', to_rate = 20, over = '10s', steps = 3"),
+        Pace::Step { from: 5.0, to: 20.0, steps: 3, over_ns }
+    );
+    assert_eq!(pace("rate = 5, arrivals = 'burst', burst = 9"), Pace::Burst { per_second: 5.0, size: 9 });
+    assert_eq!(pace("arrivals = 'closed'"), Pace::Closed);
+    let table = [
+        ("rate = 5, arrivals = 'ramp', over = '1s'", "`to_rate` is missing"),
+        ("rate = 5, arrivals = 'step', to_rate = 9, over = '1s'", "`steps` is missing"),
+        ("rate = 5, arrivals = 'burst'", "`burst` is missing"),
+        ("rate = 5, to_rate = 9", "`to_rate` has an effect only with `arrivals = \"ramp\"` or `\"step\"`"),
+        ("rate = 5, arrivals = 'burst', burst = 2, steps = 9", "`steps` has an effect only"),
+        ("rate = 5, arrivals = 'closed'", "a closed loop has no `rate`"),
+        ("think = '1s', arrivals = 'closed'", "a closed loop does not `think`"),
+        ("think = '0s'", "clients that do not think are a closed loop"),
+        ("arrivals = 'ramp'", "`rate` or `think` is missing"),
+    ];
+    for (keys, expected) in table {
+        let told = refused(&load(keys));
+        assert!(told.contains(expected), "{keys}: {told}");
+    }
+    let short = format!("{WEB}{STEADY}load.users = {{ to = 'web', kind = 'short', arrivals = 'closed' }}\n");
+    assert!(refused(&short).contains("a closed loop keeps its connections"));
 }
 
 #[test]

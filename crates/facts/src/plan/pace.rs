@@ -10,6 +10,28 @@ pub enum Pace {
     Constant { per_second: f64 },
     /// Open loop, exponential gaps, this many a second on average.
     Poisson { per_second: f64 },
+    /// As `Poisson`, from one rate evenly to the other in this time; it then stays there.
+    Ramp { from: f64, to: f64, over_ns: u64 },
+    /// As `Ramp`, in so many stairs of the same length: the first has the rate `from`, `to` is reached after the last.
+    Step { from: f64, to: f64, steps: u32, over_ns: u64 },
+    /// Open loop, so many at one instant, at random instants; this many requests a second on average.
+    Burst { per_second: f64, size: u32 },
     /// Each connection sends this long after its last answer (partly open; keepalive only).
     Think { nanos: u64 },
+    /// Closed loop: each connection sends as soon as it was answered (keepalive only). For comparison only: whatever
+    /// delays answers delays the questions too, so its latencies are no evidence.
+    Closed,
+}
+
+impl Pace {
+    /// The most requests a second that the plan ever wants on average; `None` for clients that pace themselves.
+    pub fn highest_rate(self) -> Option<f64> {
+        match self {
+            Pace::Constant { per_second } | Pace::Poisson { per_second } | Pace::Burst { per_second, .. } => {
+                Some(per_second)
+            }
+            Pace::Ramp { from, to, .. } | Pace::Step { from, to, .. } => Some(from.max(to)),
+            Pace::Think { .. } | Pace::Closed => None,
+        }
+    }
 }

@@ -49,6 +49,7 @@ impl Run<'_> {
             directory: self.directory.clone(),
             rates: rates(self.plan),
             longest: Duration::from_nanos(self.deadline.saturating_sub(self.loaded_at)),
+            options: load::Options::default(),
         })?;
         self.watcher.log.write(Moment { earliest: self.loaded_at, latest: now() }, Event::LoadStarted)?;
         Ok(RunningLoad { load, self_check })
@@ -62,9 +63,9 @@ impl Run<'_> {
             self.watcher.turn(TURN)?;
         }
         let totals = stopping.join().unwrap_or(Err(load::Error::Panicked))?;
-        let load::Totals { planned, sent, unsent, lag } = totals;
+        let load::Counts { planned, sent, unsent, .. } = totals.counts;
         self.watcher.write(Event::LoadStopped { planned, sent, unsent })?;
-        for load::PhaseLag { phase, samples, p999_ns, max_ns } in lag {
+        for load::PhaseLag { phase, samples, p999_ns, max_ns, .. } in totals.lag {
             self.watcher.write(Event::GeneratorLag { phase, samples, p999_ns, max_ns })?;
         }
         let (at, event) = self_check.finish();

@@ -8,6 +8,7 @@ mod reuse;
 mod server;
 mod setting_up;
 mod standard;
+mod threads;
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +22,7 @@ use facts::{
     Record,
     plan::{Behaviour, Method, Pace, Population},
 };
-use load::{Load, Setup, Totals};
+use load::{Load, Options, Setup, Totals};
 use tempfile::TempDir;
 
 /// A population of one connection a request, 500 a second.
@@ -56,6 +57,8 @@ fn setup(populations: Vec<Population>, address: SocketAddr, directory: &TempDir)
         rates: vec![],
         directory: directory.path().to_owned(),
         longest: Duration::from_secs(10),
+        // The servers of these tests are threads of this process, and must have their turn.
+        options: Options { scheduling: load::Scheduling::Ordinary, ..Options::default() },
     }
 }
 
@@ -77,11 +80,12 @@ fn wait_for_planned(load: &Load, count: u64) {
 fn stop(load: Load, directory: &TempDir) -> (Totals, Vec<Record>) {
     let totals = load.stop().unwrap();
     let records = ledger::read_ledger(&directory.path().join(ledger::ledger_name(0))).unwrap();
-    assert_eq!(totals.planned, totals.sent + totals.unsent);
-    assert_eq!(records.len() as u64, totals.planned, "every start has its record");
+    let counts = totals.counts;
+    assert_eq!(counts.planned, counts.sent + counts.unsent);
+    assert_eq!(records.len() as u64, totals.counts.planned, "every start has its record");
     let mut ids: Vec<u64> = records.iter().map(|record| record.id).collect();
     ids.sort_unstable();
-    assert!(ids.iter().copied().eq(1..=totals.planned), "ids have no gap");
+    assert!(ids.iter().copied().eq(1..=totals.counts.planned), "ids have no gap");
     (totals, records)
 }
 

@@ -48,13 +48,16 @@ fn what_the_ledger_has_no_room_for_is_unsent_and_the_history_cannot_pass() {
     wait_for_planned(&load, 3000);
     let totals = load.stop().unwrap();
     let records = ledger::read_ledger(&directory.path().join(ledger::ledger_name(0))).unwrap();
-    assert_eq!((totals.sent, totals.planned - totals.sent), (records.len() as u64, totals.unsent));
-    assert!(totals.unsent >= 3000 - 1024, "{totals:?}");
+    assert_eq!(
+        (totals.counts.sent, totals.counts.planned - totals.counts.sent),
+        (records.len() as u64, totals.counts.unsent)
+    );
+    assert!(totals.counts.unsent >= 3000 - 1024, "{totals:?}");
     ledger::EventLog::create(&directory.path().join(ledger::EVENT_LOG_NAME)).unwrap();
     let history = ledger::read_history(directory.path()).unwrap();
     assert_eq!(
         history.incomplete,
-        [format!("ledger-0.bin was full: {} records were turned away", totals.unsent)]
+        [format!("ledger-0.bin was full: {} records were turned away", totals.counts.unsent)]
     );
 }
 

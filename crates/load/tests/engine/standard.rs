@@ -83,7 +83,7 @@ fn on_the_idle_connection(unasked: &'static str) -> &'static str {
             peer.hold();
         }
     });
-    let pace = facts::plan::Pace::Think { nanos: 50_000_000 };
+    let pace = facts::plan::Pace::Think { nanos: 200_000_000 };
     let records = run(Population { looks: true, pace, ..keepalive() }, server.address, 6);
     let second = records[1].outcome().name();
     if second == "wrong_id" {

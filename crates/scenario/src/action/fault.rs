@@ -6,7 +6,7 @@ use super::{Begun, Done};
 use crate::{
     codes, duration,
     mistake::{At, Mistake, both},
-    population,
+    pace,
     shape::{self, Disk, Failpoint, Limit, Net},
 };
 
@@ -96,7 +96,7 @@ impl Begun<'_> {
         let stop = load.stop.as_ref().filter(|stop| *stop.get_ref());
         let (change, said) = match (&load.rate, stop) {
             (Some(rate), None) => {
-                let per_second = population::per_second(rate, self.reading)?;
+                let per_second = pace::per_second(rate, self.reading)?;
                 (LoadChange::Rate { per_second }, format!("{per_second}/s"))
             }
             (None, Some(_)) => (LoadChange::Stop, "stop".to_owned()),
