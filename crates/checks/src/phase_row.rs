@@ -4,9 +4,10 @@ use facts::{Blame, Nanos, Outcome};
 use serde::Serialize;
 
 use crate::{
-    Index,
+    Counted, Index,
     ask::was_sent,
     index::Scope,
+    kernel,
     latency::{Latencies, kept_up},
 };
 
@@ -45,6 +46,8 @@ pub struct PhaseRow {
     pub max: Option<Nanos>,
     /// The generator itself was late: these times are not the server's.
     pub generator_was_late: bool,
+    /// What the kernel counted meanwhile; `None` where that was not seen.
+    pub kernel: Option<Counted>,
 }
 
 /// The row of each phase, in order.
@@ -86,7 +89,7 @@ fn counted(index: &Index, scope: Scope) -> PhaseRow {
     let latencies = Latencies::of(index, index.attempts(scope));
     (row.p50, row.p90) = (latencies.percentile(500), latencies.percentile(900));
     (row.p99, row.p999) = (latencies.percentile(990), latencies.percentile(999));
-    PhaseRow { max: latencies.max(), ..row }
+    PhaseRow { max: latencies.max(), kernel: kernel::counted(index, scope), ..row }
 }
 
 /// How many attempts ended in each class, in ledger order, without those that did not occur.

@@ -3,7 +3,7 @@
 use facts::{Event, Generation, Nanos, Outcome, Role};
 use serde::Serialize;
 
-use crate::{Index, attempt::Attempt};
+use crate::{Counted, Index, attempt::Attempt, kernel};
 
 /// A process that had a connection or gave an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -62,6 +62,9 @@ pub struct LifeStory {
     pub held_by: Option<Holder>,
     /// The nearest signal before its end.
     pub signal: Option<SignalBefore>,
+    /// What the kernel counted in the phases it was under way in, of what bears on its outcome. No counter knows
+    /// whose connection it counted.
+    pub kernel: Option<Counted>,
 }
 
 /// Tells the life of an attempt.
@@ -86,6 +89,7 @@ pub(crate) fn story(index: &Index, attempt: &Attempt) -> LifeStory {
         answered_by: attempt.answered_by,
         held_by: attempt.held_by,
         signal: signal_before(index, attempt.done_at()),
+        kernel: kernel::counted_about(index, (record.phase_intended, record.phase_done), attempt.outcome),
     }
 }
 
@@ -167,6 +171,9 @@ impl LifeStory {
             let role = format!("{:?}", signal.role).to_lowercase();
             let before = signal.before_ns as f64 / 1e6;
             write!(f, "; {before:.1} ms after {} to {role} {}", signal.signal, signal.to)?;
+        }
+        if let Some(counted) = &self.kernel {
+            write!(f, "; kernel meanwhile: {counted}")?;
         }
         Ok(())
     }

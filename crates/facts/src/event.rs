@@ -1,8 +1,10 @@
 //! The event log of a run: what happened besides the requests, one JSON object a line, written as it happens.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Generation, Nanos};
+use crate::{Generation, Nanos, kernel::Extent};
 
 /// When something happened. What was polled happened somewhere in an interval, and says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +85,9 @@ pub enum Event {
     TargetReady { target: String, view: View },
     /// A new phase (index and name as in `Plan::phases`) begins.
     PhaseBegan { phase: u8, name: String },
+    /// The kernel's counters (`kernel::COUNTERS`) right before a phase begins, and when the load has stopped. They count
+    /// from boot, or from when the network namespace was made.
+    KernelCounted { extent: Extent, counters: BTreeMap<String, u64> },
     /// The generator began to send.
     LoadStarted,
     /// The generator sent its last request and waited for the answers.

@@ -6,6 +6,7 @@ pub mod event;
 pub mod expression;
 pub mod history;
 pub mod journal;
+pub mod kernel;
 pub mod outcome;
 pub mod plan;
 pub mod record;

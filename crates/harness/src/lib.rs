@@ -3,6 +3,7 @@
 
 mod address;
 mod census;
+mod counters;
 mod error;
 mod excerpt;
 mod handles;

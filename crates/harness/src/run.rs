@@ -26,7 +26,7 @@ use std::{
     time::Duration,
 };
 
-use facts::{Event, Moment, Nanos, Plan, plan::Action};
+use facts::{Event, Moment, Nanos, Plan, kernel::Extent, plan::Action};
 use ledger::clock::now;
 
 use self::{
@@ -36,7 +36,7 @@ use self::{
     sending::RunningLoad,
     watching::Watched,
 };
-use crate::{Error, installed::Installed, origins::RunningOrigin, proxy::Proxy, watcher::Watcher};
+use crate::{Error, counters, installed::Installed, origins::RunningOrigin, proxy::Proxy, watcher::Watcher};
 
 /// What a run needs to know of this machine.
 #[derive(Clone, Debug)]
@@ -187,11 +187,22 @@ impl Run<'_> {
         if self.begun.replace(phase) == Some(phase) {
             return Ok(());
         }
+        // Before it begins: between that and what is done in it nothing may take time.
+        self.count()?;
         let earliest = now();
         self.phase.store(phase, Ordering::SeqCst);
         self.happened.push(Happened::Phase(phase));
         let at = Moment { earliest, latest: now() };
         Ok(self.watcher.log.write(at, Event::PhaseBegan { phase, name })?)
+    }
+
+    /// Writes what the kernel has counted so far.
+    fn count(&self) -> Result<(), Error> {
+        let earliest = now();
+        // Nothing else needs them: where they cannot be read, that much less is known of a loss.
+        let Ok(counters) = counters::read() else { return Ok(()) };
+        let at = Moment { earliest, latest: now() };
+        Ok(self.watcher.log.write(at, Event::KernelCounted { extent: Extent::Machine, counters })?)
     }
 
     fn is_interrupted(&self) -> bool {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use checks::{Judged, Judgement, LifeStory, PhaseRow};
+use checks::{Counted, Judged, Judgement, LifeStory, PhaseRow};
 use facts::{
     Expression, Outcome, Plan, Verdict,
     expression::Value,
+    kernel::Extent,
     plan::{Case, Claim, Expectation, Place},
 };
 
@@ -28,12 +29,15 @@ pub(crate) fn failed() -> CaseResult {
         ),
         judged_as(33, "orphans(web) == 0", Verdict::pass("orphans(web) = 0")),
     ];
+    let mut upgrade = row("upgrade", Some(812_400_000), (406, 3), (400, None, 88_000));
+    let counters = [("AttemptFails".to_owned(), 3)].into_iter().collect();
+    upgrade.kernel = Some(Counted { extent: Extent::Run, counters });
     let judgement = Judgement {
         overall: Verdict::worst(verdicts.iter().map(|judged| judged.verdict.clone())),
         verdicts,
         phases: vec![
             row("steady", Some(3_000_000_000), (1500, 0), (300, Some(1200), 4100)),
-            row("upgrade", Some(812_400_000), (406, 3), (400, None, 88_000)),
+            upgrade,
         ],
         total: row("total", None, (1906, 3), (300, Some(1400), 88_000)),
         classes: vec![(Outcome::Ok, 1903), (Outcome::Refused, 3)],
@@ -123,6 +127,7 @@ fn life() -> LifeStory {
         answered_by: None,
         held_by: None,
         signal: None,
+        kernel: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a person reads while cases run: one line per case, and evidence below one that did not do what it must.
 
-use checks::{Judged, Judgement};
+use checks::{Judged, Judgement, PhaseRow};
 use facts::Verdict;
 
 use crate::{
@@ -59,6 +59,7 @@ pub fn evidence(result: &CaseResult, paint: Paint) -> String {
             text.push_str(&complaint(judged, paint));
         }
         text.push_str(&indented(&phase_table(judgement)));
+        text.push_str(&indented(&kernel(judgement)));
         text.push_str(&lives(judgement));
     }
     if let Some(directory) = &result.directory {
@@ -89,6 +90,13 @@ fn complaint(judged: &Judged, paint: Paint) -> String {
     let mut text = format!("    {word}  {place}{}\n", judged.expectation.text);
     text.extend(lines.iter().map(|line| format!("          {line}\n")));
     text
+}
+
+/// `kernel, in upgrade: EstabResets +3, OutRsts +3`, for each phase in which something moved.
+fn kernel(judgement: &Judgement) -> String {
+    let moved = |row: &&PhaseRow| row.kernel.as_ref().is_some_and(|counted| !counted.counters.is_empty());
+    let told = |row: &PhaseRow| Some(format!("kernel, in {}: {}\n", row.name, row.kernel.as_ref()?));
+    judgement.phases.iter().filter(moved).filter_map(told).collect()
 }
 
 fn lives(judgement: &Judgement) -> String {
@@ -138,6 +146,7 @@ mod tests {
         assert!(text.starts_with(expected), "{text}");
         for part in [
             "    upgrade   812.4    406    403     3  0.4",
+            "    kernel, in upgrade: AttemptFails +3\n",
             "    the first 1 of 1 that got no right answer:\n      #0000000000000007 +3.100s phase=upgrade users",
             "    history: /tmp/run/1\n",
             "    rerun: cargo xtask verify 'upgrade/usr2::target=web' --seed 7\n",

@@ -63,6 +63,7 @@ impl Run<'_> {
             self.watcher.turn(TURN)?;
         }
         let totals = stopping.join().unwrap_or(Err(load::Error::Panicked))?;
+        self.count()?;
         let load::Counts { planned, sent, unsent, .. } = totals.counts;
         self.watcher.write(Event::LoadStopped { planned, sent, unsent })?;
         for load::PhaseLag { phase, samples, p999_ns, max_ns, .. } in totals.lag {

@@ -187,6 +187,7 @@ fn a_run_is_started_loaded_settled_and_stopped() {
         matches!(e, Event::ProcessEnded { role: Role::Master, ending: Ending::Exited(0), generation: 1, .. })
     };
     assert_eq!(ran.count(ended), 1);
+    assert_eq!(ran.count(|e| matches!(e, Event::KernelCounted { .. })), 2, "before the phase, after the load");
     assert!(ran.directory.path().join("plan.json").exists());
 }
 
