@@ -8,7 +8,7 @@ use std::os::fd::RawFd;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(crate) use runs::{Bench, Compare, Place, Replay};
+pub(crate) use runs::{Bench, Compare, Netns, Place, Replay};
 pub(crate) use scenario::{New, Scenario, Shelf};
 pub(crate) use verify::Verify;
 

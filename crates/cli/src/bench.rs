@@ -36,7 +36,7 @@ pub(crate) fn bench(asked: &arguments::Bench) -> Exit {
         complain(&format!("no case matches `{}`; `changeover scenario list` names them all", asked.case));
         return Exit::NothingMatched;
     }
-    let runner = match Runner::new(&asked.place, &asked.shelf, Arc::clone(&interrupted)) {
+    let runner = match Runner::new(&asked.place, None, &asked.shelf, Arc::clone(&interrupted)) {
         Ok(runner) => runner,
         Err(error) => {
             complain(&format!("make a folder for run directories: {error}"));

@@ -12,7 +12,7 @@ use facts::{History, Plan};
 use report::{CaseResult, Disposition, result_json};
 
 use crate::{
-    arguments::{Place, Shelf},
+    arguments::{Netns, Place, Shelf},
     control::case_of,
     programs::{Programs, programs},
     requirements::unmet,
@@ -28,6 +28,7 @@ const CALLED_AS: &str = "CHANGEOVER_CALLED_AS";
 pub(crate) struct Runner {
     runs: Runs,
     keep: bool,
+    netns: harness::Netns,
     shelf: Shelf,
     interrupted: Arc<AtomicBool>,
 }
@@ -41,9 +42,23 @@ pub(crate) struct Outcome {
 }
 
 impl Runner {
-    /// A runner that stops early when the flag is set.
-    pub(crate) fn new(place: &Place, shelf: &Shelf, interrupted: Arc<AtomicBool>) -> std::io::Result<Runner> {
-        Ok(Runner { runs: Runs::open(place)?, keep: place.keep, shelf: shelf.clone(), interrupted })
+    /// A runner that stops early when the flag is set. `netns` is what the profile says, if the command line does not.
+    pub(crate) fn new(
+        place: &Place,
+        netns: Option<Netns>,
+        shelf: &Shelf,
+        interrupted: Arc<AtomicBool>,
+    ) -> std::io::Result<Runner> {
+        let netns = match place.netns.or(netns) {
+            Some(Netns::Off) => harness::Netns::Off,
+            Some(Netns::Auto) | None => harness::Netns::Auto,
+        };
+        Ok(Runner { runs: Runs::open(place)?, keep: place.keep, netns, shelf: shelf.clone(), interrupted })
+    }
+
+    /// Why a case cannot run here, if it cannot.
+    pub(crate) fn unmet(&self, plan: &Plan) -> Option<String> {
+        unmet(plan, self.netns)
     }
 
     /// Runs and judges one case, or says why not.
@@ -54,7 +69,7 @@ impl Runner {
             result: CaseResult { took: started.elapsed(), ..result(plan, &shelf, disposition) },
             history: None,
         };
-        if let Some(why) = unmet(plan) {
+        if let Some(why) = self.unmet(plan) {
             return without_history(Disposition::Skipped { why });
         }
         let programs = match programs(plan) {
@@ -98,6 +113,7 @@ impl Runner {
             warden_program: std::env::current_exe()
                 .map_err(|error| broken(format!("find myself: {error}")))?,
             programs,
+            netns: self.netns,
             interrupted: Arc::clone(&self.interrupted),
         };
         harness::run(plan, &setup).map_err(|error| match &error {

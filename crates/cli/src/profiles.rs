@@ -6,7 +6,7 @@ use diagnostic::Diagnostic;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::{codes, filter::Filter, mistakes::NotUnderstood};
+use crate::{arguments::Netns, codes, filter::Filter, mistakes::NotUnderstood};
 
 /// The file, beside the folder of scenarios.
 const FILE: &str = "changeover.toml";
@@ -22,6 +22,8 @@ pub(crate) struct Profile {
     pub(crate) repeat: Option<u32>,
     /// Whether a case that is not run is an error.
     pub(crate) skips: Skips,
+    /// Whether runs get network namespaces of their own, where nobody says otherwise.
+    pub(crate) netns: Option<Netns>,
 }
 
 /// What a skipped case counts as.
@@ -49,6 +51,7 @@ struct Table {
     repeat: Option<Spanned<u32>>,
     #[serde(default)]
     deny_skips: bool,
+    netns: Option<Netns>,
 }
 
 /// Why there is no profile.
@@ -123,7 +126,7 @@ fn profile(file: &str, text: &str, table: Table, wrong: &mut Vec<Diagnostic>) ->
         }
     });
     let skips = if table.deny_skips { Skips::Denied } else { Skips::Allowed };
-    Profile { filter, repeat: table.repeat.map(Spanned::into_inner), skips }
+    Profile { filter, repeat: table.repeat.map(Spanned::into_inner), skips, netns: table.netns }
 }
 
 fn bad(file: &str, span: Range<usize>, message: String, help: Option<String>) -> Diagnostic {
@@ -135,10 +138,9 @@ fn bad(file: &str, span: Range<usize>, message: String, help: Option<String>) ->
 mod tests {
     use facts::Plan;
 
-    use super::{NoProfile, NotUnderstood, Profile, Skips, find};
+    use super::{Netns, NoProfile, NotUnderstood, Profile, Skips, find};
 
-    const TEXT: &str =
-        "[profile.default]\nfilter = 'tag(quick)'\n[profile.nightly]\nrepeat = 3\ndeny_skips = true\n";
+    const TEXT: &str = "[profile.default]\nfilter = 'tag(quick)'\n[profile.nightly]\nrepeat = 3\ndeny_skips = true\nnetns = 'off'\n";
 
     fn named(name: &str) -> Result<Profile, NoProfile> {
         find(name, "changeover.toml", TEXT)
@@ -161,6 +163,7 @@ mod tests {
         assert_eq!((default.repeat, default.skips), (None, Skips::Allowed));
         let nightly = named("nightly").expect("it is there");
         assert_eq!((nightly.repeat, nightly.skips), (Some(3), Skips::Denied));
+        assert_eq!((default.netns, nightly.netns), (None, Some(Netns::Off)));
         assert!(find("default", "changeover.toml", "").is_ok(), "nobody needs a file");
     }
 
@@ -176,7 +179,7 @@ mod tests {
         assert_eq!(
             wrong("[profile.ci]\nretries = 2\n"),
             [
-                "changeover.toml:2:1: error[CF0002]: unknown field `retries`, expected one of `filter`, `repeat`, `deny_skips`"
+                "changeover.toml:2:1: error[CF0002]: unknown field `retries`, expected one of `filter`, `repeat`, `deny_skips`, `netns`"
             ]
         );
         assert_eq!(

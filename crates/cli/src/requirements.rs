@@ -3,6 +3,7 @@
 use std::{fs, process::Command};
 
 use facts::plan::{Plan, Requirement, Target};
+use harness::Netns;
 
 use crate::programs::find;
 
@@ -10,9 +11,15 @@ use crate::programs::find;
 const SYS_ADMIN: u32 = 21;
 
 /// Why a case cannot run here, if it cannot.
-pub(crate) fn unmet(plan: &Plan) -> Option<String> {
+pub(crate) fn unmet(plan: &Plan, netns: Netns) -> Option<String> {
     let of_the_plan = plan.skip.clone();
-    of_the_plan.or_else(|| plan.requires.iter().find_map(|requirement| missing(requirement, &plan.targets)))
+    let declined = || (netns == Netns::Off && plan.requires.contains(&Requirement::Netns)).then(no_netns);
+    let missing = |requirement: &Requirement| missing(requirement, &plan.targets);
+    of_the_plan.or_else(declined).or_else(|| plan.requires.iter().find_map(missing))
+}
+
+fn no_netns() -> String {
+    "needs a network namespace, and they are switched off; leave out `--netns off`".into()
 }
 
 fn missing(requirement: &Requirement, targets: &[Target]) -> Option<String> {
@@ -80,6 +87,8 @@ fn is_at_least(has: &str, wanted: &str) -> bool {
 mod tests {
     use facts::plan::{Plan, Requirement};
 
+    use harness::Netns;
+
     use super::{is_at_least, unmet, version};
 
     #[test]
@@ -109,13 +118,16 @@ mod tests {
         let needs = |name: &str, at_least: Option<&str>| {
             let at_least = at_least.map(str::to_owned);
             let requires = vec![Requirement::Program { name: name.into(), at_least }];
-            unmet(&Plan { requires, ..Plan::default() })
+            unmet(&Plan { requires, ..Plan::default() }, Netns::Auto)
         };
         assert_eq!(needs("no-such-server", None).as_deref(), Some("no-such-server is not installed"));
         assert_eq!(needs("sh", None), None);
         let why = needs("true", Some("9999.0")).expect("no `true` is that new");
         assert!(why.starts_with("needs true 9999.0 or later, and "), "{why}");
         let skipped = Plan { skip: Some("has no verb `reload`".into()), ..Plan::default() };
-        assert_eq!(unmet(&skipped).as_deref(), Some("has no verb `reload`"));
+        assert_eq!(unmet(&skipped, Netns::Auto).as_deref(), Some("has no verb `reload`"));
+        let own = Plan { requires: vec![Requirement::Netns], ..Plan::default() };
+        let why = unmet(&own, Netns::Off).expect("it was declined");
+        assert!(why.contains("--netns off"), "{why}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use facts::Plan;
 
 use crate::{
-    arguments::Verify,
+    arguments::{Netns, Verify},
     control::control,
     exit::Exit,
     filter::Filter,
@@ -45,6 +45,11 @@ impl<'a> Selection<'a> {
     /// Whether a skipped case is an error.
     pub(crate) fn skips(&self) -> Skips {
         self.profile.skips
+    }
+
+    /// Whether runs get network namespaces of their own, if the profile says.
+    pub(crate) fn netns(&self) -> Option<Netns> {
+        self.profile.netns
     }
 
     /// The cases to run, each with its seed.

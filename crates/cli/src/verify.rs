@@ -19,7 +19,6 @@ use crate::{
     printed::{complain, paint, print},
     profiles::Skips,
     programs::{Missing, programs},
-    requirements::unmet,
     schedule::Schedule,
     selection::Selection,
 };
@@ -46,11 +45,13 @@ fn attempt(asked: &arguments::Verify) -> Result<Exit, Exit> {
         return Err(Exit::NothingMatched);
     }
     all_match(&idle)?;
-    ours_are_there(&chosen)?;
-    let runner = Runner::new(&asked.place, &asked.shelf, Arc::clone(&interrupted)).map_err(|error| {
-        complain(&format!("make a folder for run directories: {error}"));
-        Exit::HarnessBug
-    })?;
+    let netns = selection.netns();
+    let runner =
+        Runner::new(&asked.place, netns, &asked.shelf, Arc::clone(&interrupted)).map_err(|error| {
+            complain(&format!("make a folder for run directories: {error}"));
+            Exit::HarnessBug
+        })?;
+    ours_are_there(&chosen, &runner)?;
     // Now, not after minutes of runs.
     written::check(asked).map_err(|error| {
         complain(&error);
@@ -92,8 +93,8 @@ fn all_match(idle: &[&str]) -> Result<(), Exit> {
 }
 
 /// A program of this workspace that is not built would make every case of it a SKIP.
-fn ours_are_there(chosen: &[Plan]) -> Result<(), Exit> {
-    let runnable = chosen.iter().filter(|plan| unmet(plan).is_none());
+fn ours_are_there(chosen: &[Plan], runner: &Runner) -> Result<(), Exit> {
+    let runnable = chosen.iter().filter(|plan| runner.unmet(plan).is_none());
     match runnable.filter_map(|plan| programs(plan).err()).find(Missing::is_ours) {
         Some(missing) => {
             complain(&missing.to_string());

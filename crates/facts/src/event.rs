@@ -79,6 +79,8 @@ pub enum PidFile {
 pub enum Event {
     /// First line. Nothing was started yet.
     RunStarted { case: String, seed: u64, version: String },
+    /// Whose network the sockets of the run are in, and why.
+    NetworkChosen { extent: Extent, why: String },
     /// A target was told to start; `address` is where it will listen.
     TargetStarted { target: String, address: String, program: String, version: String },
     /// The target answered, with all its workers: what it looks like before anything is done to it.

@@ -3,6 +3,7 @@
 
 mod action;
 mod expectation;
+mod network;
 mod pace;
 mod population;
 mod selector;
@@ -15,6 +16,7 @@ pub use action::{
     Action, Analysis, Command, DiskFault, Lasts, LoadChange, NetFault, Replacement, Resource, Word,
 };
 pub use expectation::{Claim, Expectation};
+pub use network::{Namespace, Network};
 pub use pace::Pace;
 pub use population::{Behaviour, Method, Population};
 pub use selector::{Members, Selector, Signal, Which};
@@ -41,6 +43,9 @@ pub struct Plan {
     /// Why this case is skipped on every machine: its target cannot do what the scenario asks for.
     #[serde(default)]
     pub skip: Option<String>,
+    /// The network that the sockets of the run are in.
+    #[serde(default)]
+    pub network: Network,
     /// The whole run is ended by force after this long.
     pub deadline_ms: u64,
     /// A percentile of fewer samples than this is unknown.

@@ -50,6 +50,11 @@ pub enum Error {
     /// The proxy in front of a target did not start.
     #[error("start a proxy on {address}: {source}")]
     Proxy { address: SocketAddr, source: io::Error },
+    /// A setting that this kernel does not have, or that is not a network's own.
+    #[error(
+        "set sysctl {name} to `{value}` in the run's network namespace: {source}; correct the name, or leave it out"
+    )]
+    Sysctl { name: String, value: String, source: io::Error },
     /// The kernel refused what the harness needs to observe processes.
     #[error("{doing}: {source}")]
     System { doing: &'static str, source: io::Error },

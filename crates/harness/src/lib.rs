@@ -8,6 +8,8 @@ mod error;
 mod excerpt;
 mod handles;
 mod installed;
+mod netlink;
+mod network;
 mod origins;
 mod pid_file;
 mod probe;
@@ -22,4 +24,5 @@ pub mod warden;
 mod watcher;
 
 pub use error::Error;
+pub use network::Netns;
 pub use run::{Setup, run};

@@ -83,9 +83,9 @@ pub(crate) fn descendants(root: u32) -> Vec<u32> {
     found
 }
 
-/// Port and inode of every TCP socket that listens on this address.
+/// Port and inode of every TCP socket that listens on this address, in this thread's network.
 pub(crate) fn listeners(ip: Ipv4Addr) -> Vec<(u16, u64)> {
-    let text = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let text = fs::read_to_string("/proc/thread-self/net/tcp").unwrap_or_default();
     text.lines().filter_map(|line| listener(line, ip)).collect()
 }
 

@@ -18,11 +18,13 @@ mod watching;
 use std::{
     collections::{BTreeMap, BTreeSet},
     os::fd::OwnedFd,
+    panic::resume_unwind,
     path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
+    thread::{self, Builder},
     time::Duration,
 };
 
@@ -36,7 +38,9 @@ use self::{
     sending::RunningLoad,
     watching::Watched,
 };
-use crate::{Error, counters, installed::Installed, origins::RunningOrigin, proxy::Proxy, watcher::Watcher};
+use crate::{
+    Error, Netns, counters, installed::Installed, origins::RunningOrigin, proxy::Proxy, watcher::Watcher,
+};
 
 /// What a run needs to know of this machine.
 #[derive(Clone, Debug)]
@@ -48,6 +52,8 @@ pub struct Setup {
     pub warden_program: PathBuf,
     /// Paths of the programs a plan names: those of its targets, and `origin` when it has origins.
     pub programs: BTreeMap<String, PathBuf>,
+    /// Whether the run gets a network namespace of its own.
+    pub netns: Netns,
     /// Set from outside (Ctrl-C): the run ends early, tears down and says so.
     pub interrupted: Arc<AtomicBool>,
 }
@@ -56,6 +62,15 @@ pub struct Setup {
 /// that the run could not be carried out; its directory holds no sealed history. What goes wrong with the target
 /// once it is ready is no error.
 pub fn run(plan: &Plan, setup: &Setup) -> Result<(), Error> {
+    // In a thread of its own: a namespace is joined by a thread, and what that starts is in it, too.
+    thread::scope(|scope| {
+        let thread = Builder::new().name("run".into()).spawn_scoped(scope, || run_here(plan, setup));
+        let ran = thread.map_err(Error::system("start the thread of a run"))?;
+        ran.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
+fn run_here(plan: &Plan, setup: &Setup) -> Result<(), Error> {
     let mut run = Run::start(plan, setup)?;
     if run.wait_until_ready()? {
         run.prepare_to_watch()?;
@@ -110,6 +125,8 @@ impl<E: Into<Error>> From<E> for Halt {
 struct Run<'a> {
     plan: &'a Plan,
     setup: &'a Setup,
+    /// Whose doings the kernel's counters count.
+    extent: Extent,
     /// Absolute.
     directory: PathBuf,
     watcher: Watcher,
@@ -202,7 +219,7 @@ impl Run<'_> {
         // Nothing else needs them: where they cannot be read, that much less is known of a loss.
         let Ok(counters) = counters::read() else { return Ok(()) };
         let at = Moment { earliest, latest: now() };
-        Ok(self.watcher.log.write(at, Event::KernelCounted { extent: Extent::Machine, counters })?)
+        Ok(self.watcher.log.write(at, Event::KernelCounted { extent: self.extent, counters })?)
     }
 
     fn is_interrupted(&self) -> bool {

@@ -35,10 +35,7 @@ pub(crate) fn failed() -> CaseResult {
     let judgement = Judgement {
         overall: Verdict::worst(verdicts.iter().map(|judged| judged.verdict.clone())),
         verdicts,
-        phases: vec![
-            row("steady", Some(3_000_000_000), (1500, 0), (300, Some(1200), 4100)),
-            upgrade,
-        ],
+        phases: vec![row("steady", Some(3_000_000_000), (1500, 0), (300, Some(1200), 4100)), upgrade],
         total: row("total", None, (1906, 3), (300, Some(1400), 88_000)),
         classes: vec![(Outcome::Ok, 1903), (Outcome::Refused, 3)],
         lost: vec![life()],

@@ -65,7 +65,10 @@ mod tests {
         assert_eq!(judgement["verdict"]["verdict"], json!("fail"));
         assert_eq!(judgement["expectations"][0]["place"]["line"], json!(31));
         assert_eq!(judgement["phases"][1]["lost"], json!(3));
-        assert_eq!(judgement["phases"][1]["kernel"], json!({ "extent": "run", "counters": { "AttemptFails": 3 } }));
+        assert_eq!(
+            judgement["phases"][1]["kernel"],
+            json!({ "extent": "run", "counters": { "AttemptFails": 3 } })
+        );
         assert_eq!(judgement["phases"][0]["kernel"], Value::Null);
         assert_eq!(judgement["classes"], json!({ "ok": 1903, "refused": 3 }));
         assert_eq!(judgement["lost"][0]["outcome"], json!("refused"));

@@ -6,7 +6,7 @@ use crate::{
     codes, duration, expectations,
     manual::Manual,
     mistake::{Mistake, Mistakes},
-    phase, population, reaction,
+    network, phase, population, reaction,
     reading::{self, Reading},
     requirement,
     scope::{Id, Scope},
@@ -48,12 +48,14 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
         let (case, deadline_ms) = (self.case(mistakes), self.deadline(mistakes));
         let ((targets, manuals), Made { steps, skip, .. }) = (targets?, made?);
         let requires = self.requires(&targets, &steps, mistakes);
+        let network = network::network(&file.network, &requires, &self.reading, mistakes);
         let plan = Plan {
             schema: LAYOUT,
             case: case?,
             seed: DEFAULT_SEED,
             repeat: repeat?,
             requires,
+            network,
             skip: skip.or_else(|| cannot_fail_its_disk(&targets, &steps)),
             deadline_ms: deadline_ms?,
             minimum_samples: file.minimum_samples.unwrap_or(DEFAULT_MINIMUM_SAMPLES),
@@ -116,7 +118,13 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
         mistakes: &mut Mistakes,
     ) -> Vec<facts::plan::Requirement> {
         let is_kind = |name: &str| (self.loader)(&format!("targets/{name}/target.toml")).is_ok();
-        requirement::requirements(&self.file.requires, targets, steps, is_kind, &self.reading, mistakes)
+        let mut required =
+            requirement::requirements(&self.file.requires, targets, steps, is_kind, &self.reading, mistakes);
+        let netns = facts::plan::Requirement::Netns;
+        if !self.file.network.sysctl.is_empty() && !required.contains(&netns) {
+            required.push(netns);
+        }
+        required
     }
 
     fn names(&self, mistakes: &mut Mistakes) -> Scope {

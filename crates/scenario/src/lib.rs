@@ -15,6 +15,7 @@ mod include;
 mod manual;
 mod matrix;
 mod mistake;
+mod network;
 mod pace;
 mod phase;
 mod population;

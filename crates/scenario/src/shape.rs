@@ -70,6 +70,9 @@ pub(crate) struct File {
     /// Clients that behave alike.
     #[serde(default)]
     pub(crate) load: Named<Spanned<Load>>,
+    /// The network that the run's sockets are in.
+    #[serde(default)]
+    pub(crate) network: Network,
     /// What is done, one after the other.
     #[serde(default)]
     pub(crate) step: Vec<Spanned<Step>>,
@@ -168,6 +171,18 @@ pub(crate) struct Load {
     pub(crate) path: Option<Word>,
     /// A request that took longer is a hang ("5s").
     pub(crate) timeout: Option<Word>,
+}
+
+/// The network that the run's sockets are in.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table such as `{ own = false }`")]
+pub(crate) struct Network {
+    /// A network namespace of the run's own, where one can be made (true). false: the servers need something of the
+    /// machine's network.
+    pub(crate) own: Option<Spanned<bool>>,
+    /// Settings of the kernel for that network: "net.ipv4.tcp_migrate_req" = "1". Needs `netns`.
+    #[serde(default)]
+    pub(crate) sysctl: Named<Word>,
 }
 
 /// What must be true.

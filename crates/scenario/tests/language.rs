@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 use facts::{
     Plan,
     plan::{
-        Action, Begins, Claim, Command, Lasts, Launch, Pace, Requirement, Selector, Trigger, Which, Word,
+        Action, Begins, Claim, Command, Lasts, Launch, Namespace, Network, Pace, Requirement, Selector,
+        Trigger, Which, Word,
     },
 };
 
@@ -315,5 +316,35 @@ fn a_mistake_in_an_included_file_is_shown_there() {
     assert_eq!(
         refused(&with("bad")),
         "parts/bad.toml:2:21: error[CO0008]: unknown target `wbe` (did you mean `web`?)"
+    );
+}
+
+#[test]
+fn a_network_of_the_runs_own_can_be_set_up_and_declined() {
+    let network = |text: &str| {
+        let plan = plan(&format!("{text}{WEB}{STEADY}"));
+        (plan.network, plan.requires)
+    };
+    let (usual, requires) = network("");
+    assert_eq!((usual, requires), (Network::default(), vec![]));
+    let (set, requires) = network("network.sysctl.\"net.ipv4.tcp_migrate_req\" = '1'\n");
+    assert_eq!(set.sysctl, [("net.ipv4.tcp_migrate_req".to_owned(), "1".to_owned())].into());
+    assert_eq!((set.namespace, requires), (Namespace::Own, vec![Requirement::Netns]));
+    let (shared, requires) = network("network.own = false\n");
+    assert_eq!((shared.namespace, requires), (Namespace::Shared, vec![]));
+}
+
+#[test]
+fn a_network_that_cannot_be_is_refused() {
+    let refused = |text: &str| refused(&format!("{text}{WEB}{STEADY}"));
+    assert_eq!(
+        refused("network = { own = false, sysctl.\"net.core.somaxconn\" = '8' }\n"),
+        "mine.toml:3:19: error[CO0024]: a run that stays in the machine's network cannot need one of its own \
+         (leave out `own`, or else `sysctl` and the requirement `netns`)"
+    );
+    assert_eq!(
+        refused("network.sysctl.\"kernel.hostname\" = 'x'\n"),
+        "mine.toml:3:16: error[CO0014]: `kernel.hostname` is not a setting of a network (write its name as sysctl(8) does: \
+         `net.ipv4.tcp_migrate_req`)"
     );
 }

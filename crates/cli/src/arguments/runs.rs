@@ -2,11 +2,22 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
 
 use super::Shelf;
 
-/// Where runs are written.
+/// Whether a run gets a network namespace of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Netns {
+    /// Where one can be made (root) and the scenario has nothing against it
+    Auto,
+    /// Never: all runs are in the network of the machine
+    Off,
+}
+
+/// Where runs take place, and where they are written.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Place {
     /// Folder for run directories; keep it short [default: changeover-UID in the temporary folder]
@@ -15,6 +26,10 @@ pub(crate) struct Place {
     /// Keep the directories of runs that passed, too
     #[arg(long)]
     pub(crate) keep: bool,
+    /// A network namespace for each run: no other run has its ports, and the kernel's counters are its own [default:
+    /// what the profile says, or auto]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) netns: Option<Netns>,
 }
 
 /// `replay`

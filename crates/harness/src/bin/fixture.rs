@@ -35,6 +35,7 @@ fn run(plan: &str, directory: &str) -> ExitCode {
         directory: directory.into(),
         warden_program: itself.clone(),
         programs: BTreeMap::from([("fixture".into(), itself)]),
+        netns: harness::Netns::Auto,
         interrupted: Arc::default(),
     };
     harness::run(&plan, &setup).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)

@@ -22,6 +22,7 @@ use crate::{
     Error, address,
     census::{Breed, Census},
     installed::Installed,
+    network,
     origins::RunningOrigin,
     pid_file::{PidFiles, Watched as WatchedFile},
     procfs,
@@ -47,6 +48,9 @@ impl<'a> Run<'a> {
         let (case, version) = (plan.case.id.clone(), env!("CARGO_PKG_VERSION").to_owned());
         let begun_at = now();
         log.write(Moment::exact(begun_at), Event::RunStarted { case, seed: plan.seed, version })?;
+        // Before anything is started: what is started later is in the same network.
+        let (extent, why) = network::enter(setup.netns, &plan.network)?;
+        log.write(Moment::exact(now()), Event::NetworkChosen { extent, why })?;
         let mut warden = Warden::start(&setup.warden_program, &directory.join("warden.log"))?;
         let origins = start_origins(plan, setup, &directory, &mut warden)?;
         let targets = install(plan, setup, &directory, &origins, &mut warden)?;
@@ -56,6 +60,7 @@ impl<'a> Run<'a> {
         let mut run = Run {
             plan,
             setup,
+            extent,
             directory,
             watcher,
             targets,

@@ -6,13 +6,13 @@ mod beside;
 use std::{
     collections::BTreeMap,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
-use facts::{Event, Expression, History, Plan, Role, event::Ending, expression::*, plan::*};
+use facts::{Event, Expression, History, Plan, Role, event::Ending, expression::*, kernel::Extent, plan::*};
 
 const FIXTURE: &str = env!("CARGO_BIN_EXE_harness-fixture");
 
@@ -56,6 +56,7 @@ fn run(plan: &Plan, interrupted: bool) -> Ran {
         directory: directory.path().to_owned(),
         warden_program: FIXTURE.into(),
         programs: BTreeMap::from([("fixture".into(), FIXTURE.into())]),
+        netns: harness::Netns::Auto,
         interrupted: Arc::new(AtomicBool::new(interrupted)),
     };
     let result = harness::run(plan, &setup);
@@ -187,7 +188,11 @@ fn a_run_is_started_loaded_settled_and_stopped() {
         matches!(e, Event::ProcessEnded { role: Role::Master, ending: Ending::Exited(0), generation: 1, .. })
     };
     assert_eq!(ran.count(ended), 1);
-    assert_eq!(ran.count(|e| matches!(e, Event::KernelCounted { .. })), 2, "before the phase, after the load");
+    assert_eq!(
+        ran.count(|e| matches!(e, Event::KernelCounted { .. })),
+        2,
+        "before the phase, after the load"
+    );
     assert!(ran.directory.path().join("plan.json").exists());
 }
 
@@ -271,9 +276,43 @@ fn a_harness_that_is_killed_leaves_nobody() {
     until("the target is held", || {
         fs::read_to_string(run.join("events.ndjson")).is_ok_and(|log| log.contains(r#""signal":"STOP""#))
     });
+    let target = fs::read_to_string(run.join("server.pid")).expect("its pid file");
+    let network = network_of(&Path::new("/proc").join(target)).expect("it lives");
     harness.kill().expect("kill -9");
     harness.wait().expect("it is dead");
     until("nobody is left", || users_of(directory.path()).is_empty());
+    // The last process of a namespace takes it along. Where none could be made it was the one that we are in.
+    let is_ours = network_of(Path::new("/proc/self")).is_some_and(|ours| ours == network);
+    until("nobody is in its network", || is_ours || !is_in_use(&network));
+}
+
+/// The network namespace of a process.
+fn network_of(process: &Path) -> Option<PathBuf> {
+    fs::read_link(process.join("ns/net")).ok()
+}
+
+fn is_in_use(network: &Path) -> bool {
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    processes.into_iter().any(|process| network_of(&process.path()).is_some_and(|its| its == network))
+}
+
+#[test]
+fn a_run_says_whose_network_it_is_in_and_its_counters_say_so_too() {
+    let ours = network_of(Path::new("/proc/thread-self"));
+    for (namespace, wanted) in [(Namespace::Own, None), (Namespace::Shared, Some(Extent::Machine))] {
+        let mut plan = plan(SERVE, vec![]);
+        plan.network.namespace = namespace;
+        let ran = run(&plan, false);
+        ran.result.as_ref().expect("it ran");
+        let extents = ran.history.events.iter().filter_map(|line| match &line.event {
+            Event::NetworkChosen { extent, .. } | Event::KernelCounted { extent, .. } => Some(*extent),
+            _ => None,
+        });
+        let extents: Vec<Extent> = extents.collect();
+        // What is wanted of `Own` depends on who runs this test: all agree, whatever it is.
+        assert_eq!(extents, [wanted.unwrap_or(extents[0]); 3]);
+        assert_eq!(network_of(Path::new("/proc/thread-self")), ours, "the caller stays where it is");
+    }
 }
 
 fn until(what: &str, holds: impl Fn() -> bool) {
