@@ -52,6 +52,7 @@ codes! {
     UNKNOWN_STEP = "CO0033": "No step has that `id`.",
     BAD_REQUIREMENT = "CO0034": "A requirement is `root`, `netns`, `mount`, or a program with or without a version: `nginx>=1.22`.",
     SHOWN_BY_NOTHING = "CO0035": "Nothing in a run can show this class yet, so its count would be 0 whatever happened.",
+    DECIDED = "CO0036": "Whatever happens in the run, the answer is the same: a line that cannot be both true and false proves nothing.",
 }
 
 #[cfg(test)]

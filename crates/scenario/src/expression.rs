@@ -1,6 +1,7 @@
 //! The expression language: `lost(upgrade..settled) == 0 && p99(drain) < 250ms`. Parsed and type-checked when the
 //! scenario is loaded, so that a run never ends in a typing error.
 
+mod decided;
 mod functions;
 mod lexer;
 mod parser;

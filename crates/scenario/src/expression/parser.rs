@@ -8,7 +8,7 @@ use facts::{
 };
 
 use super::{
-    Asked,
+    Asked, decided,
     functions::{self, Word},
     lexer::{self, Lexeme, Token},
 };
@@ -45,7 +45,7 @@ pub(super) fn bounded(text: &Text, scope: &Scope) -> Result<(Expression, Range<u
 }
 
 fn parser<'a>(text: &'a Text, scope: &'a Scope, asked: Asked) -> Result<Parser<'a>, Mistake> {
-    Ok(Parser { tokens: lexer::tokens(text)?, next: 0, text, scope, asked, depth: 0 })
+    Ok(Parser { tokens: lexer::tokens(text)?, next: 0, text, scope, asked, depth: 0, operators: 0 })
 }
 
 fn truth(text: &Text, whole: Typed) -> Result<Expression, Mistake> {
@@ -59,6 +59,8 @@ fn truth(text: &Text, whole: Typed) -> Result<Expression, Mistake> {
 
 /// Parentheses deeper than this are a mistake, not a need.
 const DEEPEST: u32 = 64;
+/// More operators than this in one line are a mistake, too: whoever evaluates them goes one call deeper for each.
+const MOST_OPERATORS: u32 = 200;
 
 struct Typed {
     expression: Expression,
@@ -73,6 +75,7 @@ struct Parser<'a> {
     scope: &'a Scope,
     asked: Asked,
     depth: u32,
+    operators: u32,
 }
 
 impl Parser<'_> {
@@ -166,10 +169,21 @@ impl Parser<'_> {
     ) -> Result<Typed, Mistake> {
         let mut left = operand(self)?;
         while let Some(operator) = self.take_operator(operators) {
+            self.count_operator()?;
             let right = operand(self)?;
             left = self.binary(operator, left, right)?;
         }
         Ok(left)
+    }
+
+    fn count_operator(&mut self) -> Result<(), Mistake> {
+        self.operators += 1;
+        if self.operators <= MOST_OPERATORS {
+            return Ok(());
+        }
+        let here = self.text.part(self.peek().span.clone());
+        let message = format!("more than {MOST_OPERATORS} operators in one line");
+        Err(Mistake::new(codes::BAD_EXPRESSION, &here, message).help("make several lines of it"))
     }
 
     fn unary(&mut self) -> Result<Typed, Mistake> {
@@ -282,6 +296,11 @@ impl Parser<'_> {
                 _ => mistake,
             });
         };
+        if let Some(why) = decided::decided(operator, &left.expression, &right.expression) {
+            let message = format!("this does not depend on the run: {why}");
+            return Err(Mistake::new(codes::DECIDED, &self.text.part(span), message)
+                .help("a line that cannot be both true and false proves nothing"));
+        }
         let (left, right) = (Box::new(left.expression), Box::new(right.expression));
         Ok(Typed { expression: Expression::Binary { operator, left, right }, kind, span })
     }

@@ -157,6 +157,38 @@ fn the_caret_is_under_the_word() {
 }
 
 #[test]
+fn what_may_be_so_or_not_is_accepted() {
+    for input in [
+        "lost == 0",
+        "lost <= 0 && retriable == 0",
+        "lost < 1000000",
+        "accepting(web) >= 1",
+        "share(b, steady) == 100%",
+        "pid(web.master) == pid(web.master)",
+        "lost == lost(steady)",
+        "p99 < 2 * p50",
+        "lost / count < 5%",
+        "ok - count >= 0",
+        "lost == 0 || lost > 5",
+        "done(shift) || !ready(web)",
+        "took < 1.5s",
+    ] {
+        assert!(parse(&text(input), &scope(), Asked::Finally).is_ok(), "{input}");
+    }
+}
+
+#[test]
+fn a_line_has_so_many_operators_and_no_more() {
+    let line = |terms: usize| vec!["lost == 0"; terms].join(" && ");
+    assert!(parse(&text(&line(200)), &scope(), Asked::Finally).is_ok());
+    for terms in [202, 10_000] {
+        assert!(parse(&text(&line(terms)), &scope(), Asked::Finally).is_err(), "{terms}");
+    }
+    let nested = format!("{}lost{} == 50", "(".repeat(40), " + 1)".repeat(40));
+    assert!(parse(&text(&nested), &scope(), Asked::Finally).is_ok());
+}
+
+#[test]
 fn nothing_nests_without_end() {
     let deep = format!("{}lost{} == 0", "(".repeat(100_000), ")".repeat(100_000));
     assert!(parse(&text(&deep), &scope(), Asked::Finally).is_err());
