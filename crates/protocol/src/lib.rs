@@ -5,7 +5,7 @@
 //! effects to perform, in order. Whether an effect worked comes back in a later wakeup.
 //!
 //! Does not know: pids, file names, sockets, clocks. Time comes in as milliseconds elapsed, processes as
-//! numbers the caller hands out. `no_std` keeps it so. The server runs this code; the model in `tests/` explores it.
+//! numbers the caller hands out. `no_std` keeps it so. The server runs this code, and `simulator` explores it.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -217,3 +217,105 @@ fn a_worker_that_an_operator_told_to_drain_is_replaced() {
     let wakeup = Wakeup { reports: vec![(1, Report::Draining)], ..Wakeup::default() };
     check(&serving(1, None), &wakeup, "SpawnWorker(2, 1)");
 }
+
+#[test]
+fn a_winch_that_waits_is_dropped_when_the_new_generation_leaves() {
+    let waiting = step(&upgrading(), &signals(&[Signal::Winch])).0;
+    let wakeup =
+        Wakeup { from_successor: vec![PeerMessage::Ready, PeerMessage::TakeOver], ..Wakeup::default() };
+    check(
+        &waiting,
+        &wakeup,
+        "WriteOldBin | generation 2 is ready beside this one | deferred WINCH is dropped: the new generation leaves \
+         | WritePidFile | RemoveOldBin | TellSuccessor(TookOver)",
+    );
+}
+
+#[test]
+fn what_follows_a_usr2_that_waits_is_dropped_when_that_is_refused() {
+    let starting = step(&State::new(2, 1, Some(1), Limits::default()), &Wakeup::default()).0;
+    let asked = step(&starting, &signals(&[Signal::Usr2, Signal::Quit])).0;
+    let prepared = step(&asked, &Wakeup { reports: vec![(1, Report::Prepared)], ..Wakeup::default() }).0;
+    let accepting = step(&prepared, &Wakeup { reports: vec![(1, Report::Accepting)], ..Wakeup::default() }).0;
+    check(
+        &accepting,
+        &Wakeup { results: vec![Outcome::PidFileWritten], ..Wakeup::default() },
+        "generation 2 is ready: all its workers accept | AnnounceStart | TellPredecessor(Ready) \
+         | USR2 is refused: the old generation is still there; let it finish (QUIT) first \
+         | deferred QUIT is dropped: the upgrade it belongs to is refused",
+    );
+}
+
+#[test]
+fn whoever_leaves_when_the_new_master_is_killed_leaves_its_workers_alone() {
+    let told = step(&beside_ready(), &signals(&[Signal::Term])).0;
+    let wakeup = Wakeup { successor_died: true, exits: vec![1], ..Wakeup::default() };
+    check(
+        &told,
+        &wakeup,
+        "WritePidFile | RemoveOldBin | ReapSuccessor | generation 2 is gone: rolled back to this one \
+         | RemoveLastPidFile | Exit(0)",
+    );
+}
+
+#[test]
+fn whoever_leaves_when_the_old_master_is_killed_leaves_its_workers_alone() {
+    let told = step(&serving(2, Some(1)), &signals(&[Signal::Term])).0;
+    let wakeup = Wakeup { predecessor_died: true, exits: vec![1], ..Wakeup::default() };
+    check(&told, &wakeup, "generation 1 is gone | WritePidFile | RemoveOldBin | RemoveLastPidFile | Exit(0)");
+}
+
+#[test]
+fn a_new_generation_knows_that_the_old_one_was_called_back() {
+    let left = step(&beside_ready(), &signals(&[Signal::Quit])).0;
+    check(
+        &left,
+        &signals(&[Signal::Hup]),
+        "TellSuccessor(Staying) | generation 1 serves again | SpawnWorker(2, 1)",
+    );
+    let told = |message| Wakeup { from_predecessor: vec![message], ..Wakeup::default() };
+    let left = step(&serving(2, Some(1)), &told(PeerMessage::Leaving)).0;
+    let back = step(&left, &told(PeerMessage::Staying)).0;
+    check(&back, &signals(&[Signal::Quit]), "TellPredecessor(TakeOver)");
+}
+
+#[test]
+fn whoever_leaves_beside_another_generation_leaves_the_pid_file_to_it() {
+    let told = |message| Wakeup { from_predecessor: vec![message], ..Wakeup::default() };
+    let left = step(&serving(2, Some(1)), &told(PeerMessage::Leaving)).0;
+    let stops = step(&left, &signals(&[Signal::Quit])).0;
+    check(&stops, &Wakeup { exits: vec![1], ..Wakeup::default() }, "Exit(0)");
+}
+
+#[test]
+fn a_pid_file_that_names_the_new_generation_is_not_written_over() {
+    let failed = Wakeup { results: vec![Outcome::PidFileNotWritten], ..Wakeup::default() };
+    let due = Wakeup { elapsed_ms: Limits::default().rewrite_ms, ..Wakeup::default() };
+    check(&step(&beside_ready(), &failed).0, &due, "");
+    let before = step(&upgrading(), &failed).0;
+    let ready = step(&before, &Wakeup { from_successor: vec![PeerMessage::Ready], ..Wakeup::default() }).0;
+    check(&ready, &due, "");
+}
+
+#[test]
+fn orphans_leave_with_the_workers_of_the_generation_that_adopted_them() {
+    let bereft =
+        step(&beside_ready(), &Wakeup { reports: vec![(1, Report::Draining)], ..Wakeup::default() }).0;
+    let orphaned = step(&bereft, &Wakeup { predecessor_died: true, ..Wakeup::default() }).0;
+    let adopting = State { orphans: true, ..orphaned };
+    check(&adopting, &signals(&[Signal::Winch]), "Tell(2, Drain) | DrainOrphans");
+}
+
+#[test]
+fn a_new_generation_that_is_not_relieved_in_time_serves_on_and_says_so() {
+    let yields = step(&serving(2, Some(1)), &signals(&[Signal::Quit])).0;
+    let late = Wakeup { elapsed_ms: Limits::default().ready_ms, ..Wakeup::default() };
+    let not_relieved =
+        "the old generation did not take over in time: QUIT is dropped, serving on | TellPredecessor(Ready)";
+    check(&yields, &late, not_relieved);
+    let took_over = Wakeup { from_predecessor: vec![PeerMessage::TookOver], ..Wakeup::default() };
+    check(&step(&yields, &late).0, &took_over, "WritePidFile | TellPredecessor(Ready)");
+    let told = |message| Wakeup { from_successor: vec![message], ..Wakeup::default() };
+    let relieved = step(&beside_ready(), &told(PeerMessage::TakeOver)).0;
+    check(&relieved, &told(PeerMessage::Ready), "WriteOldBin | generation 2 is ready beside this one");
+}

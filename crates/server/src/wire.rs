@@ -53,6 +53,7 @@ const PEER_MESSAGES: &[(u8, PeerMessage)] = &[
     (23, PeerMessage::TookOver),
     (24, PeerMessage::Leaving),
     (25, PeerMessage::Stopping),
+    (26, PeerMessage::Staying),
 ];
 
 const LISTENERS: u8 = 31;

@@ -12,6 +12,10 @@ impl Turn {
 
     /// A generation that cannot say who leads it does not take over; the last one left serves all the same.
     pub(super) fn pid_file_not_written(&mut self) {
+        if self.state.has_ready_successor() {
+            // It names that one by now, or soon.
+            return;
+        }
         if self.state.stage != Stage::Announcing {
             self.state.rewrite_ms = Some(self.state.limits.rewrite_ms);
             return;

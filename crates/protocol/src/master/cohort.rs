@@ -5,6 +5,7 @@ use super::{
     effect::Effect,
     remark::Remark,
     state::{Cohort, CohortStage, Configuration, Duty, Origin, Stage, Worker},
+    wakeup::PeerMessage,
 };
 use crate::{signals::Signal, worker::Command};
 
@@ -21,9 +22,17 @@ impl Turn {
             }
             Stage::Serving => self.load(),
             // Rollback by hand: take back what WINCH or QUIT gave away.
-            Stage::Retired | Stage::Leaving => self.state.stage = Stage::Serving,
+            Stage::Retired | Stage::Leaving => self.come_back(),
             _ => self.refuse(Signal::Hup, "this generation is leaving"),
         }
+    }
+
+    fn come_back(&mut self) {
+        if self.state.stage == Stage::Leaving {
+            self.act(Effect::TellSuccessor(PeerMessage::Staying));
+        }
+        self.state.stage = Stage::Serving;
+        self.say(Remark::Resumed(self.state.generation));
     }
 
     fn load(&mut self) {

@@ -87,12 +87,18 @@ impl Turn {
         let yields = matches!(self.state.stage, Stage::Yielding { .. });
         match (message, &mut self.state.predecessor) {
             (PeerMessage::TookOver, _) if yields => self.stop(),
+            // Too late: we have gone on serving.
+            (PeerMessage::TookOver, _) if self.state.stage == Stage::Serving => {
+                self.act(Effect::WritePidFile);
+                self.act(Effect::TellPredecessor(PeerMessage::Ready));
+            }
             (PeerMessage::Leaving, Some(predecessor)) => {
                 predecessor.leaving = true;
                 if yields {
                     self.stop_for_good();
                 }
             }
+            (PeerMessage::Staying, Some(predecessor)) => predecessor.leaving = false,
             _ => {}
         }
     }
@@ -169,9 +175,7 @@ impl Turn {
             Stage::Terminating { code, .. } => code,
             _ => return,
         };
-        if core::mem::take(&mut self.state.orphans) {
-            self.act(Effect::DrainOrphans);
-        }
+        self.drain_orphans();
         self.leave_files();
         self.state.stage = Stage::Gone;
         self.act(Effect::Exit(code));
@@ -180,7 +184,8 @@ impl Turn {
     /// The pid file is never absent while another generation serves: that one puts its own name there.
     fn leave_files(&mut self) {
         let follows = self.state.has_ready_successor();
-        let precedes = self.state.predecessor.is_some_and(|predecessor| !predecessor.leaving);
+        // Even one that was told to leave may have been called back since; the last to go removes it.
+        let precedes = self.state.predecessor.is_some();
         if self.state.successor.is_some() {
             self.act(Effect::RemoveOldBin);
             // Names us only if the new configuration keeps its pid elsewhere.
@@ -224,6 +229,7 @@ impl Turn {
         } else {
             self.state.stage = Stage::Serving;
             self.say(Remark::NotRelieved);
+            self.act(Effect::TellPredecessor(PeerMessage::Ready));
         }
     }
 

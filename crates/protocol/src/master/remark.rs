@@ -17,6 +17,8 @@ pub enum Remark {
     Dropped(Signal, &'static str),
     /// All workers accept.
     Serving(Generation),
+    /// A generation that had given up its workers was called back (HUP).
+    Resumed(Generation),
     /// The successor is ready.
     SuccessorReady(Generation),
     /// The successor is dead; what we do about it.
@@ -53,6 +55,7 @@ impl fmt::Display for Remark {
             Remark::Serving(generation) => {
                 write!(f, "generation {generation} is ready: all its workers accept")
             }
+            Remark::Resumed(generation) => write!(f, "generation {generation} serves again"),
             Remark::SuccessorReady(generation) => {
                 write!(f, "generation {generation} is ready beside this one")
             }

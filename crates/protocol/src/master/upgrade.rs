@@ -50,9 +50,15 @@ impl Turn {
     pub(super) fn hear_successor(&mut self, message: PeerMessage) {
         let Some(successor) = &mut self.state.successor else { return };
         match (message, successor.stage) {
-            (PeerMessage::Ready, SuccessorStage::Starting { .. }) => {
+            // A second time: it wanted to leave, and we did not relieve it in time.
+            (
+                PeerMessage::Ready,
+                SuccessorStage::Starting { .. } | SuccessorStage::Yielding | SuccessorStage::Relieved,
+            ) => {
                 successor.stage = SuccessorStage::Ready;
                 let generation = successor.generation;
+                // The pid file is its own now.
+                self.state.rewrite_ms = None;
                 // Only now: scripts take this file for "the new generation serves".
                 self.act(Effect::WriteOldBin);
                 self.say(Remark::SuccessorReady(generation));
@@ -60,18 +66,20 @@ impl Turn {
             // Told to leave ourselves, we have told it so: it will not wait for us.
             (PeerMessage::TakeOver, SuccessorStage::Ready) if self.state.stage != Stage::Leaving => {
                 successor.stage = SuccessorStage::Yielding;
-                self.take_back();
+                self.expect_departure();
             }
             (PeerMessage::Stopping, SuccessorStage::Ready | SuccessorStage::Yielding) => {
                 successor.stage = SuccessorStage::Stopping;
-                self.take_back();
+                self.expect_departure();
             }
             _ => {}
         }
     }
 
-    /// WINCH gave the service away; QUIT did so for good if the successor goes as well.
-    fn take_back(&mut self) {
+    /// WINCH gave the service away; QUIT did so for good if the successor goes as well. A WINCH that waited for the successor
+    /// to be ready would only come true in the next upgrade, where nobody asked for it.
+    fn expect_departure(&mut self) {
+        self.drop_deferred(&[Signal::Winch], "the new generation leaves");
         if self.state.stage == Stage::Retired {
             self.state.stage = Stage::Serving;
         }
@@ -97,7 +105,7 @@ impl Turn {
             self.act(Effect::WritePidFile);
             self.act(Effect::RemoveOldBin);
             self.act(Effect::ReapSuccessor);
-            self.state.orphans = true;
+            self.state.orphans |= !self.is_last_to_serve(successor.stage != SuccessorStage::Ready);
         }
         let meant_to_leave = is_meant_to_leave(successor.stage);
         self.say(Remark::RolledBack(successor.generation));
@@ -120,7 +128,7 @@ impl Turn {
     pub(super) fn lose_predecessor(&mut self) {
         let Some(predecessor) = self.state.predecessor.take() else { return };
         self.say(Remark::PredecessorGone(predecessor.generation));
-        self.state.orphans = true;
+        self.state.orphans |= !self.is_last_to_serve(predecessor.leaving);
         self.bereaved |= !predecessor.leaving;
         if !predecessor.leaving && matches!(self.state.stage, Stage::Yielding { .. } | Stage::Stopping) {
             self.state.stage = Stage::Serving;
@@ -129,6 +137,11 @@ impl Turn {
         // It may name the dead one; even if we are not ready, we are the one to talk to.
         self.act(Effect::WritePidFile);
         self.act(Effect::RemoveOldBin);
+    }
+
+    /// Whether nobody but the workers of the generation that just died would serve once we have gone, which we must.
+    fn is_last_to_serve(&self, it_was_leaving: bool) -> bool {
+        matches!(self.state.stage, Stage::Terminating { .. }) && !it_was_leaving
     }
 
     /// What had to wait for the successor, or for a reload.
@@ -140,11 +153,19 @@ impl Turn {
         if self.state.stage == Stage::Serving && self.state.cohort.is_none() {
             self.redeem(Signal::Hup, Turn::hup);
             if self.state.cohort.is_none() {
-                self.redeem(Signal::Usr2, Turn::usr2);
+                self.redeem(Signal::Usr2, Turn::late_usr2);
             }
             if self.state.successor.is_none() && !self.state.deferred.contains(Signal::Usr2) {
                 self.redeem(Signal::Quit, Turn::quit);
             }
+        }
+    }
+
+    /// What followed a USR2 that waited was meant for the generation it would start.
+    fn late_usr2(&mut self) {
+        self.usr2();
+        if self.state.successor.is_none() {
+            self.drop_deferred(&[Signal::Winch, Signal::Quit], "the upgrade it belongs to is refused");
         }
     }
 

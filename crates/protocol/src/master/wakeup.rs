@@ -54,6 +54,8 @@ pub enum PeerMessage {
     TookOver,
     /// To the successor: I was told to leave; if you are told so too, the server is meant.
     Leaving,
+    /// To the successor: I was told to leave, and called back.
+    Staying,
     /// To the predecessor: I was told to stop; if you were told so too, do not take over.
     Stopping,
 }

@@ -94,6 +94,14 @@ impl Turn {
     pub(super) fn drain_all(&mut self) {
         let chosen = |worker: &Worker| !matches!(worker.duty, Duty::Draining | Duty::Terminated);
         self.tell_all(chosen, Command::Drain, Duty::Draining);
+        self.drain_orphans();
+    }
+
+    /// Somebody else serves, or nobody is to: workers of a dead generation are not to stay longer than ours.
+    pub(super) fn drain_orphans(&mut self) {
+        if core::mem::take(&mut self.state.orphans) {
+            self.act(Effect::DrainOrphans);
+        }
     }
 
     /// Keeps the number of workers while this generation serves, and does what had to wait until all of them accept.
@@ -135,9 +143,7 @@ impl Turn {
     }
 
     fn serve_fully(&mut self) {
-        if core::mem::take(&mut self.state.orphans) {
-            self.act(Effect::DrainOrphans);
-        }
+        self.drain_orphans();
         self.relieve_successor(PeerMessage::TookOver);
     }
 }

@@ -1,6 +1,4 @@
 //! The protocol in a make-believe kernel: explored exhaustively within small bounds, wandered through beyond them.
 
-mod explore;
-mod properties;
+mod reference;
 mod wander;
-mod world;

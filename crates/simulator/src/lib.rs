@@ -1,0 +1,26 @@
+//! The upgrade protocol in a make-believe kernel: explored exhaustively within bounds, wandered through beyond them.
+//!
+//! A [`Model`] says what can happen; [`explore()`] finds every state, with a shortest way to each that breaks a
+//! [`Property`]. [`Reference`] runs the very code of `protocol` that the server runs.
+//!
+//! Does not know: processes, files, clocks. Nothing here takes time or does anything.
+#![forbid(unsafe_code)]
+
+pub mod bounds;
+mod explore;
+mod fingerprint;
+pub mod model;
+mod portfolio;
+pub mod property;
+pub mod reference;
+pub mod scene;
+mod wander;
+
+pub use bounds::{Bounds, Budget};
+pub use explore::{Exploration, Violation, explore};
+pub use model::{Kind, Model};
+pub use portfolio::{Case, PORTFOLIO};
+pub use property::{PROPERTIES, Property, When};
+pub use reference::Reference;
+pub use scene::Scene;
+pub use wander::{Broken, wander};

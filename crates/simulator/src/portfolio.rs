@@ -1,0 +1,27 @@
+//! What is explored by default: each signal and each fault in the company of the others, as far as it can be exhausted.
+
+use crate::bounds::{Bounds, Budget};
+
+/// Bounds with a name.
+pub struct Case {
+    /// What it is about.
+    pub name: &'static str,
+    /// What may be done.
+    pub bounds: Bounds,
+}
+
+/// The default bounds. Every signal at once, all of them twice, with two faults, has more states than anybody can wait for;
+/// these are the parts of that whole, and each is exhausted. In all of them up to three generations may live, of two workers each.
+pub const PORTFOLIO: &[Case] = &[
+    case("every signal, in any order", Budget::each(1, 1, 1, 1, 1), 0, 1),
+    case("upgrade after upgrade", Budget::each(0, 2, 0, 2, 2), 0, 1),
+    case("upgrade after upgrade, and a fault", Budget::each(0, 2, 0, 2, 0), 1, 0),
+    case("upgrade and two faults", Budget::each(0, 1, 0, 1, 1), 2, 0),
+    case("upgrade and rollback by hand, and a fault", Budget::each(1, 1, 0, 1, 1), 1, 0),
+    case("reload after reload, and a fault", Budget::each(2, 1, 0, 0, 1), 1, 0),
+    case("fast stops, and a fault", Budget::each(0, 1, 2, 1, 0), 1, 0),
+];
+
+const fn case(name: &'static str, signals: Budget, faults: u8, delays: u8) -> Case {
+    Case { name, bounds: Bounds { workers: 2, signals, together: 2, faults, delays } }
+}
