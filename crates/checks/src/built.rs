@@ -352,6 +352,7 @@ fn population() -> Population {
         path: "/".into(),
         body_bytes: 0,
         timeout_ms: 1000,
+        ..Population::default()
     }
 }
 

@@ -20,7 +20,8 @@ pub enum Outcome {
     /// `ECONNRESET` or end of stream on a fresh connection before any byte came back: an accept queue was thrown away,
     /// or the process that had accepted died.
     ResetInAcceptQueue = 4,
-    /// A reused connection was closed before any byte of the answer; the request was idempotent.
+    /// A reused connection was closed before any byte of the answer, or after an announced end of it; the request was
+    /// idempotent.
     RetriableClose = 5,
     /// As `RetriableClose`, but a retry could execute the request twice (POST).
     UnsafeClose = 6,
@@ -70,6 +71,9 @@ pub enum Outcome {
     GeneratorFault = 27,
     /// The scenario ended before this attempt's own deadline did: neither answered nor lost.
     StillOpen = 28,
+    /// A request behind others on a pipelined connection: some of those were answered, none of the answers announced the
+    /// end of the connection, and it ended (RFC 9112 §9.3.2).
+    PipelineCut = 29,
 }
 
 /// Whose doing an outcome is; what the headline counts are made of.
@@ -92,7 +96,7 @@ pub enum Blame {
 
 impl Outcome {
     /// Every class, in ledger order.
-    pub const ALL: [Outcome; 29] = [
+    pub const ALL: [Outcome; 30] = [
         Outcome::Unfinished,
         Outcome::Ok,
         Outcome::Refused,
@@ -122,6 +126,7 @@ impl Outcome {
         Outcome::Unsent,
         Outcome::GeneratorFault,
         Outcome::StillOpen,
+        Outcome::PipelineCut,
     ];
 
     /// The class a ledger byte stands for; `None` when a newer writer knew a class we do not.
@@ -161,6 +166,7 @@ impl Outcome {
             Outcome::Unsent => "unsent",
             Outcome::GeneratorFault => "generator_fault",
             Outcome::StillOpen => "still_open",
+            Outcome::PipelineCut => "pipeline_cut",
         }
     }
 

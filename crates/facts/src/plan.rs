@@ -2,6 +2,7 @@
 //! address, a directory): those are `${…}` placeholders in the texts.
 
 mod action;
+mod behaviour;
 mod expectation;
 mod network;
 mod pace;
@@ -15,10 +16,11 @@ use serde::{Deserialize, Serialize};
 pub use action::{
     Action, Analysis, Command, DiskFault, Lasts, LoadChange, NetFault, Replacement, Resource, Word,
 };
+pub use behaviour::{AtDrain, Behaviour, Framing};
 pub use expectation::{Claim, Expectation};
 pub use network::{Namespace, Network};
-pub use pace::Pace;
-pub use population::{Behaviour, Method, Population};
+pub use pace::{Fires, Pace};
+pub use population::{Method, Population};
 pub use selector::{Members, Selector, Signal, Which};
 pub use step::{Begins, Condition, Place, Reaction, Step, Trigger};
 pub use target::{Launch, Target};

@@ -73,6 +73,11 @@ pub mod flag {
     pub const UNSAFE_METHOD: u8 = 4;
     /// An earlier connection of this client was found closed before anything was written: harmless, and counted.
     pub const IDLE_CLOSE_SEEN: u8 = 8;
+    /// A message on an open connection (of a websocket, of an event stream): its id was in no request's head, so no
+    /// journal has it.
+    pub const MESSAGE: u8 = 16;
+    /// The handshake took so long that its SYN was sent again: a listener's queue was full.
+    pub const SYN_RETRY: u8 = 32;
 }
 
 impl Record {

@@ -208,6 +208,7 @@ impl Run<'_> {
         self.count()?;
         let earliest = now();
         self.phase.store(phase, Ordering::SeqCst);
+        self.fire_volleys(phase)?;
         self.happened.push(Happened::Phase(phase));
         let at = Moment { earliest, latest: now() };
         Ok(self.watcher.log.write(at, Event::PhaseBegan { phase, name })?)

@@ -27,6 +27,15 @@ enum Part {
     Complete,
 }
 
+/// What became of the bytes that an answer was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fed {
+    /// They are all of this answer.
+    All,
+    /// It ended after so many of them.
+    Ended(usize),
+}
+
 /// One answer, as far as it has come. Its buffer is reused for the next one.
 pub(crate) struct Answer {
     part: Part,
@@ -35,6 +44,8 @@ pub(crate) struct Answer {
     framing: Framing,
     content: Content,
     bytes_in: u64,
+    /// A `100 Continue` came.
+    may_continue: bool,
     surplus: bool,
 }
 
@@ -56,6 +67,7 @@ impl Answer {
             framing: Framing::Told,
             content: Content::EMPTY,
             bytes_in: 0,
+            may_continue: false,
             surplus: false,
         }
     }
@@ -67,35 +79,45 @@ impl Answer {
         *self = Answer { unparsed, ..Answer::new() };
     }
 
-    /// Takes the next bytes.
-    pub(crate) fn feed(&mut self, bytes: &[u8], origins: &[String]) -> Result<(), NotHttp> {
-        self.bytes_in += bytes.len() as u64;
-        match self.part {
+    /// Takes the next bytes. What follows a complete answer is not taken: whether somebody asked for it is not known
+    /// here.
+    pub(crate) fn feed(&mut self, bytes: &[u8], origins: &[String]) -> Result<Fed, NotHttp> {
+        let used = match self.part {
             Part::Head if self.unparsed.is_empty() => self.feed_head(bytes, origins),
             Part::Head => self.feed_piece(bytes, origins),
             _ => self.feed_body(bytes),
-        }
+        };
+        self.bytes_in += used.unwrap_or(bytes.len()) as u64;
+        Ok(if used? < bytes.len() { Fed::Ended(used?) } else { Fed::All })
     }
 
-    fn feed_head(&mut self, bytes: &[u8], origins: &[String]) -> Result<(), NotHttp> {
-        let rest = &bytes[self.parse_head(bytes, origins)?..];
+    /// More came than was asked for.
+    pub(crate) fn note_surplus(&mut self, bytes: usize) {
+        self.bytes_in += bytes as u64;
+        self.surplus = true;
+    }
+
+    fn feed_head(&mut self, bytes: &[u8], origins: &[String]) -> Result<usize, NotHttp> {
+        let used = self.parse_head(bytes, origins)?;
+        let rest = &bytes[used..];
         if self.part == Part::Head {
             self.unparsed.extend_from_slice(rest);
-            return Ok(());
+            return Ok(bytes.len());
         }
-        self.feed_body(rest)
+        Ok(used + self.feed_body(rest)?)
     }
 
-    /// The slow path: the head comes in more than one piece.
-    fn feed_piece(&mut self, bytes: &[u8], origins: &[String]) -> Result<(), NotHttp> {
+    /// The slow path: the head comes in more than one piece. The pieces before were counted when they came.
+    fn feed_piece(&mut self, bytes: &[u8], origins: &[String]) -> Result<usize, NotHttp> {
         let mut all = std::mem::take(&mut self.unparsed);
+        let before = all.len();
         all.extend_from_slice(bytes);
-        let result = self.feed_head(&all, origins);
+        let used = self.feed_head(&all, origins)?;
         if self.unparsed.is_empty() {
             all.clear();
             self.unparsed = all;
         }
-        result
+        Ok(used - before)
     }
 
     /// Parses heads at the start of `bytes`; how many bytes they took. Interim answers (1xx) are passed over.
@@ -107,6 +129,7 @@ impl Answer {
             };
             used += length;
             if head.status / 100 == 1 && head.status != 101 {
+                self.may_continue |= head.status == 100;
                 continue;
             }
             self.head = head;
@@ -123,28 +146,31 @@ impl Answer {
         }
     }
 
-    fn feed_body(&mut self, bytes: &[u8]) -> Result<(), NotHttp> {
+    /// How many of the bytes belong to the body.
+    fn feed_body(&mut self, bytes: &[u8]) -> Result<usize, NotHttp> {
         match &mut self.part {
-            Part::Head => {}
-            Part::UntilClose => self.content.take(bytes),
-            Part::Complete => self.surplus |= !bytes.is_empty(),
+            Part::Head | Part::Complete => Ok(0),
+            Part::UntilClose => {
+                self.content.take(bytes);
+                Ok(bytes.len())
+            }
             Part::Counted(left) => {
                 let taken = (*left).min(bytes.len() as u64);
                 *left -= taken;
                 self.content.take(&bytes[..taken as usize]);
-                self.surplus |= taken < bytes.len() as u64;
                 if *left == 0 {
                     self.part = Part::Complete;
                 }
+                Ok(taken as usize)
             }
-            Part::Chunked(chunked) => {
-                if let Some(used) = chunked.feed(bytes, &mut self.content)? {
+            Part::Chunked(chunked) => match chunked.feed(bytes, &mut |data| self.content.take(data))? {
+                Some(used) => {
                     self.part = Part::Complete;
-                    self.surplus |= used < bytes.len();
+                    Ok(used)
                 }
-            }
+                None => Ok(bytes.len()),
+            },
         }
-        Ok(())
     }
 
     /// The other side closed in order. True when that completes the answer.
@@ -157,6 +183,11 @@ impl Answer {
 
     pub(crate) fn is_complete(&self) -> bool {
         self.part == Part::Complete
+    }
+
+    /// True when the server said that the body may come.
+    pub(crate) fn may_continue(&self) -> bool {
+        self.may_continue
     }
 
     pub(crate) fn has_head(&self) -> bool {
@@ -209,11 +240,14 @@ mod tests {
     fn read_pieces(bytes: &[u8], size: usize) -> String {
         let mut answer = Answer::new();
         for piece in bytes.chunks(size) {
-            if answer.feed(piece, &["a".into(), "b".into()]).is_err() {
-                return "not http".into();
+            match answer.feed(piece, &["a".into(), "b".into()]) {
+                Ok(Fed::All) => {}
+                Ok(Fed::Ended(used)) => answer.note_surplus(piece.len() - used),
+                Err(NotHttp) => return "not http".into(),
             }
         }
         let Head { status, pid, generation, origin, closes, .. } = *answer.head();
+        assert_eq!(answer.bytes_in(), bytes.len() as u64);
         let end = if answer.is_complete() { answer.outcome(0x1f).name() } else { "open" };
         format!("{end} status={status} pid={pid} generation={generation} origin={origin} closes={closes}")
     }
@@ -244,6 +278,22 @@ mod tests {
         answer.feed(b"HTTP/1.1 200 OK\r\n\r\nbody", &[]).unwrap();
         assert!(!answer.is_complete());
         assert!(answer.end_of_stream() && answer.head().closes);
+    }
+
+    #[test]
+    fn what_follows_an_answer_is_left_alone() {
+        let mut answer = Answer::new();
+        let two = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n";
+        assert_eq!(answer.feed(two, &[]), Ok(Fed::Ended(40)));
+        assert!(answer.is_complete() && answer.bytes_in() == 40);
+        assert_eq!(answer.feed(&two[40..], &[]), Ok(Fed::Ended(0)));
+    }
+
+    #[test]
+    fn a_request_to_go_on_is_no_answer() {
+        let mut answer = Answer::new();
+        answer.feed(b"HTTP/1.1 100 Continue\r\n\r\n", &[]).unwrap();
+        assert!(answer.may_continue() && !answer.has_head());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use facts::{
     Nanos,
-    plan::{Pace, Population},
+    plan::{Fires, Pace, Population},
 };
 use rand_chacha::{
     ChaCha8Rng,
@@ -133,6 +133,7 @@ const FASTEST_THREAD: f64 = 400_000.0;
 pub(crate) fn most_arrivals(population: &Population, seconds: f64, share: Share) -> u64 {
     /// A client that does not think is held back by its own answers; 10 000 a second on one connection is beyond them.
     const SHORTEST_CYCLE_SECONDS: f64 = 1e-4;
+    const MOST_VOLLEYS: f64 = 64.0;
     let connections = share.part(population.connections.into()) as f64;
     let of = f64::from(share.of);
     let (mean, together) = match population.pace {
@@ -145,8 +146,14 @@ pub(crate) fn most_arrivals(population: &Population, seconds: f64, share: Share)
             ((connections * cycles).min(FASTEST_THREAD * seconds) + connections, 1.0)
         }
         Pace::Burst { per_second, size } => (per_second * seconds / of, f64::from(size)),
+        Pace::Volley { fires: Fires::Every { nanos } } => {
+            (connections * (seconds / (nanos as f64 / 1e9) + 2.0), 1.0)
+        }
+        // A phase begins once; a step or a server that closes may fire it a few times more.
+        Pace::Volley { .. } => (connections * MOST_VOLLEYS, 1.0),
         pace => (pace.highest_rate().unwrap_or(0.0) * seconds / of, 1.0),
     };
+    let mean = mean * f64::from(population.behaviour.depth());
     // Eight standard deviations of a Poisson count.
     (mean + 8.0 * (mean * together).sqrt() + together + 1024.0) as u64
 }
@@ -197,6 +204,7 @@ mod tests {
             path: "/".into(),
             body_bytes: 0,
             timeout_ms: 1000,
+            ..Population::default()
         }
     }
 

@@ -4,11 +4,11 @@ use bytemuck::Zeroable;
 use facts::{
     Nanos, Record,
     plan::Method,
-    record::{NEVER, flag, ticks},
+    record::{NEVER, flag, nanos, ticks},
 };
 use ledger::{Slot, clock};
 
-use crate::{answer::Answer, socket::Socket};
+use crate::{answer::Answer, head::Head, socket::Socket};
 
 /// A start that was planned.
 #[derive(Clone, Copy)]
@@ -43,12 +43,25 @@ impl Planned {
 pub(crate) struct Attempt {
     pub(crate) slot: Slot,
     pub(crate) record: Record,
+    /// When the engine really began it.
+    pub(crate) began: Nanos,
 }
+
+/// The kernel sends a SYN again after a second; nothing else makes a handshake on this machine take so long.
+const SYN_IS_REPEATED_AFTER: Nanos = 900_000_000;
 
 impl Attempt {
     /// Ticks from its intended start until now.
     pub(crate) fn ticks_so_far(&self) -> u32 {
         ticks(self.record.intended, clock::now())
+    }
+
+    /// It has a connection, `ticks` after it was meant to start.
+    pub(crate) fn connected(&mut self, ticks: u32) {
+        self.record.connected = ticks;
+        if self.record.intended + nanos(ticks) > self.began + SYN_IS_REPEATED_AFTER {
+            self.record.flags |= flag::SYN_RETRY;
+        }
     }
 
     /// Writes down what is known at its end. `socket` is the one it had, if it got one.
@@ -59,23 +72,29 @@ impl Attempt {
         written: usize,
         method: Method,
     ) {
-        let (record, head) = (&mut self.record, answer.head());
+        let record = &mut self.record;
         if let Some(socket) = socket {
             record.connection = socket.number;
             record.sequence = socket.sequence;
             record.local_port = socket.local_port;
         }
         record.bytes_out = u32::try_from(written).unwrap_or(u32::MAX);
-        record.bytes_in = u32::try_from(answer.bytes_in()).unwrap_or(u32::MAX);
-        record.server_pid = head.pid;
-        record.generation = head.generation;
-        record.status = head.status;
-        record.origin = head.origin;
-        if head.closes && answer.is_complete() {
+        if answer.head().closes && answer.is_complete() {
             record.flags |= flag::CLOSE_ANNOUNCED;
         }
         if method == Method::Post {
             record.flags |= flag::UNSAFE_METHOD;
         }
+        self.describe_head(answer.head(), answer.bytes_in());
+    }
+
+    /// Writes down what an answer says, of which so many bytes came.
+    pub(crate) fn describe_head(&mut self, head: &Head, bytes_in: u64) {
+        let record = &mut self.record;
+        record.bytes_in = u32::try_from(bytes_in).unwrap_or(u32::MAX);
+        record.server_pid = head.pid;
+        record.generation = head.generation;
+        record.status = head.status;
+        record.origin = head.origin;
     }
 }

@@ -1,7 +1,5 @@
 //! Finds the end of a chunked body (RFC 9112 §7.1) without keeping it.
 
-use facts::Content;
-
 use crate::answer::NotHttp;
 
 /// Where in the coding we are.
@@ -28,13 +26,17 @@ impl Default for Chunked {
 }
 
 impl Chunked {
-    /// Takes the next bytes, and their data into `content`. `Some(n)`: the body ended after `n` of them.
-    pub(crate) fn feed(&mut self, bytes: &[u8], content: &mut Content) -> Result<Option<usize>, NotHttp> {
+    /// Takes the next bytes, and gives their data to `content`. `Some(n)`: the body ended after `n` of them.
+    pub(crate) fn feed(
+        &mut self,
+        bytes: &[u8],
+        content: &mut impl FnMut(&[u8]),
+    ) -> Result<Option<usize>, NotHttp> {
         let mut at = 0;
         while at < bytes.len() {
             if let Chunked::Data { left } = self {
                 let taken = (*left).min((bytes.len() - at) as u64);
-                content.take(&bytes[at..][..taken as usize]);
+                content(&bytes[at..][..taken as usize]);
                 at += taken as usize;
                 *self = if taken == *left { Chunked::DataEnd } else { Chunked::Data { left: *left - taken } };
                 continue;

@@ -1,41 +1,80 @@
-//! One client: walks through its script, with at most one connection and one attempt at a time.
+//! One client: walks through its script, with at most one connection at a time, and one attempt (a pipelined client:
+//! one batch of them).
 
-use std::net::SocketAddr;
+mod follow;
+mod hear;
+mod listen;
+mod pipeline;
+mod slow;
 
 use facts::{
-    Outcome, Record,
-    plan::{Method, Population},
+    Nanos, Outcome, Record,
+    plan::{Behaviour, Method, Population},
     record::{NEVER, flag, ticks},
 };
 use rustix::io::Errno;
 
 use crate::{
-    answer::Answer,
+    address::{self, Address},
+    answer::{Answer, Fed},
     attempt::Attempt,
     fault::{self, Connection, End, Stage},
     request::Request,
     script::{Op, script},
-    socket::{Found, Io, Socket},
+    socket::{Found, Io, Route, Socket},
     sys::Readiness,
     wire::Wire,
 };
+use follow::Following;
+use hear::Talking;
+use listen::errno_of;
+use pipeline::Pipeline;
+use slow::Slow;
+
+/// `SO_RCVBUF` of a slow reader: small enough that the server's writes wait for it.
+const SMALL_RECEIVE_BUFFER: usize = 32 * 1024;
 
 /// How far [`Client::advance`] came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// The kernel will tell when there is more to do.
     Waiting,
+    /// There is more to do at this instant, or when the kernel says so.
+    Pausing(Nanos),
     /// The attempt is over.
     Over(Outcome, Option<Errno>),
     /// Nothing to do before the next request.
     Resting,
 }
 
+/// What news of its connection is to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// There may be something to do.
+    Walk,
+    /// It has nothing under way, and what comes is still for it.
+    Listen,
+    /// It rests: a client that does not look must not learn of the end of its idle connection.
+    Rest,
+}
+
 enum Step {
     Next,
     Waiting,
+    Pausing(Nanos),
     Answered,
+    /// Over, and what it is worth is known already.
+    Over(Outcome),
     Failed(End),
+}
+
+/// What a client has beside a request and an answer.
+enum Manner {
+    Plain,
+    Pipelined(Pipeline),
+    Slow(Slow),
+    Talking(Box<Talking>),
+    Following(Box<Following>),
 }
 
 /// A client of a population.
@@ -44,7 +83,7 @@ pub(crate) struct Client {
     token: u64,
     script: &'static [Op],
     position: usize,
-    address: SocketAddr,
+    route: Route,
     method: Method,
     request: Request,
     written: usize,
@@ -53,61 +92,104 @@ pub(crate) struct Client {
     socket: Option<Socket>,
     found_closed: bool,
     pub(crate) attempt: Option<Attempt>,
+    manner: Manner,
 }
 
 impl Client {
-    pub(crate) fn new(token: u64, index: usize, population: &Population, address: SocketAddr) -> Client {
+    /// The n-th client of a population, known to epoll by `token`.
+    pub(crate) fn new(
+        token: u64,
+        index: usize,
+        nth: u32,
+        population: &Population,
+        address: &Address,
+    ) -> Client {
+        let is_slow_reader = matches!(population.behaviour, Behaviour::Download { .. });
+        let route = Route {
+            to: address.clone(),
+            from: (population.sources > 0).then(|| address::source(nth % population.sources)),
+            receive_buffer: is_slow_reader.then_some(SMALL_RECEIVE_BUFFER),
+        };
+        let request = Request::new(population, address);
+        let manner = Manner::of(population, request.head_bytes(), request.bytes().len());
         Client {
             population: index,
             token,
             script: script(population),
             position: 0,
-            address,
+            route,
             method: population.method,
-            request: Request::new(population, address),
+            request,
             written: 0,
             broken: None,
             answer: Answer::new(),
             socket: None,
             found_closed: false,
             attempt: None,
+            manner,
         }
     }
 
     /// Leaves its rest with a new attempt.
     pub(crate) fn begin(&mut self, attempt: Attempt) {
         debug_assert_eq!(self.script[self.position], Op::Await);
-        self.request.set_id(attempt.record.id);
+        let id = attempt.record.id;
+        self.request.set_id(0, id);
         self.answer.reset();
         (self.written, self.broken) = (0, None);
         self.attempt = Some(attempt);
         self.position += 1;
+        match &mut self.manner {
+            Manner::Plain => {}
+            Manner::Pipelined(pipeline) => pipeline.begin(id),
+            Manner::Slow(slow) => slow.rest(),
+            Manner::Talking(talking) => talking.begin(),
+            Manner::Following(following) => following.begin(),
+        }
     }
 
-    /// What epoll said about its connection. True when there may be something to do: an idle connection is left
-    /// alone, because a client that does not look must not learn of its end.
-    pub(crate) fn notice(&mut self, readiness: Readiness) -> bool {
+    /// What epoll said about its connection.
+    pub(crate) fn notice(&mut self, readiness: Readiness) -> Notice {
         if let Some(socket) = &mut self.socket {
             socket.notice(readiness);
         }
-        self.attempt.is_some()
+        match &self.manner {
+            _ if self.attempt.is_some() => Notice::Walk,
+            Manner::Talking(_) | Manner::Following(_) => Notice::Listen,
+            _ => Notice::Rest,
+        }
     }
 
     /// Walks on until the kernel or the plan has to say something, or the attempt is over.
     pub(crate) fn advance(&mut self, wire: &mut Wire) -> Progress {
+        if let Some(fallen) = self.fallen() {
+            return fallen;
+        }
         loop {
             let step = match self.script[self.position] {
                 Op::Await => return Progress::Resting,
                 Op::Look => self.look(),
+                Op::CatchUp => self.catch_up(wire),
                 Op::Connect => self.connect(wire),
                 Op::Send => self.send(),
                 Op::Receive => self.receive(wire),
                 Op::Close => self.close(),
+                Op::Wait => self.wait(),
+                Op::SendHead => self.send_head(),
+                Op::Trickle => self.trickle(),
+                Op::AwaitContinue => self.await_continue(wire),
+                Op::Shut => self.shut(),
+                Op::Sip => self.sip(wire),
+                Op::Say => self.say(),
+                Op::Hear => self.hear(wire),
+                Op::Follow => self.follow(wire),
             };
             match step {
                 Step::Next => self.position = (self.position + 1) % self.script.len(),
                 Step::Waiting => return Progress::Waiting,
+                Step::Pausing(until) => return Progress::Pausing(until),
                 Step::Answered => return self.answered(wire),
+                Step::Over(outcome) => return self.over(outcome),
                 Step::Failed(end) => return self.failed(end),
             }
         }
@@ -119,7 +201,7 @@ impl Client {
             socket.distrust_hints();
         }
         match self.advance(wire) {
-            Progress::Waiting => self.failed(End::Deadline),
+            Progress::Waiting | Progress::Pausing(_) => self.failed(End::Deadline),
             over => over,
         }
     }
@@ -156,19 +238,19 @@ impl Client {
         }
         let socket = self.socket.as_mut().expect("opened above");
         let reused = socket.sequence > 0;
-        match socket.establish() {
+        match socket.establish(&self.route) {
             Ok(false) => return Step::Waiting,
             Ok(true) => {}
             Err(errno) => return Step::Failed(End::Failed(errno)),
         }
         let connected = if reused { 0 } else { self.ticks_so_far() };
-        self.record().connected = connected;
+        self.attempt.as_mut().expect("a client on its way has an attempt").connected(connected);
         Step::Next
     }
 
     fn open(&mut self, wire: &mut Wire) -> Result<Socket, Errno> {
         // Counted even if it fails: a refused attempt is a connection of its own.
-        let socket = Socket::new(self.address, wire.number_connection())?;
+        let socket = Socket::new(&self.route, wire.number_connection())?;
         let added = wire.epoll.add_connection(&socket, self.token);
         added.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOMEM))?;
         if std::mem::take(&mut self.found_closed) {
@@ -178,9 +260,14 @@ impl Client {
     }
 
     fn send(&mut self) -> Step {
+        self.send_up_to(self.request.bytes().len())
+    }
+
+    /// Writes the request as far as its first `end` bytes.
+    fn send_up_to(&mut self, end: usize) -> Step {
         let socket = self.socket.as_ref().expect("the script connects before it sends");
-        while self.written < self.request.bytes().len() {
-            match socket.write(&self.request.bytes()[self.written..]) {
+        while self.written < end {
+            match socket.write(&self.request.bytes()[self.written..end]) {
                 Ok(Io::Bytes(count)) => self.written += count,
                 Ok(Io::NotNow) => return Step::Waiting,
                 Err(errno) => {
@@ -191,32 +278,72 @@ impl Client {
                 }
             }
         }
-        self.record().sent = self.ticks_so_far();
+        if end == self.request.bytes().len() {
+            self.record().sent = self.ticks_so_far();
+        }
         Step::Next
     }
 
     fn receive(&mut self, wire: &mut Wire) -> Step {
-        loop {
+        if let Manner::Pipelined(pipeline) = &mut self.manner
+            && let Some(carried) = pipeline.take_carried()
+            && let Some(step) = self.feed(&carried, wire.now, &wire.origins)
+        {
+            return step;
+        }
+        self.receive_up_to(usize::MAX, wire)
+    }
+
+    /// Reads the answer until it is over, the kernel has no more, or `most` bytes were read.
+    fn receive_up_to(&mut self, mut most: usize, wire: &mut Wire) -> Step {
+        while most > 0 {
             let socket = self.socket.as_mut().expect("the script connects before it receives");
-            let count = match socket.read(&mut wire.buffer) {
+            let room = wire.buffer.len().min(most);
+            let count = match socket.read(&mut wire.buffer[..room]) {
                 Ok(Io::NotNow) => return self.broken.map_or(Step::Waiting, |e| Step::Failed(End::Failed(e))),
                 Ok(Io::Bytes(0)) if self.answer.end_of_stream() => return Step::Answered,
                 Ok(Io::Bytes(0)) => return Step::Failed(self.broken.map_or(End::Closed, End::Failed)),
                 Ok(Io::Bytes(count)) => count,
                 Err(errno) => return Step::Failed(End::Failed(errno)),
             };
+            most -= count;
             // One look at the clock for these bytes: if they are the last, the attempt is over at this instant.
             let now = wire.tick();
-            if self.answer.bytes_in() == 0 {
-                let record = self.record();
-                record.first_byte = ticks(record.intended, now);
+            if let Some(step) = self.feed(&wire.buffer[..count], now, &wire.origins) {
+                return step;
             }
-            if self.answer.feed(&wire.buffer[..count], &wire.origins).is_err() {
-                return Step::Failed(End::NotHttp);
-            }
-            if self.answer.is_complete() {
-                return Step::Answered;
-            }
+        }
+        Step::Next
+    }
+
+    /// Gives the answer its next bytes; what that comes to, if it is over.
+    fn feed(&mut self, bytes: &[u8], now: Nanos, origins: &[String]) -> Option<Step> {
+        if self.answer.bytes_in() == 0 {
+            let record = self.record();
+            record.first_byte = ticks(record.intended, now);
+        }
+        match self.answer.feed(bytes, origins) {
+            Err(_) => return Some(Step::Failed(End::NotHttp)),
+            Ok(Fed::All) => {}
+            Ok(Fed::Ended(used)) => self.keep_rest(&bytes[used..]),
+        }
+        self.answer.is_complete().then_some(Step::Answered)
+    }
+
+    /// More came than one answer.
+    fn keep_rest(&mut self, rest: &[u8]) {
+        match &mut self.manner {
+            Manner::Pipelined(pipeline) if pipeline.expects_more() => pipeline.carry(rest),
+            Manner::Talking(talking) => talking.take_first(rest),
+            _ => self.answer.note_surplus(rest.len()),
+        }
+    }
+
+    fn first_byte_came(&mut self, now: Nanos) {
+        if let Some(Attempt { record, .. }) = &mut self.attempt
+            && record.first_byte == NEVER
+        {
+            record.first_byte = ticks(record.intended, now);
         }
     }
 
@@ -225,28 +352,98 @@ impl Client {
         Step::Next
     }
 
+    /// Has seen that its idle connection was closed.
+    pub(crate) fn let_go_if_hung_up(&mut self) {
+        if self.socket.as_ref().is_some_and(Socket::is_hung_up) {
+            self.let_go();
+            self.found_closed = true;
+        }
+    }
+
+    /// Closes the connection, and forgets what belonged to it.
+    fn let_go(&mut self) {
+        self.socket = None;
+        match &mut self.manner {
+            Manner::Talking(talking) => **talking = Talking::default(),
+            Manner::Following(following) => following.forget_connection(),
+            Manner::Plain | Manner::Pipelined(_) | Manner::Slow(_) => {}
+        }
+    }
+
     fn answered(&mut self, wire: &mut Wire) -> Progress {
         self.describe();
         let id = self.record().id;
         let outcome = wire.standards[self.population].judge(&self.answer, id);
-        let closes = self.answer.head().closes || self.broken.is_some();
-        match &mut self.socket {
-            // Bytes of unknown origin may follow: nothing can be trusted on this connection any more.
-            _ if closes || matches!(outcome, Outcome::WrongId | Outcome::WrongBody) => self.socket = None,
-            Some(socket) => socket.sequence = socket.sequence.saturating_add(1),
-            None => {}
+        let outcome = self.refined(outcome, id);
+        let announced = self.answer.head().closes;
+        // Bytes of unknown origin may follow: nothing can be trusted on this connection any more.
+        let wrong = matches!(outcome, Outcome::WrongId | Outcome::WrongBody);
+        let ends = announced || wrong || self.broken.is_some() || !self.is_upgraded(outcome);
+        if let Some(socket) = &mut self.socket {
+            socket.sequence = socket.sequence.saturating_add(1);
+        }
+        if let Manner::Pipelined(pipeline) = &mut self.manner
+            && pipeline.expects_more()
+        {
+            let fate = pipeline::behind_an_answer(announced, self.method);
+            pipeline.note_answer(ends.then_some((fate, self.broken)));
+            return Progress::Over(outcome, self.broken);
+        }
+        if ends {
+            self.let_go();
         }
         self.position = (self.position + 1) % self.script.len();
         Progress::Over(outcome, self.broken)
+    }
+
+    /// What only this manner of client can tell of a complete answer.
+    fn refined(&self, outcome: Outcome, id: u64) -> Outcome {
+        match &self.manner {
+            Manner::Pipelined(pipeline) => pipeline.refined(outcome, self.answer.head().echo),
+            Manner::Slow(slow) => slow.refined(outcome, &self.answer),
+            Manner::Talking(_) => hear::handshake(&self.answer, id),
+            _ => outcome,
+        }
+    }
+
+    /// Goes on with the connection as what the handshake has made of it; false when it was refused.
+    fn is_upgraded(&mut self, outcome: Outcome) -> bool {
+        let Manner::Talking(talking) = &mut self.manner else { return true };
+        if outcome == Outcome::Ok {
+            talking.open(*self.answer.head());
+        }
+        outcome == Outcome::Ok
+    }
+
+    /// Ends the attempt where the connection goes on.
+    fn over(&mut self, outcome: Outcome) -> Progress {
+        self.describe();
+        if let Some(socket) = &mut self.socket {
+            socket.sequence = socket.sequence.saturating_add(1);
+        }
+        // After a gap the stream still is what it was.
+        if !matches!(outcome, Outcome::Ok | Outcome::EventGap) {
+            self.let_go();
+        }
+        self.position = (self.position + 1) % self.script.len();
+        Progress::Over(outcome, None)
     }
 
     fn failed(&mut self, end: End) -> Progress {
         self.describe();
         let connection = if self.record().sequence > 0 { Connection::Reused } else { Connection::Fresh };
         let outcome = fault::classify(self.stage(), end, connection, self.method);
-        self.socket = None;
+        let outcome = self.ended(outcome, end);
+        let errno = errno_of(end);
+        if let Manner::Pipelined(pipeline) = &mut self.manner
+            && pipeline.expects_more()
+        {
+            let fate = pipeline.behind_a_failure(outcome, self.answer.bytes_in() > 0);
+            pipeline.note_answer(Some((fate, errno)));
+            return Progress::Over(outcome, errno);
+        }
+        self.let_go();
         self.position = 0;
-        let errno = if let End::Failed(errno) = end { Some(errno) } else { None };
         Progress::Over(outcome, errno)
     }
 
@@ -262,7 +459,13 @@ impl Client {
     }
 
     fn describe(&mut self) {
+        let written = self.request.share(self.nth(), self.written);
         let attempt = self.attempt.as_mut().expect("a client on its way has an attempt");
-        attempt.describe(&self.answer, self.socket.as_ref(), self.written, self.method);
+        attempt.describe(&self.answer, self.socket.as_ref(), written, self.method);
+        match &mut self.manner {
+            Manner::Talking(talking) => talking.describe(attempt),
+            Manner::Following(following) => following.describe(attempt),
+            Manner::Plain | Manner::Pipelined(_) | Manner::Slow(_) => {}
+        }
     }
 }

@@ -2,8 +2,9 @@
 //! when the kernel has news, and writes down how every attempt ended.
 
 use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
     io,
-    net::SocketAddr,
     ops::Range,
     sync::{
         Arc,
@@ -11,15 +12,20 @@ use std::{
     },
 };
 
-use facts::{Nanos, Outcome, Record, plan::Population, record::ticks};
+use facts::{
+    Nanos, Outcome, Record,
+    plan::{LoadChange, Population},
+    record::ticks,
+};
 use ledger::Writer;
 use rustix::io::Errno;
 
 use crate::{
     Error,
+    address::Address,
     arrival::Share,
     attempt::{Attempt, Planned},
-    client::{Client, Progress},
+    client::{Client, Notice, Progress},
     group::{Group, Pacing, Source},
     lag::Lag,
     setup::{Setup, Timing},
@@ -39,6 +45,8 @@ pub(crate) struct Engine {
     ledger: Writer,
     clients: Vec<Client>,
     groups: Vec<Group>,
+    /// Clients that go on by themselves, and when: slow ones between two pieces.
+    timers: BinaryHeap<Reverse<(Nanos, usize)>>,
     phase: Arc<AtomicU8>,
     shared: Arc<Shared>,
     timing: Timing,
@@ -70,6 +78,7 @@ impl Engine {
             ledger,
             clients: Vec::new(),
             groups: Vec::new(),
+            timers: BinaryHeap::new(),
             phase: setup.phase.clone(),
             shared,
             timing: setup.options.timing,
@@ -81,7 +90,7 @@ impl Engine {
             queue_end: Nanos::MAX,
         };
         for ((index, population), share) in setup.populations.iter().enumerate().zip(setup.shares(thread)) {
-            engine.add_clients(index, population, setup.addresses[population.target], share);
+            engine.add_clients(index, population, &setup.addresses[population.target], share);
         }
         engine
     }
@@ -98,12 +107,15 @@ impl Engine {
         &mut self,
         index: usize,
         population: &Population,
-        address: SocketAddr,
+        address: &Address,
         share: Option<Share>,
     ) {
         let count = share.map_or(0, |share| share.part(population.connections.into()) as usize);
         let numbers: Range<usize> = self.clients.len()..self.clients.len() + count;
-        self.clients.extend(numbers.clone().map(|n| Client::new(n as u64, index, population, address)));
+        // Clients are dealt to threads in turn, and each has the same address whatever their number.
+        let nth = |n: usize| share.map_or(0, |share| share.index + (n - numbers.start) as u32 * share.of);
+        let client = |n: usize| Client::new(n as u64, index, nth(n), population, address);
+        self.clients.extend(numbers.clone().map(client));
         self.groups.push(Group::new(population, numbers));
     }
 
@@ -120,6 +132,7 @@ impl Engine {
             for index in 0..news {
                 self.take(index);
             }
+            self.wake_due();
             // After the news: an answer that came in time is not late because we are.
             self.expire_due();
         }
@@ -148,14 +161,26 @@ impl Engine {
 
     fn turn_to(&mut self, group: usize, intended: Nanos, now: Nanos) {
         let Some(source) = self.groups[group].take_due(group) else { return };
+        if let Source::All(population) = source {
+            return self.fire(population, intended);
+        }
         let Some(start) = self.plan(group, intended) else { return };
         self.measured.lag.add(start.phase, now - intended);
         match source {
-            Source::Population(_) => self.deal(start),
+            Source::Population(_) | Source::All(_) => self.deal(start),
             Source::Client(client) => {
                 self.begin(client, start);
                 self.walk(client);
             }
+        }
+    }
+
+    /// Every client of a population that rests sends now.
+    fn fire(&mut self, population: usize, intended: Nanos) {
+        for client in std::mem::take(&mut self.groups[population].idle) {
+            let Some(start) = self.plan(population, intended) else { return };
+            self.begin(client, start);
+            self.walk(client);
         }
     }
 
@@ -193,9 +218,27 @@ impl Engine {
             return;
         };
         let group = &mut self.groups[client.population];
-        let deadline = self.wire.now + group.timeout;
-        group.deadlines.push_back((deadline, index, start.id));
-        client.begin(Attempt { slot, record });
+        let began = self.wire.now;
+        group.deadlines.push_back((began + group.timeout, index, start.id));
+        client.begin(Attempt { slot, record, began });
+        self.shared.counters.sent.add(1);
+        self.active += 1;
+        for _ in 1..group.depth {
+            let Some(next) = self.plan(start.population, start.intended) else { return };
+            self.join(index, next, began);
+        }
+    }
+
+    /// One more request in the batch that a client has just begun.
+    fn join(&mut self, index: usize, start: Planned, began: Nanos) {
+        let record = start.record();
+        let Ok(slot) = self.ledger.begin(&record) else {
+            self.shared.counters.unsent.add(1);
+            return;
+        };
+        let group = &mut self.groups[start.population];
+        group.deadlines.push_back((began + group.timeout, index, start.id));
+        self.clients[index].join(Attempt { slot, record, began });
         self.shared.counters.sent.add(1);
         self.active += 1;
     }
@@ -205,6 +248,7 @@ impl Engine {
         loop {
             match self.clients[index].advance(&mut self.wire) {
                 Progress::Waiting => return,
+                Progress::Pausing(until) => return self.timers.push(Reverse((until, index))),
                 Progress::Over(outcome, errno) => self.finish(index, outcome, errno),
                 Progress::Resting => match self.next_start(index) {
                     Some(start) => self.begin(index, start),
@@ -216,7 +260,7 @@ impl Engine {
 
     fn finish(&mut self, index: usize, outcome: Outcome, errno: Option<Errno>) {
         let client = &mut self.clients[index];
-        let Some(Attempt { slot, mut record }) = client.attempt.take() else { return };
+        let Some(Attempt { slot, mut record, .. }) = client.take_attempt() else { return };
         // The clock was read when the last byte came; how anything else ended was noticed just now.
         let now = if outcome == Outcome::Ok { self.wire.now } else { self.wire.tick() };
         record.done = ticks(record.intended, now);
@@ -229,7 +273,10 @@ impl Engine {
         self.shared.counters.finish(&record, outcome);
         self.shared.counters.connections.set(self.wire.connections.into());
         self.active -= 1;
-        if let Pacing::Think { nanos, wakes } = &mut group.pacing {
+        let is_free = client.attempt.is_none();
+        if let Pacing::Think { nanos, wakes } = &mut group.pacing
+            && is_free
+        {
             wakes.push_back((now + *nanos, index));
         }
     }
@@ -257,15 +304,62 @@ impl Engine {
             return self.obey();
         }
         let client = readiness.token as usize;
-        if self.clients[client].notice(readiness) {
-            self.walk(client);
+        match self.clients[client].notice(readiness) {
+            Notice::Walk => self.walk(client),
+            Notice::Listen => self.listen(client),
+            Notice::Rest if readiness.hung_up => self.see_close(client),
+            Notice::Rest => {}
+        }
+    }
+
+    /// A long-lived connection has something to say between two attempts. An end that no attempt can tell of gets a
+    /// record of its own.
+    fn listen(&mut self, index: usize) {
+        let Some(end) = self.clients[index].listen(&mut self.wire) else { return };
+        let Some(start) = self.plan(self.clients[index].population, self.wire.now) else { return };
+        let record = end.record(start);
+        if self.ledger.begin(&record).is_err() {
+            return self.shared.counters.unsent.add(1);
+        }
+        self.shared.counters.sent.add(1);
+        self.shared.counters.finish(&record, record.outcome());
+        self.measured.times.add(&record, record.outcome(), self.groups[start.population].timeout);
+    }
+
+    /// The server closed a connection that rests: what some populations wait for.
+    fn see_close(&mut self, client: usize) {
+        let population = self.clients[client].population;
+        if !self.groups[population].fires_at_close() {
+            return;
+        }
+        for client in &self.groups[population].idle {
+            // They have seen the end of theirs.
+            self.clients[*client].let_go_if_hung_up();
+        }
+        let now = self.wire.tick();
+        self.fire(population, now);
+    }
+
+    /// Lets clients go on that paused until now.
+    fn wake_due(&mut self) {
+        while let Some(&Reverse((at, client))) = self.timers.peek() {
+            if at > self.wire.now {
+                return;
+            }
+            self.timers.pop();
+            if self.clients[client].attempt.is_some() {
+                self.walk(client);
+            }
         }
     }
 
     /// Does what the owner wishes.
     fn obey(&mut self) {
         for Wish { population, change, at } in self.shared.take_changes() {
-            self.groups[population].change(change, at);
+            match change {
+                LoadChange::Fire => self.fire(population, at),
+                change => self.groups[population].change(change, at),
+            }
         }
         if self.shared.is_stopped() {
             self.stop_planning();
@@ -293,7 +387,7 @@ impl Engine {
     fn expire_due(&mut self) {
         for index in 0..self.groups.len() {
             while let Some(&(deadline, client, id)) = self.groups[index].deadlines.front() {
-                let current = self.is_under_way(client, id);
+                let current = self.clients[client].is_about(id);
                 if current && deadline > self.wire.now {
                     break;
                 }
@@ -305,10 +399,6 @@ impl Engine {
                 }
             }
         }
-    }
-
-    fn is_under_way(&self, client: usize, id: u64) -> bool {
-        self.clients[client].attempt.as_ref().is_some_and(|attempt| attempt.record.id == id)
     }
 
     fn is_done(&self) -> bool {
@@ -325,7 +415,8 @@ impl Engine {
         let start = self.next_due().map(|(at, _)| at).filter(|at| *at <= self.end).map(|at| self.on_time(at));
         let deadlines = self.groups.iter().filter_map(|group| group.deadlines.front().map(|d| d.0));
         let queue_end = self.is_queueing().then_some(self.queue_end);
-        let next = deadlines.chain(start).chain(queue_end).min()?;
+        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        let next = deadlines.chain(start).chain(queue_end).chain(timer).min()?;
         Some(next.saturating_sub(self.wire.now))
     }
 

@@ -27,6 +27,8 @@ pub(crate) enum End {
     Failed(Errno),
     /// Its time was over.
     Deadline,
+    /// The other side took its leave properly (a websocket's close frame) and answered nothing more.
+    Farewell,
     /// What came is not HTTP.
     NotHttp,
     /// Bytes nobody asked for lay on the idle connection.
@@ -49,6 +51,7 @@ pub(crate) fn classify(stage: Stage, end: End, connection: Connection, method: M
         (_, End::Failed(errno)) if is_our_own(errno) => Outcome::GeneratorFault,
         (_, End::NotHttp) => Outcome::StatusOther,
         (_, End::Unasked) => Outcome::WrongId,
+        (_, End::Farewell) => closed_unanswered(connection, method),
         (Connecting, End::Deadline | End::Failed(Errno::TIMEDOUT)) => Outcome::ConnectTimeout,
         (Connecting, End::Failed(Errno::CONNREFUSED)) => Outcome::Refused,
         (Connecting, End::Failed(Errno::CONNRESET | Errno::PIPE) | End::Closed) => {
@@ -113,6 +116,7 @@ mod tests {
             (Stage::InBody, End::Deadline, Fresh, Get, "timeout_body"),
             (Stage::InHead, End::NotHttp, Fresh, Get, "status_other"),
             (Stage::Connecting, End::Unasked, Reused, Get, "wrong_id"),
+            (Stage::Waiting, End::Farewell, Reused, Get, "retriable_close"),
         ];
         for (stage, end, connection, method, expected) in table {
             let row = format!("{stage:?} {end:?} {connection:?} {method:?}");

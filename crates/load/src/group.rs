@@ -4,7 +4,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use facts::{
     Nanos,
-    plan::{LoadChange, Pace, Population},
+    plan::{Fires, LoadChange, Pace, Population},
 };
 
 use crate::{
@@ -22,7 +22,12 @@ pub(crate) enum Source {
     Population(usize),
     /// A client that has thought long enough.
     Client(usize),
+    /// All clients of a population that rest.
+    All(usize),
 }
+
+/// Kept connections of a volley are opened over this long.
+const OPENED_OVER_NANOS: Nanos = 200_000_000;
 
 /// Who decides when the next request starts.
 pub(crate) enum Pacing {
@@ -32,6 +37,9 @@ pub(crate) enum Pacing {
     Think { nanos: Nanos, wakes: VecDeque<(Nanos, usize)> },
     /// Each client, as soon as it was answered; `first` are those that have not begun.
     Closed { first: VecDeque<(Nanos, usize)> },
+    /// All at once when something happens; at `next`, if the clock is what fires them. `first` are those whose connections
+    /// are to be opened before.
+    Volley { fires: Fires, next: Option<Nanos>, first: VecDeque<(Nanos, usize)> },
     /// Nobody, until the plan (if there is one) gets a new rate.
     Stopped(Option<Box<Arrivals>>),
 }
@@ -40,6 +48,8 @@ pub(crate) enum Pacing {
 pub(crate) struct Group {
     pub(crate) pacing: Pacing,
     pub(crate) timeout: Nanos,
+    /// Requests that a client begins at once.
+    pub(crate) depth: u16,
     /// Clients of an open loop that rest, the longest first.
     pub(crate) idle: VecDeque<usize>,
     /// Starts that wait for a client.
@@ -54,6 +64,7 @@ impl Group {
         Group {
             pacing: Pacing::Stopped(None),
             timeout: Nanos::from(population.timeout_ms) * 1_000_000,
+            depth: population.behaviour.depth(),
             idle: clients.collect(),
             queue: VecDeque::new(),
             deadlines: VecDeque::new(),
@@ -70,6 +81,12 @@ impl Group {
         self.pacing = match population.pace {
             Pace::Think { nanos } => Pacing::Think { nanos, wakes: clients(nanos) },
             Pace::Closed => Pacing::Closed { first: clients(CLOSED_SPAN_NANOS) },
+            Pace::Volley { fires } => {
+                // Where each request has a connection of its own nothing is to be opened before.
+                let keeps = population.behaviour.keeps();
+                let first = if keeps { clients(OPENED_OVER_NANOS) } else { VecDeque::new() };
+                Pacing::Volley { fires, next: next_volley(fires, start), first }
+            }
             _ => Arrivals::new(population, seed, start, share).map_or(Pacing::Stopped(None), open),
         };
     }
@@ -80,6 +97,10 @@ impl Group {
             Pacing::Open { next, .. } => Some(*next),
             Pacing::Think { wakes: clients, .. } | Pacing::Closed { first: clients } => {
                 clients.front().map(|(at, _)| *at)
+            }
+            Pacing::Volley { next, first, .. } => {
+                let opening = first.front().map(|(at, _)| *at);
+                opening.into_iter().chain(*next).min()
             }
             Pacing::Stopped(_) => None,
         }
@@ -95,15 +116,31 @@ impl Group {
             Pacing::Think { wakes: clients, .. } | Pacing::Closed { first: clients } => {
                 clients.pop_front().map(|(_, client)| Source::Client(client))
             }
+            Pacing::Volley { fires, next, first } => match (first.front(), *next) {
+                (Some((at, _)), volley) if volley.is_none_or(|volley| *at <= volley) => {
+                    first.pop_front().map(|(_, client)| Source::Client(client))
+                }
+                (_, volley) => {
+                    *next = next_volley(*fires, volley?);
+                    Some(Source::All(index))
+                }
+            },
             Pacing::Stopped(_) => None,
         }
+    }
+
+    /// True when the first close of an idle connection is the sign to fire.
+    pub(crate) fn fires_at_close(&self) -> bool {
+        matches!(self.pacing, Pacing::Volley { fires: Fires::FirstClose, .. })
     }
 
     /// From `now` on.
     pub(crate) fn change(&mut self, change: LoadChange, now: Nanos) {
         let arrivals = match std::mem::replace(&mut self.pacing, Pacing::Stopped(None)) {
             Pacing::Open { arrivals, .. } | Pacing::Stopped(Some(arrivals)) => Some(arrivals),
-            Pacing::Think { .. } | Pacing::Closed { .. } | Pacing::Stopped(None) => None,
+            Pacing::Think { .. } | Pacing::Closed { .. } | Pacing::Volley { .. } | Pacing::Stopped(None) => {
+                None
+            }
         };
         self.pacing = match (change, arrivals) {
             (LoadChange::Rate { per_second }, Some(mut arrivals)) => {
@@ -113,6 +150,11 @@ impl Group {
             (_, arrivals) => Pacing::Stopped(arrivals),
         };
     }
+}
+
+/// When the volley after one at `now` is due, if the clock says so.
+fn next_volley(fires: Fires, now: Nanos) -> Option<Nanos> {
+    if let Fires::Every { nanos } = fires { Some(now + nanos) } else { None }
 }
 
 fn open(mut arrivals: Arrivals) -> Pacing {

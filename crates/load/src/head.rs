@@ -1,6 +1,6 @@
 //! What the head of an answer says that matters here.
 
-use crate::answer::NotHttp;
+use crate::{answer::NotHttp, request::WEBSOCKET_ACCEPT};
 
 const MOST_HEADERS: usize = 64;
 
@@ -18,6 +18,12 @@ pub(crate) struct Head {
     pub(crate) origin: u8,
     /// The server closes after this answer.
     pub(crate) closes: bool,
+    /// `X-Changeover-Received`: bytes of the request's body that the back end counted.
+    pub(crate) received: Option<u64>,
+    /// `Sec-WebSocket-Accept` is what our handshake is answered with.
+    pub(crate) accepts: bool,
+    /// `Content-Type: text/event-stream`.
+    pub(crate) is_event_stream: bool,
 }
 
 /// How the end of a body is found (RFC 9112 §6.3).
@@ -91,6 +97,13 @@ impl Head {
             name if name.eq_ignore_ascii_case("x-changeover-origin") => {
                 let index = origins.iter().position(|origin| origin.as_bytes() == value);
                 self.origin = index.map_or(0, |index| index as u8 + 1);
+            }
+            name if name.eq_ignore_ascii_case("content-type") => {
+                self.is_event_stream = value.starts_with(b"text/event-stream");
+            }
+            name if name.eq_ignore_ascii_case("x-changeover-received") => self.received = number(value),
+            name if name.eq_ignore_ascii_case("sec-websocket-accept") => {
+                self.accepts = value == WEBSOCKET_ACCEPT;
             }
             _ => {}
         }

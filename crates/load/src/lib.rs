@@ -3,6 +3,7 @@
 //! bursts; no HTTP client library, because they retry in secret and hide how far an attempt came. It never
 //! repeats a request and never judges: outcomes are what it saw.
 
+mod address;
 mod answer;
 mod arrival;
 mod attempt;
@@ -11,6 +12,7 @@ mod client;
 mod counts;
 mod course;
 mod engine;
+mod events;
 mod fault;
 mod group;
 mod head;
@@ -23,6 +25,8 @@ mod standard;
 mod stop;
 mod sys;
 mod times;
+mod trickle;
+mod websocket;
 mod wire;
 
 use std::{
@@ -42,6 +46,7 @@ use stop::{Shared, Wish};
 use sys::Epoll;
 use wire::Wire;
 
+pub use address::Address;
 pub use counts::Counts;
 pub use lag::PhaseLag;
 pub use setup::{Bodies, Options, Setup, Timing, check_descriptors};
@@ -165,6 +170,9 @@ impl Load {
         let why = match (self.paces.get(population), change) {
             (None, _) => "there is no such population",
             (Some(Pace::Think { .. }), LoadChange::Rate { .. }) => "its clients think; they have no rate",
+            (Some(Pace::Volley { .. }), LoadChange::Rate { .. }) => {
+                "its clients send all at once; they have no rate"
+            }
             (Some(Pace::Closed), LoadChange::Rate { .. }) => {
                 "its clients are a closed loop; they have no rate"
             }

@@ -1,7 +1,6 @@
 //! What the engine is told, and what of it cannot be done.
 
 use std::{
-    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, atomic::AtomicU8},
     time::Duration,
@@ -15,6 +14,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::{
     Error,
+    address::{Address, MOST_SOURCES},
     arrival::{Share, most_arrivals},
     sys::Scheduling,
 };
@@ -27,7 +27,7 @@ pub struct Setup {
     /// Who sends what and when.
     pub populations: Vec<Population>,
     /// Where targets listen, by target index.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Vec<Address>,
     /// Names of the origins, by index: what `X-Changeover-Origin` is compared with.
     pub origins: Vec<String>,
     /// From which every population draws its own stream.
@@ -133,6 +133,16 @@ impl Setup {
                 "its rate is not a positive number a second"
             }
             _ if !is_plain(&population.path) => "its path is not '/' and visible ASCII characters",
+            _ if population.behaviour.depth() == 0 => {
+                "it sends no requests at once; give it a depth of at least 1"
+            }
+            _ if population.behaviour.depth() > 1 && population.pace.highest_rate().is_some() => {
+                "its clients send several requests at once, so each of them must think between two batches"
+            }
+            _ if population.sources > MOST_SOURCES => "there are not so many addresses to send from",
+            _ if population.sources > 0 && !self.addresses[population.target].has_sources() => {
+                "its target is not at an IPv4 loopback address, so its clients cannot have addresses of their own"
+            }
             _ if population.timeout_ms == 0 => "its timeout is 0 ms; give it at least 1",
             _ => return Ok(()),
         };

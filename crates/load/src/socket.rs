@@ -1,24 +1,27 @@
-//! One TCP connection: nonblocking, with the hints that edges of epoll gave.
+//! One stream connection: nonblocking, with the hints that edges of epoll gave.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
 use rustix::{
     io::Errno,
     net::{
-        AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, getsockname, recv, send,
-        socket_with, sockopt,
+        AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, bind,
+        connect, getsockname, recv, send, shutdown, socket_with, sockopt,
     },
 };
 
-use crate::{head::Head, sys::Readiness};
+use crate::{
+    address::Address,
+    head::Head,
+    sys::{Readiness, choose_port_late},
+};
 
 /// A connection, perhaps still being opened.
 pub(crate) struct Socket {
     fd: OwnedFd,
-    address: SocketAddr,
     /// Numbered from 1 in the run.
     pub(crate) number: u32,
     /// Requests begun on it before the current one.
@@ -54,15 +57,51 @@ pub(crate) enum Found {
 /// Enough for the head of a 408.
 const LOOK_BYTES: usize = 1024;
 
-impl Socket {
-    pub(crate) fn new(address: SocketAddr, number: u32) -> Result<Socket, Errno> {
-        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+/// From where and how a client connects.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    pub(crate) to: Address,
+    /// The loopback address it connects from; `None`: the kernel chooses.
+    pub(crate) from: Option<IpAddr>,
+    /// `SO_RCVBUF`; `None`: as the kernel sees fit.
+    pub(crate) receive_buffer: Option<usize>,
+}
+
+impl Route {
+    fn open(&self) -> Result<OwnedFd, Errno> {
+        let family = match &self.to {
+            Address::Ip(SocketAddr::V4(_)) => AddressFamily::INET,
+            Address::Ip(SocketAddr::V6(_)) => AddressFamily::INET6,
+            Address::Unix(_) => AddressFamily::UNIX,
+        };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let fd = socket_with(family, SocketType::STREAM, flags, None)?;
-        sockopt::set_tcp_nodelay(&fd, true)?;
+        if family != AddressFamily::UNIX {
+            sockopt::set_tcp_nodelay(&fd, true)?;
+        }
+        // Before the handshake, which announces the window.
+        if let Some(bytes) = self.receive_buffer {
+            sockopt::set_socket_recv_buffer_size(&fd, bytes)?;
+        }
+        if let Some(from) = self.from {
+            choose_port_late(&fd)?;
+            bind(&fd, &SocketAddr::new(from, 0))?;
+        }
+        Ok(fd)
+    }
+
+    fn connect(&self, fd: &OwnedFd) -> Result<(), Errno> {
+        match &self.to {
+            Address::Ip(address) => connect(fd, address),
+            Address::Unix(path) => connect(fd, &SocketAddrUnix::new(path)?),
+        }
+    }
+}
+
+impl Socket {
+    pub(crate) fn new(route: &Route, number: u32) -> Result<Socket, Errno> {
         Ok(Socket {
-            fd,
-            address,
+            fd: route.open()?,
             number,
             sequence: 0,
             local_port: 0,
@@ -74,18 +113,35 @@ impl Socket {
 
     /// Begins or continues the handshake; true when it is over. Asking again with `connect` is the one question
     /// whose answer is exact at any time: an edge or `SO_ERROR` may tell of an earlier state.
-    pub(crate) fn establish(&mut self) -> Result<bool, Errno> {
+    pub(crate) fn establish(&mut self, route: &Route) -> Result<bool, Errno> {
         if self.established {
             return Ok(true);
         }
-        match connect(&self.fd, &self.address) {
+        match route.connect(&self.fd) {
             Ok(()) | Err(Errno::ISCONN) => {}
             Err(Errno::INPROGRESS | Errno::ALREADY | Errno::INTR) => return Ok(false),
+            // Nobody has bound it, or its queue is full: a unix socket has no handshake that could wait.
+            Err(Errno::NOENT) => return Err(Errno::CONNREFUSED),
             Err(errno) => return Err(errno),
         }
         self.established = true;
         self.local_port = local_port(&self.fd);
         Ok(true)
+    }
+
+    /// True when the kernel has said that the other side is gone. What it sent before may still be unread.
+    pub(crate) fn is_hung_up(&self) -> bool {
+        self.hung_up
+    }
+
+    /// True when a request can be written.
+    pub(crate) fn is_established(&self) -> bool {
+        self.established
+    }
+
+    /// Tells the other side that nothing more will be sent.
+    pub(crate) fn shut(&self) -> Result<(), Errno> {
+        shutdown(&self.fd, Shutdown::Write)
     }
 
     /// What epoll said. Kept for the next read, acted upon by nobody while the connection is idle.

@@ -1,10 +1,14 @@
 //! What a population's answers are measured by: its first good answer. Every later one must say the same, from the
 //! same back end; who was wrong when they differ is not known here, only that one of them was.
 
-use facts::{Content, Outcome};
+use facts::{
+    Content, Outcome,
+    plan::{Behaviour, Population},
+};
 
 use crate::{
     answer::{Answer, Framing},
+    request::body_byte,
     setup::Bodies,
 };
 
@@ -26,9 +30,11 @@ pub(crate) struct Standard {
 }
 
 impl Standard {
-    /// For answers that may name one of this many origins.
-    pub(crate) fn new(origins: usize, bodies: Bodies) -> Standard {
-        Standard { first: vec![None; origins + 1].into(), echoes: false, bodies }
+    /// For answers to a population that may name one of this many origins. Where the harness's own back end is asked
+    /// for something, the answer is known beforehand.
+    pub(crate) fn new(population: &Population, origins: usize, bodies: Bodies) -> Standard {
+        let known = known(population).map(|content| Good { status: 200, content });
+        Standard { first: vec![known; origins + 1].into(), echoes: false, bodies }
     }
 
     /// Some answer carried the id of its request.
@@ -69,4 +75,28 @@ impl Standard {
     fn of(&self, origin: usize) -> Option<Good> {
         self.first[origin].or_else(|| self.first.iter().flatten().next().copied().filter(|_| origin == 0))
     }
+}
+
+/// What the harness's own back end answers to an upload, and to a request for so many bytes.
+fn known(population: &Population) -> Option<Content> {
+    match population.behaviour {
+        Behaviour::Download { bytes, .. } if asks_for(&population.path, bytes) => {
+            Some(Content::foretold(bytes.into()))
+        }
+        Behaviour::Upload { .. } if population.path == "/sink" => Some(receipt(population.body_bytes)),
+        _ => None,
+    }
+}
+
+fn asks_for(path: &str, bytes: u32) -> bool {
+    let said = path.strip_prefix("/stream?bytes=").and_then(|rest| rest.split('&').next());
+    said.is_some_and(|said| said == bytes.to_string())
+}
+
+fn receipt(bytes: u32) -> Content {
+    let mut sent = Content::EMPTY;
+    (0..bytes).for_each(|n| sent.take(&[body_byte(n)]));
+    let mut said = Content::EMPTY;
+    said.take(format!("{bytes} {:016x}\n", sent.checksum()).as_bytes());
+    said
 }

@@ -12,7 +12,10 @@ use std::{
 };
 
 use facts::Nanos;
-use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::{
+    event::epoll::{self, CreateFlags, EventData, EventFlags},
+    io::Errno,
+};
 
 /// Most events taken at once.
 const EVENTS: usize = 256;
@@ -42,6 +45,27 @@ pub(crate) fn run_first() -> Scheduling {
     // SAFETY: 0 names the calling thread, and `priority` outlives the call.
     let done = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const priority) };
     if done == 0 { Scheduling::First } else { Scheduling::Ordinary }
+}
+
+/// Lets the kernel choose the port of a bound socket when it connects: until then many sockets may have the same one, and
+/// a bind takes no port from the others.
+pub(crate) fn choose_port_late(fd: &OwnedFd) -> Result<(), Errno> {
+    let on: libc::c_int = 1;
+    // SAFETY: `on` outlives the call, and its size is told.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_BIND_ADDRESS_NO_PORT,
+            ptr::from_ref(&on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+fn last_errno() -> Errno {
+    Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL)
 }
 
 /// What happened to one descriptor.

@@ -35,12 +35,13 @@ struct Numbers {
 impl Wire {
     /// What the clients of this thread share.
     pub(crate) fn new(epoll: Epoll, setup: &Setup, thread: u32) -> Wire {
-        let standard = Standard::new(setup.origins.len(), setup.options.bodies);
+        let (origins, bodies) = (setup.origins.len(), setup.options.bodies);
+        let standard = |population| Standard::new(population, origins, bodies);
         Wire {
             epoll,
             origins: setup.origins.clone(),
             buffer: vec![0; READ_BYTES],
-            standards: vec![standard; setup.populations.len()],
+            standards: setup.populations.iter().map(standard).collect(),
             connections: 0,
             numbers: Numbers { first: thread + 1, step: setup.options.threads },
             now: clock::now(),

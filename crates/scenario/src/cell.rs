@@ -56,7 +56,9 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
             repeat: repeat?,
             requires,
             network,
-            skip: skip.or_else(|| cannot_fail_its_disk(&targets, &steps)),
+            skip: skip
+                .or_else(|| cannot_fail_its_disk(&targets, &steps))
+                .or_else(|| self.cannot_serve(&populations, &manuals)),
             deadline_ms: deadline_ms?,
             minimum_samples: file.minimum_samples.unwrap_or(DEFAULT_MINIMUM_SAMPLES),
             origins: self.origins(mistakes),
@@ -179,6 +181,17 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
                 population::population(name.get_ref(), load, &self.reading, scope, mistakes)
             })
             .collect()
+    }
+
+    /// Why a target cannot serve some of its clients.
+    fn cannot_serve(&self, populations: &[Population], manuals: &[Manual]) -> Option<String> {
+        let kind_of = |population: &Population| {
+            let table = self.file.load.iter().find(|(name, _)| *name.get_ref() == population.name)?;
+            self.reading.text(&table.1.get_ref().kind).ok()
+        };
+        populations
+            .iter()
+            .find_map(|population| manuals.get(population.target)?.lacks(kind_of(population)?.as_str()))
     }
 
     /// What this file knows of the kinds of this case, or what their folders know of this file.

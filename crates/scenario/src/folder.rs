@@ -48,6 +48,9 @@ pub(crate) struct Shape {
     /// Why a scenario of that path fails on this server.
     #[serde(default)]
     pub(crate) known_failure: Named<Word>,
+    /// Kinds of clients that this server cannot serve whatever its configuration, and why.
+    #[serde(default)]
+    pub(crate) lacks: Named<Word>,
     member: Option<Word>,
     member_down: Option<Word>,
     #[serde(default)]

@@ -5,6 +5,7 @@
 //! cannot be trusted. Then every cell of the matrix (`cell`): all mistakes at once.
 
 mod action;
+mod behaviour;
 mod cell;
 mod codes;
 mod duration;

@@ -43,6 +43,13 @@ impl Manual<'_> {
         known.map(|(_, why)| why.get_ref().clone())
     }
 
+    /// Why the server cannot serve clients of this kind, if it cannot: not a case for it.
+    pub(crate) fn lacks(&self, kind: &str) -> Option<String> {
+        let Manual::Folder(folder) = self else { return None };
+        let (_, why) = folder.shape.lacks.iter().find(|(lacked, _)| lacked.get_ref() == kind)?;
+        Some(format!("{} cannot serve `{kind}`: {}", folder.kind, why.get_ref()))
+    }
+
     fn lacking(&self, verb: &str, at: &At) -> Lacking {
         match self {
             Manual::Folder(folder) => Lacking::Skip(format!("{} cannot `{verb}`", folder.kind)),

@@ -1,13 +1,16 @@
 //! `rate`, `arrivals`, `think` and what belongs to them: when the clients of a `[load.NAME]` table send.
 
-use facts::plan::{Behaviour, Pace};
+use facts::plan::{Fires, Pace};
 
 use crate::{
+    behaviour::Kind,
     codes, duration,
     mistake::Mistake,
     reading::Reading,
+    scope::Scope,
     shape::{Load, Word},
     spanned::Spanned,
+    text::Text,
 };
 
 /// What `arrivals` can be.
@@ -35,8 +38,14 @@ const MOST_STEPS: u32 = 1000;
 /// Most requests at one instant.
 const LARGEST_BURST: u32 = 100_000;
 
-/// When the clients send.
-pub(crate) fn pace(table: &Spanned<Load>, behaviour: Behaviour, reading: &Reading) -> Result<Pace, Mistake> {
+/// When the clients send; events are `every_ms` apart.
+pub(crate) fn pace(
+    table: &Spanned<Load>,
+    kind: Kind,
+    every_ms: u64,
+    reading: &Reading,
+    scope: &Scope,
+) -> Result<Pace, Mistake> {
     let load = table.get_ref();
     let arrivals = load.arrivals.as_ref().map(|word| reading.one_of(word, &ARRIVALS)).transpose()?;
     foreign_keys(load, arrivals, reading)?;
@@ -44,15 +53,65 @@ pub(crate) fn pace(table: &Spanned<Load>, behaviour: Behaviour, reading: &Readin
         (Some(_), Some(think), _) => {
             Err(contradiction(reading, think, "`rate` and `think` exclude each other"))
         }
-        (rate, think, Some(Arrivals::Closed)) => {
-            closed(load, rate.as_ref(), think.as_ref(), behaviour, reading)
+        (rate, think, Some(Arrivals::Closed)) => closed(load, rate.as_ref(), think.as_ref(), kind, reading),
+        (None, Some(think), _) => thinking(load, think, kind, reading),
+        (Some(rate), None, _) if !kind.has_rate() => {
+            Err(contradiction(reading, rate, &format!("clients of kind `{}` have no rate", kind.word()))
+                .help(instead_of_rate(kind)))
         }
-        (None, Some(think), _) => thinking(load, think, behaviour, reading),
         (Some(rate), None, arrivals) => {
             open(table, per_second(rate, reading)?, arrivals.unwrap_or(Arrivals::Poisson), reading)
         }
-        (None, None, _) if behaviour == Behaviour::Short => Err(missing(table, reading, "`rate` is missing")),
-        (None, None, _) => Err(missing(table, reading, "`rate` or `think` is missing")),
+        (None, None, _) if kind == Kind::Events => Ok(Pace::Think { nanos: every_ms * 1_000_000 }),
+        (None, None, _) if kind.is_volley() => match &load.fires {
+            Some(fires) => Ok(Pace::Volley { fires: volley(&reading.text(fires)?, kind, scope)? }),
+            None => Err(Mistake::new(codes::MISSING_KEY, &reading.head(table), "`fires` is missing")
+                .help("such as `fires = \"phase drain\"` or `fires = \"every 2s\"`")),
+        },
+        (None, None, _) if kind == Kind::Pipelined => {
+            Err(Mistake::new(codes::MISSING_KEY, &reading.head(table), "`think` is missing")
+                .help("such as `think = \"100ms\"` (between the last answer of a batch and the next batch)"))
+        }
+        (None, None, _) if kind.thinks() => Err(missing(table, reading, "`rate` or `think` is missing")),
+        (None, None, _) => Err(missing(table, reading, "`rate` is missing")),
+    }
+}
+
+fn unthinking(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Events => "a client that follows events does not think; say `every`",
+        Kind::Sniper | Kind::Storm => "clients that all send at once do not think; say `fires`",
+        _ => "a client that connects for every request does not think",
+    }
+}
+
+fn instead_of_rate(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Pipelined => "say how long each of them thinks between two batches: `think = \"100ms\"`",
+        Kind::Events => "say how far the events are apart: `every = \"100ms\"`",
+        _ => "say when they send: `fires = \"phase drain\"`",
+    }
+}
+
+/// `phase drain`, `every 2s`, `first close`, `told`.
+fn volley(text: &Text, kind: Kind, scope: &Scope) -> Result<Fires, Mistake> {
+    let written = text.as_str();
+    let (first, rest) = written.split_once(' ').unwrap_or((written, ""));
+    let at = text.part(written.len() - rest.len()..written.len());
+    match (first, rest) {
+        ("told", "") => Ok(Fires::Told),
+        ("first", "close") if kind == Kind::Sniper => Ok(Fires::FirstClose),
+        ("first", "close") => Err(Mistake::new(
+            codes::CONTRADICTION,
+            text.at(),
+            "a storm keeps no connections that could be closed",
+        )
+        .help("use `kind = \"sniper\"`")),
+        ("phase", _) => Ok(Fires::Phase { phase: scope.phase(rest, &at)? }),
+        ("every", _) => Ok(Fires::Every { nanos: duration::part_millis(rest, &at)? * 1_000_000 }),
+        _ => Err(Mistake::new(codes::BAD_EVENT, text.at(), format!("`{written}` fires nothing")).help(
+            "write `phase NAME`, `every 2s`, `first close` (of an idle connection) or `told` (by a step)",
+        )),
     }
 }
 
@@ -104,10 +163,9 @@ fn open(
     })
 }
 
-fn thinking(load: &Load, think: &Word, behaviour: Behaviour, reading: &Reading) -> Result<Pace, Mistake> {
-    if behaviour == Behaviour::Short {
-        let message = "a client that connects for every request does not think";
-        return Err(contradiction(reading, think, message));
+fn thinking(load: &Load, think: &Word, kind: Kind, reading: &Reading) -> Result<Pace, Mistake> {
+    if !kind.thinks() {
+        return Err(contradiction(reading, think, unthinking(kind)));
     }
     if let Some(arrivals) = &load.arrivals {
         return Err(contradiction(reading, arrivals, "`arrivals` has no effect without `rate`"));
@@ -123,7 +181,7 @@ fn closed(
     load: &Load,
     rate: Option<&Spanned<f64>>,
     think: Option<&Word>,
-    behaviour: Behaviour,
+    kind: Kind,
     reading: &Reading,
 ) -> Result<Pace, Mistake> {
     match (rate, think, &load.arrivals) {
@@ -131,7 +189,7 @@ fn closed(
             Err(contradiction(reading, rate, "a closed loop has no `rate`: the answers pace it"))
         }
         (_, Some(think), _) => Err(contradiction(reading, think, "a closed loop does not `think`")),
-        (_, _, Some(word)) if behaviour == Behaviour::Short => {
+        (_, _, Some(word)) if !kind.thinks() => {
             Err(contradiction(reading, word, "a closed loop keeps its connections")
                 .help("write `kind = \"keepalive\"`"))
         }

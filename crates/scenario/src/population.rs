@@ -1,8 +1,9 @@
 //! `[load.NAME]`: clients that behave alike.
 
-use facts::plan::{Behaviour, Method, Population};
+use facts::plan::{AtDrain, Behaviour, Population};
 
 use crate::{
+    behaviour::{KINDS, Kind},
     codes, duration,
     mistake::{Mistake, Mistakes},
     pace,
@@ -12,12 +13,14 @@ use crate::{
     spanned::Spanned,
 };
 
-const BEHAVIOURS: [(&str, Behaviour); 2] = [("short", Behaviour::Short), ("keepalive", Behaviour::Keepalive)];
-const METHODS: [(&str, Method); 2] = [("GET", Method::Get), ("POST", Method::Post)];
 const DEFAULT_TIMEOUT_MS: u32 = 5_000;
-/// Connections kept by `keepalive`, and the most that `short` has open at a time: within the 1024 files that an
-/// ordinary user may open.
-const DEFAULT_CONNECTIONS: [u32; 2] = [64, 512];
+const AT_DRAIN: [(&str, AtDrain); 3] = [
+    ("must_finish", AtDrain::MustFinish),
+    ("may_close_at_boundary", AtDrain::MayCloseAtBoundary),
+    ("may_reconnect", AtDrain::MayReconnect),
+];
+/// Each client beyond this could not have an address of its own.
+const MOST_CLIENTS: u32 = 100_000;
 
 /// The population of a `[load.NAME]` table.
 pub(crate) fn population(
@@ -29,20 +32,29 @@ pub(crate) fn population(
 ) -> Option<Population> {
     let load = table.get_ref();
     let target = mistakes.keep(reading.text(&load.to).and_then(|to| scope.target(to.as_str(), to.at())));
-    let behaviour = mistakes.keep(reading.one_of(&load.kind, &BEHAVIOURS));
-    let method =
-        mistakes.keep(optional(load.method.as_ref(), Method::Get, |word| reading.one_of(word, &METHODS)));
-    let most = DEFAULT_CONNECTIONS[usize::from(behaviour == Some(Behaviour::Short))];
-    let connections =
-        mistakes.keep(optional(load.connections.as_ref(), most, |n| reading.whole(n, 1..=100_000)));
+    let kind = mistakes.keep(reading.one_of(&load.kind, &KINDS));
+    // A word that is not known must not hide the others.
+    let method = mistakes.keep(kind.unwrap_or(Kind::Short).method(load, reading));
     let timeout = mistakes.keep(optional(load.timeout.as_ref(), DEFAULT_TIMEOUT_MS, |word| {
         reading.text(word).and_then(|text| duration::millis(&text)).map(|ms| ms as u32)
     }));
-    let body_bytes = mistakes.keep(body(load, method, reading));
-    let path = mistakes.keep(path(load, reading));
-    let behaviour = behaviour?;
-    let pace = mistakes.keep(pace::pace(table, behaviour, reading));
-    mistakes.keep(looking(load, behaviour, reading));
+    let kind = kind?;
+    for stray in kind.strays(load, reading) {
+        mistakes.add(stray);
+    }
+    let behaviour = mistakes.keep(kind.behaviour(load, reading));
+    let every_ms = mistakes.keep(Kind::every_ms(load, reading));
+    let connections = mistakes
+        .keep(optional(load.connections.as_ref(), kind.connections(), |n| reading.whole(n, 1..=100_000)));
+    let body_bytes = method.and_then(|method| mistakes.keep(kind.body(load, method, reading)));
+    let sources = mistakes.keep(optional(load.clients.as_ref(), 0, |n| reading.whole(n, 1..=MOST_CLIENTS)));
+    let pace = mistakes.keep(pace::pace(table, kind, every_ms?, reading, scope));
+    mistakes.keep(looking(load, kind, reading));
+    let (behaviour, timeout_ms) = (behaviour?, timeout?);
+    mistakes.keep(in_time(table, behaviour, timeout_ms, reading));
+    let path = mistakes.keep(path(load, reading, || kind.path(behaviour, every_ms.unwrap_or_default())));
+    let at_drain = mistakes
+        .keep(optional(load.at_drain.as_ref(), behaviour.at_drain(), |word| reading.one_of(word, &AT_DRAIN)));
     Some(Population {
         name: name.to_owned(),
         target: target?,
@@ -53,7 +65,9 @@ pub(crate) fn population(
         method: method?,
         path: path?,
         body_bytes: body_bytes?,
-        timeout_ms: timeout?,
+        timeout_ms,
+        sources: sources?,
+        at_drain: at_drain?,
     })
 }
 
@@ -65,16 +79,31 @@ fn optional<W, T>(
     written.map_or(Ok(default), read)
 }
 
-fn body(load: &Load, method: Option<Method>, reading: &Reading) -> Result<u32, Mistake> {
-    let Some(body) = &load.body else { return Ok(0) };
-    if method == Some(Method::Get) {
-        return Err(contradiction(reading, body, "a GET has no body").help("add `method = \"POST\"`"));
+/// A slow client must be able to end before its time is over.
+fn in_time(
+    table: &Spanned<Load>,
+    behaviour: Behaviour,
+    timeout_ms: u32,
+    reading: &Reading,
+) -> Result<(), Mistake> {
+    let load = table.get_ref();
+    let (key, takes_ms, written) = match behaviour {
+        Behaviour::SlowHeader { over_ms }
+        | Behaviour::Upload { over_ms, .. }
+        | Behaviour::Download { over_ms, .. } => ("lasts", over_ms, &load.lasts),
+        Behaviour::Silent { wait_ms } => ("wait", wait_ms, &load.wait),
+        _ => return Ok(()),
+    };
+    if takes_ms < timeout_ms {
+        return Ok(());
     }
-    reading.whole(body, 0..=1 << 30)
+    let at = written.as_ref().map_or_else(|| reading.head(table), |written| reading.at(written));
+    let message = format!("`{key}` is not shorter than `timeout`: every request would be a hang");
+    Err(Mistake::new(codes::CONTRADICTION, &at, message).help("give it a longer `timeout`"))
 }
 
-fn path(load: &Load, reading: &Reading) -> Result<String, Mistake> {
-    let Some(path) = &load.path else { return Ok("/".to_owned()) };
+fn path(load: &Load, reading: &Reading, default: impl Fn() -> String) -> Result<String, Mistake> {
+    let Some(path) = &load.path else { return Ok(default()) };
     let path = reading.text(path)?;
     let fits = path.as_str().starts_with('/') && path.as_str().chars().all(|c| c.is_ascii_graphic());
     if fits {
@@ -84,9 +113,9 @@ fn path(load: &Load, reading: &Reading) -> Result<String, Mistake> {
     Err(Mistake::new(codes::UNKNOWN_WORD, path.at(), message).help("write a path, such as `/`"))
 }
 
-fn looking(load: &Load, behaviour: Behaviour, reading: &Reading) -> Result<(), Mistake> {
+fn looking(load: &Load, kind: Kind, reading: &Reading) -> Result<(), Mistake> {
     match &load.looks {
-        Some(looks) if behaviour == Behaviour::Short => Err(contradiction(
+        Some(looks) if !kind.looks() => Err(contradiction(
             reading,
             looks,
             "only a client that reuses a connection can look before it writes",

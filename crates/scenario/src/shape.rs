@@ -142,7 +142,8 @@ pub(crate) struct Origin {
 pub(crate) struct Load {
     /// The target they connect to.
     pub(crate) to: Word,
-    /// "short": a connection per request. "keepalive": connections are kept.
+    /// "short": a connection per request. "keepalive": connections are kept. Also "pipelined", "slow_header", "upload",
+    /// "download", "half_close", "silent", "websocket", "events", "sniper", "storm".
     pub(crate) kind: Word,
     /// Requests per second, all clients together.
     pub(crate) rate: Option<Spanned<f64>>,
@@ -171,6 +172,25 @@ pub(crate) struct Load {
     pub(crate) path: Option<Word>,
     /// A request that took longer is a hang ("5s").
     pub(crate) timeout: Option<Word>,
+    /// Of "pipelined": requests that are written at once (8).
+    pub(crate) depth: Option<Spanned<i64>>,
+    /// Of "slow_header", "upload" and "download": how long the head, the body, the answer takes ("1s").
+    pub(crate) lasts: Option<Word>,
+    /// Of "upload": "length", "chunked" or "expect" (length, and the body only after 100 Continue).
+    pub(crate) framing: Option<Word>,
+    /// Of "download": bytes of the answer (1048576).
+    pub(crate) bytes: Option<Spanned<i64>>,
+    /// Of "silent": how long a connection is open before anything is sent ("200ms").
+    pub(crate) wait: Option<Word>,
+    /// Of "events": how far they are apart ("100ms").
+    pub(crate) every: Option<Word>,
+    /// Of "sniper" and "storm", which send on all connections at once: "phase NAME", "every 2s", "told" (by a step),
+    /// and of "sniper" "first close" (of an idle connection).
+    pub(crate) fires: Option<Word>,
+    /// So many clients with loopback addresses of their own.
+    pub(crate) clients: Option<Spanned<i64>>,
+    /// What the server may do to them at a drain: "must_finish", "may_close_at_boundary", "may_reconnect".
+    pub(crate) at_drain: Option<Word>,
 }
 
 /// The network that the run's sockets are in.

@@ -7,8 +7,8 @@ use std::fmt::Write;
 use facts::{
     Plan,
     plan::{
-        Begins, Behaviour, Claim, Expectation, Launch, Method, Pace, Population, Reaction, Requirement, Step,
-        Target, Trigger,
+        Begins, Behaviour, Claim, Expectation, Fires, Framing, Launch, Method, Pace, Population, Reaction,
+        Requirement, Step, Target, Trigger,
     },
 };
 
@@ -96,11 +96,62 @@ fn target(target: &Target) -> Vec<String> {
 
 fn clients(plan: &Plan, population: &Population) -> String {
     let to = plan.targets.get(population.target).map_or("?", |target| target.name.as_str());
-    let kind = match population.behaviour {
-        Behaviour::Short => "a connection per request",
-        Behaviour::Keepalive => "kept connections",
+    let kind = kind(population);
+    let pace = pace(plan, population);
+    let method = match population.method {
+        Method::Get => "GET".to_owned(),
+        Method::Post => format!("POST {} bytes", population.body_bytes),
     };
-    let pace = match population.pace {
+    let looks = match (population.behaviour, population.looks) {
+        (Behaviour::Keepalive | Behaviour::Pipelined { .. }, false) => ", without looking before it writes",
+        _ => "",
+    };
+    let (name, connections, path) = (&population.name, population.connections, &population.path);
+    let timeout = span(u64::from(population.timeout_ms));
+    let from = match population.sources {
+        0 => String::new(),
+        many => format!(", from {many} addresses"),
+    };
+    let drain = match population.at_drain {
+        usual if usual == population.behaviour.at_drain() => String::new(),
+        other => format!(", {} at a drain", other.name()),
+    };
+    format!(
+        "{name}: to {to}, {pace}, {kind}, at most {connections}{from}, {method} {path}, timeout {timeout}{looks}{drain}"
+    )
+}
+
+fn kind(population: &Population) -> String {
+    let over = |ms: u32| span(ms.into());
+    match population.behaviour {
+        Behaviour::Short => "a connection per request".to_owned(),
+        Behaviour::Keepalive => "kept connections".to_owned(),
+        Behaviour::Pipelined { depth } => format!("kept connections, {depth} requests at once"),
+        Behaviour::SlowHeader { over_ms } => {
+            format!("a connection per request, its head over {}", over(over_ms))
+        }
+        Behaviour::Upload { over_ms, framing } => {
+            let framing = match framing {
+                Framing::Length => "",
+                Framing::Chunked => " in chunks",
+                Framing::Expect => " after 100 Continue",
+            };
+            format!("a connection per request, its body{framing} over {}", over(over_ms))
+        }
+        Behaviour::Download { bytes, over_ms } => {
+            format!("a connection per request, {bytes} bytes read over {}", over(over_ms))
+        }
+        Behaviour::HalfClose => "a connection per request, half closed behind it".to_owned(),
+        Behaviour::Silent { wait_ms } => {
+            format!("a connection per request, silent for {}", over(wait_ms))
+        }
+        Behaviour::Websocket => "websockets".to_owned(),
+        Behaviour::Events => "event streams".to_owned(),
+    }
+}
+
+fn pace(plan: &Plan, population: &Population) -> String {
+    match population.pace {
         Pace::Constant { per_second } => format!("{per_second}/s evenly"),
         Pace::Poisson { per_second } => format!("{per_second}/s at random"),
         Pace::Ramp { from, to, over_ns } => {
@@ -112,20 +163,15 @@ fn clients(plan: &Plan, population: &Population) -> String {
         Pace::Burst { per_second, size } => format!("{per_second}/s, {size} at a time, at random"),
         Pace::Think { nanos } => format!("one every {} on each", span(nanos / 1_000_000)),
         Pace::Closed => "a closed loop, for comparison only".to_owned(),
-    };
-    let method = match population.method {
-        Method::Get => "GET".to_owned(),
-        Method::Post => format!("POST {} bytes", population.body_bytes),
-    };
-    let looks = match (population.behaviour, population.looks) {
-        (Behaviour::Keepalive, false) => ", without looking before it writes",
-        _ => "",
-    };
-    let (name, connections, path) = (&population.name, population.connections, &population.path);
-    let timeout = span(u64::from(population.timeout_ms));
-    format!(
-        "{name}: to {to}, {pace}, {kind}, at most {connections}, {method} {path}, timeout {timeout}{looks}"
-    )
+        Pace::Volley { fires } => match fires {
+            Fires::Told => "all at once when told".to_owned(),
+            Fires::Phase { phase } => {
+                format!("all at once when phase {} begins", plan.phases[usize::from(phase)])
+            }
+            Fires::FirstClose => "all at once when one is seen closed".to_owned(),
+            Fires::Every { nanos } => format!("all at once every {}", span(nanos / 1_000_000)),
+        },
+    }
 }
 
 fn one_step(plan: &Plan, number: usize, step: &Step) -> String {

@@ -160,4 +160,6 @@ pub enum LoadChange {
     Rate { per_second: f64 },
     /// It sends no more; what is in flight ends.
     Stop,
+    /// Every client of it that has nothing in flight sends now.
+    Fire,
 }

@@ -21,6 +21,24 @@ pub enum Pace {
     /// Closed loop: each connection sends as soon as it was answered (keepalive only). For comparison only: whatever
     /// delays answers delays the questions too, so its latencies are no evidence.
     Closed,
+    /// All connections send at the same instant, whenever this happens, and nothing between. Those that are kept are
+    /// opened with a request each at the begin.
+    Volley { fires: Fires },
+}
+
+/// When a volley is fired. A step can always fire one besides (`LoadChange::Fire`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fires {
+    /// Only when a step says so.
+    Told,
+    /// When this phase begins, before its action.
+    Phase { phase: u8 },
+    /// When the server is first seen to close one of the population's idle connections: the others send into the
+    /// closing of theirs.
+    FirstClose,
+    /// Again and again.
+    Every { nanos: u64 },
 }
 
 impl Pace {
@@ -31,7 +49,7 @@ impl Pace {
                 Some(per_second)
             }
             Pace::Ramp { from, to, .. } | Pace::Step { from, to, .. } => Some(from.max(to)),
-            Pace::Think { .. } | Pace::Closed => None,
+            Pace::Think { .. } | Pace::Closed | Pace::Volley { .. } => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use facts::{
     Event, Moment, Plan,
-    plan::{Action, LoadChange},
+    plan::{Action, Fires, LoadChange, Pace},
 };
 use ledger::clock::now;
 use load::Load;
@@ -33,6 +33,16 @@ impl Run<'_> {
         self.watch()
     }
 
+    /// Tells the populations that wait for this phase to send.
+    pub(super) fn fire_volleys(&self, phase: u8) -> Result<(), Error> {
+        let Some(RunningLoad { load, .. }) = &self.load else { return Ok(()) };
+        let fires = Pace::Volley { fires: Fires::Phase { phase } };
+        for (index, _) in self.plan.populations.iter().enumerate().filter(|(_, p)| p.pace == fires) {
+            load.change(index, LoadChange::Fire)?;
+        }
+        Ok(())
+    }
+
     fn begin_to_send(&self) -> Result<RunningLoad, Error> {
         let self_check = SelfCheck::start(self.watcher.warden.pid(), self.watcher.log.clone())
             .map_err(Error::system("start the self check"))?;
@@ -42,7 +52,7 @@ impl Run<'_> {
         });
         let load = load::start(load::Setup {
             populations: self.plan.populations.clone(),
-            addresses: addresses.collect(),
+            addresses: addresses.map(load::Address::from).collect(),
             origins: self.plan.origins.iter().map(|origin| origin.name.clone()).collect(),
             seed: self.plan.stream("load"),
             phase: self.phase.clone(),

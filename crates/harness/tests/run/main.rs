@@ -141,6 +141,7 @@ fn population() -> Population {
         path: "/".into(),
         body_bytes: 0,
         timeout_ms: 2000,
+        ..Population::default()
     }
 }
 

@@ -1,14 +1,20 @@
 //! The engine against a server that does what each test tells it to.
 
+mod addresses;
 mod changes;
+mod events;
 mod faults;
 mod latency;
 mod ordinary_client;
+mod pipelined;
 mod reuse;
 mod server;
 mod setting_up;
+mod slow;
 mod standard;
 mod threads;
+mod volleys;
+mod websocket;
 
 use std::{
     collections::BTreeMap,
@@ -38,6 +44,7 @@ fn population() -> Population {
         path: "/".into(),
         body_bytes: 0,
         timeout_ms: 2000,
+        ..Population::default()
     }
 }
 
@@ -50,7 +57,7 @@ fn keepalive() -> Population {
 fn setup(populations: Vec<Population>, address: SocketAddr, directory: &TempDir) -> Setup {
     Setup {
         populations,
-        addresses: vec![address],
+        addresses: vec![address.into()],
         origins: vec!["a".into(), "b".into()],
         seed: 1,
         phase: Arc::new(AtomicU8::new(0)),

@@ -17,18 +17,14 @@ use rustix::net::sockopt::set_socket_linger;
 pub(crate) struct Peer {
     stream: TcpStream,
     unread: Vec<u8>,
+    /// How often something came.
+    pieces: usize,
 }
 
 impl Peer {
     /// Reads one whole request; its id, or `None` when the client is gone.
     pub(crate) fn request(&mut self) -> Option<String> {
-        let head = loop {
-            if let Some(end) = self.unread.windows(4).position(|w| w == b"\r\n\r\n") {
-                break self.unread.drain(..end + 4).collect::<Vec<u8>>();
-            }
-            self.read_more()?;
-        };
-        let head = String::from_utf8(head).unwrap();
+        let head = self.head()?;
         let length = field(&head, "Content-Length: ").map_or(0, |n| n.parse().unwrap());
         while self.unread.len() < length {
             self.read_more()?;
@@ -37,17 +33,88 @@ impl Peer {
         Some(field(&head, "X-Changeover-Id: ").unwrap_or_default())
     }
 
+    /// Reads the head of a request.
+    pub(crate) fn head(&mut self) -> Option<String> {
+        let head = loop {
+            if let Some(end) = self.unread.windows(4).position(|w| w == b"\r\n\r\n") {
+                break self.unread.drain(..end + 4).collect::<Vec<u8>>();
+            }
+            self.read_more()?;
+        };
+        Some(String::from_utf8(head).unwrap())
+    }
+
+    /// Reads the body behind a head, however it is framed; the id of the request, and the body.
+    pub(crate) fn body(&mut self, head: &str) -> Option<(String, Vec<u8>)> {
+        let id = field(head, "X-Changeover-Id: ").unwrap_or_default();
+        let Some(length) = field(head, "Content-Length: ") else { return Some((id, self.chunks()?)) };
+        let length: usize = length.parse().unwrap();
+        while self.unread.len() < length {
+            self.read_more()?;
+        }
+        Some((id, self.unread.drain(..length).collect()))
+    }
+
+    fn chunks(&mut self) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let line = loop {
+                if let Some(end) = self.unread.windows(2).position(|w| w == b"\r\n") {
+                    break self.unread.drain(..end + 2).collect::<Vec<u8>>();
+                }
+                self.read_more()?;
+            };
+            let size = usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim(), 16).unwrap();
+            while self.unread.len() < size + 2 {
+                self.read_more()?;
+            }
+            body.extend(self.unread.drain(..size + 2).take(size));
+            if size == 0 {
+                return Some(body);
+            }
+        }
+    }
+
+    /// How often something came.
+    pub(crate) fn pieces(&self) -> usize {
+        self.pieces
+    }
+
+    /// Bytes that came and were not yet taken.
+    pub(crate) fn unread(&self) -> usize {
+        self.unread.len()
+    }
+
+    /// Reads so many bytes.
+    pub(crate) fn read(&mut self, count: usize) -> Option<Vec<u8>> {
+        while self.unread.len() < count {
+            self.read_more()?;
+        }
+        Some(self.unread.drain(..count).collect())
+    }
+
     fn read_more(&mut self) -> Option<()> {
         let mut buffer = [0; 65536];
         let count = self.stream.read(&mut buffer).ok().filter(|count| *count > 0)?;
+        self.pieces += 1;
         self.unread.extend_from_slice(&buffer[..count]);
         Some(())
     }
 
     /// Writes `text`, in which `|` is a line end.
     pub(crate) fn say(&mut self, text: &str) {
+        self.write(text.replace('|', "\r\n").as_bytes());
+    }
+
+    /// Writes bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
         // The client may be gone; then it has its outcome already.
-        let _ = self.stream.write_all(text.replace('|', "\r\n").as_bytes());
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Where the client is.
+    pub(crate) fn client(&self) -> SocketAddr {
+        self.stream.peer_addr().expect("a client")
     }
 
     /// The plain answer to one request.
@@ -83,6 +150,11 @@ impl Peer {
 
     /// Says nothing more until the client leaves.
     pub(crate) fn hold(mut self) {
+        self.until_gone();
+    }
+
+    /// As `hold`.
+    pub(crate) fn until_gone(&mut self) {
         while self.read_more().is_some() {}
     }
 
@@ -130,7 +202,7 @@ impl Server {
                 }
                 let (serve, flag) = (serve.clone(), flag.clone());
                 stream.set_nodelay(true).unwrap();
-                thread::spawn(move || serve(Peer { stream, unread: Vec::new() }, &flag));
+                thread::spawn(move || serve(Peer { stream, unread: Vec::new(), pieces: 0 }, &flag));
             }
         });
         Server { address, done, accepting: Some(accepting) }

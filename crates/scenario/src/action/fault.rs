@@ -8,6 +8,7 @@ use crate::{
     mistake::{At, Mistake, both},
     pace,
     shape::{self, Disk, Failpoint, Limit, Net},
+    spanned::Spanned,
 };
 
 const RESOURCES: [(&str, Resource); 4] = [
@@ -93,16 +94,18 @@ impl Begun<'_> {
     pub(super) fn load(&self, load: &shape::LoadChange, at: &At) -> Done {
         let name = self.reading.text(&load.name)?;
         let population = self.scope.population(name.as_str(), name.at())?;
-        let stop = load.stop.as_ref().filter(|stop| *stop.get_ref());
-        let (change, said) = match (&load.rate, stop) {
-            (Some(rate), None) => {
+        let is_true = |word: &Option<Spanned<bool>>| word.as_ref().is_some_and(|word| *word.get_ref());
+        let (change, said) = match (&load.rate, is_true(&load.stop), is_true(&load.fire)) {
+            (Some(rate), false, false) => {
                 let per_second = pace::per_second(rate, self.reading)?;
                 (LoadChange::Rate { per_second }, format!("{per_second}/s"))
             }
-            (None, Some(_)) => (LoadChange::Stop, "stop".to_owned()),
-            (rate, _) => {
-                let message = "a load is changed by exactly one of `rate` and `stop = true`";
-                let code = if rate.is_some() { codes::CONTRADICTION } else { codes::MISSING_KEY };
+            (None, true, false) => (LoadChange::Stop, "stop".to_owned()),
+            (None, false, true) => (LoadChange::Fire, "fire".to_owned()),
+            (rate, stop, fire) => {
+                let message = "a load is changed by exactly one of `rate`, `stop = true` and `fire = true`";
+                let is_said = rate.is_some() || stop || fire;
+                let code = if is_said { codes::CONTRADICTION } else { codes::MISSING_KEY };
                 return Err(Mistake::new(code, at, message));
             }
         };

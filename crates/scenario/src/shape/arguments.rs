@@ -146,6 +146,8 @@ pub(crate) struct LoadChange {
     pub(crate) rate: Option<Spanned<f64>>,
     /// true: send no more.
     pub(crate) stop: Option<Spanned<bool>>,
+    /// true: every client that rests sends now.
+    pub(crate) fire: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
