@@ -176,6 +176,8 @@ pub struct Settings {
     pub proxy_read_timeout: Duration,
     /// `proxy_send_timeout`: between two writes to the peer. 60 s.
     pub proxy_send_timeout: Duration,
+    /// `proxy_ignore_client_abort`: whether a peer is still waited for when the client has closed. Off.
+    pub proxy_ignore_client_abort: bool,
     /// `proxy_http_version`. 1.0.
     pub proxy_http_version: ProxyVersion,
     /// `proxy_set_header`: name and value. A level that has any takes none from outside.
@@ -198,6 +200,7 @@ impl Default for Settings {
             proxy_connect_timeout: minute,
             proxy_read_timeout: minute,
             proxy_send_timeout: minute,
+            proxy_ignore_client_abort: false,
             proxy_http_version: ProxyVersion::Http10,
             proxy_headers: Vec::new(),
         }

@@ -129,6 +129,7 @@ pub(crate) const RULES: &[Rule] = &[
     once("proxy_connect_timeout", HTTP_SERVER_LOCATION, 1..=1, "proxy_connect_timeout TIME;"),
     once("proxy_read_timeout", HTTP_SERVER_LOCATION, 1..=1, "proxy_read_timeout TIME;"),
     once("proxy_send_timeout", HTTP_SERVER_LOCATION, 1..=1, "proxy_send_timeout TIME;"),
+    once("proxy_ignore_client_abort", HTTP_SERVER_LOCATION, 1..=1, "proxy_ignore_client_abort on | off;"),
     once("proxy_http_version", HTTP_SERVER_LOCATION, 1..=1, "proxy_http_version 1.0 | 1.1;"),
     many("proxy_set_header", HTTP_SERVER_LOCATION, 2..=2, "proxy_set_header NAME VALUE;"),
 ];

@@ -43,6 +43,9 @@ fn one(directive: &Directive, settings: &mut Settings, problems: &mut Problems) 
         "proxy_connect_timeout" => set(&mut settings.proxy_connect_timeout, directive, problems, value::time),
         "proxy_read_timeout" => set(&mut settings.proxy_read_timeout, directive, problems, value::time),
         "proxy_send_timeout" => set(&mut settings.proxy_send_timeout, directive, problems, value::time),
+        "proxy_ignore_client_abort" => {
+            set(&mut settings.proxy_ignore_client_abort, directive, problems, value::switch);
+        }
         "proxy_http_version" => set(&mut settings.proxy_http_version, directive, problems, proxy_version),
         // Taken and without effect: there are no files to send, and small writes are never held back.
         "sendfile" | "tcp_nopush" | "tcp_nodelay" => set(&mut true, directive, problems, value::switch),

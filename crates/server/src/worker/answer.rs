@@ -56,7 +56,7 @@ impl Draft {
             Fault::TooLarge => Ok(Draft::last_page(StatusCode::PAYLOAD_TOO_LARGE, settings)),
             Fault::TimedOut => Ok(Draft::last_page(StatusCode::REQUEST_TIMEOUT, settings)),
             Fault::Malformed => Ok(Draft::last_page(StatusCode::BAD_REQUEST, settings)),
-            Fault::Broken => Err(Hangup),
+            Fault::Broken | Fault::Abandoned => Err(Hangup),
         }
     }
 }
@@ -96,7 +96,7 @@ pub(super) async fn answer(
 }
 
 fn exchange<'a>(
-    connection: &'a Connection,
+    connection: &'a Rc<Connection>,
     request: Parts,
     server: &'a Server,
     settings: &'a Settings,

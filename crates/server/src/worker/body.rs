@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::connection::Busy;
+use super::connection::{Busy, Connection};
 
 /// Why a body cannot be read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,9 @@ pub(super) enum Fault {
     /// The connection broke.
     #[error("connection ended in the middle of a body")]
     Broken,
+    /// The client left before the answer it had asked for was complete.
+    #[error("client prematurely closed connection")]
+    Abandoned,
 }
 
 /// The body of a request. Shared, because it is read by the connection to an upstream peer while whoever answers
@@ -155,7 +158,7 @@ pub(super) enum Content {
     /// All of it.
     Whole(Option<Bytes>),
     /// From an upstream peer, as it comes.
-    Forwarded(Incoming, Silence),
+    Forwarded(Incoming, Waiting),
 }
 
 impl Content {
@@ -177,10 +180,10 @@ impl Body for AnswerBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         match &mut self.content {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Content::Forwarded(incoming, silence) => match Pin::new(incoming).poll_frame(cx) {
-                Poll::Pending => silence.poll(cx).map(|()| Some(Err(Fault::TimedOut))),
+            Content::Forwarded(incoming, waiting) => match Pin::new(incoming).poll_frame(cx) {
+                Poll::Pending => waiting.poll(cx).map(|fault| Some(Err(fault))),
                 Poll::Ready(frame) => {
-                    silence.stop();
+                    waiting.silence.stop();
                     Poll::Ready(frame.map(|frame| frame.map_err(|_| Fault::Broken)))
                 }
             },
@@ -201,6 +204,23 @@ impl Body for AnswerBody {
             }
             Content::Forwarded(incoming, _) => incoming.size_hint(),
         }
+    }
+}
+
+/// For how long the next frame of a peer's answer is waited for.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) silence: Silence,
+    /// For whom. Without it the answer is read to its end, whoever wants it.
+    pub(super) client: Option<Rc<Connection>>,
+}
+
+impl Waiting {
+    fn poll(&mut self, cx: &mut Context) -> Poll<Fault> {
+        if self.client.as_ref().is_some_and(|client| client.poll_abandoned(cx).is_ready()) {
+            return Poll::Ready(Fault::Abandoned);
+        }
+        self.silence.poll(cx).map(|()| Fault::TimedOut)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::{
     cell::Cell,
+    error::Error as _,
     net::SocketAddr,
     pin::{Pin, pin},
     rc::Rc,
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -138,6 +139,23 @@ impl Connection {
         self.socket.requests_begun().is_some_and(|begun| begun > self.started.get())
     }
 
+    /// Ready once the client has left with its newest request unanswered. One that only closed its half cannot be told
+    /// from it (nginx's `ngx_http_upstream_check_broken_connection` makes no difference either); one that sent another
+    /// request before it stopped sending waits for both answers.
+    pub(super) fn poll_abandoned(&self, cx: &mut Context) -> Poll<()> {
+        // A body that is still coming is hyper's to read, and its end too.
+        let is_whole = self.socket.is_between_requests() && self.is_newest();
+        if is_whole && self.socket.poll_end(cx).is_ready() && self.is_newest() {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    /// Whether nothing came after the request being answered.
+    fn is_newest(&self) -> bool {
+        self.socket.requests_begun() == Some(self.started.get())
+    }
+
     /// When the client has waited too long with what it is to do next. `None` while it is our turn.
     fn deadline(&self) -> Option<Instant> {
         // Also after the answer is complete: hyper may still hold the end of it.
@@ -193,7 +211,9 @@ pub(super) async fn serve(connection: Rc<Connection>) {
     if let End::Error(error) = &end
         && !error.is_incomplete_message()
     {
-        connection.service.log.info(&format!("*{} client connection: {error}", connection.number));
+        // What hyper was told by us says more than that it was told.
+        let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        connection.service.log.info(&format!("*{} client connection: {why}", connection.number));
         if error.is_parse_version_h2() {
             connection.socket.write_last(BAD_REQUEST);
         }

@@ -1,6 +1,6 @@
 //! One request, and everything about it that a configuration can ask for by name.
 
-use std::{cell::RefCell, net::IpAddr};
+use std::{cell::RefCell, net::IpAddr, rc::Rc};
 
 use conf::{Server, Settings, Variable};
 use hyper::{
@@ -13,7 +13,7 @@ use super::connection::{Client, Connection};
 
 /// A request being answered.
 pub(super) struct Exchange<'a> {
-    pub(super) connection: &'a Connection,
+    pub(super) connection: &'a Rc<Connection>,
     pub(super) request: Parts,
     pub(super) server: &'a Server,
     pub(super) settings: &'a Settings,

@@ -3,6 +3,13 @@
 mod attempt;
 mod request;
 
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    rc::Rc,
+    task::Poll,
+};
+
 use balance::{Attempts, Ended};
 use conf::{Peer, ProxyPass, Upstream};
 use hyper::{Method, Response, StatusCode, body::Incoming, header::DATE};
@@ -10,7 +17,7 @@ use hyper::{Method, Response, StatusCode, body::Incoming, header::DATE};
 use self::attempt::Failure;
 use super::{
     answer::{Draft, Hangup},
-    body::{Content, RequestBody, Silence},
+    body::{Content, RequestBody, Silence, Waiting},
     exchange::Exchange,
     headers::{self, Persistence},
     service::now_seconds,
@@ -34,7 +41,18 @@ pub(super) async fn forward(
         };
         let peer = &upstream.peers[index];
         exchange.tried.borrow_mut().push(peer.address.to_string());
-        let outcome = attempt::attempt(exchange, peer, body.clone()).await;
+        let asking = attempt::attempt(exchange, peer, body.clone());
+        let Some(outcome) = unless_abandoned(exchange, asking).await else {
+            // The peer is not to blame.
+            pool.borrow_mut().finish(&mut attempts, index, Ended::Succeeded, now_seconds());
+            say(
+                exchange,
+                upstream,
+                Some(peer),
+                "client prematurely closed connection, so upstream connection is closed too",
+            );
+            return Err(Hangup);
+        };
         let ended = if outcome.is_ok() || body.fault().is_some() { Ended::Succeeded } else { Ended::Failed };
         pool.borrow_mut().finish(&mut attempts, index, ended, now_seconds());
         match outcome {
@@ -50,6 +68,17 @@ pub(super) async fn forward(
             }
         }
     }
+}
+
+/// What comes of asking a peer; `None` if the client left before and nothing says to go on without it.
+async fn unless_abandoned<T>(exchange: &Exchange<'_>, asking: impl Future<Output = T>) -> Option<T> {
+    let mut asking = pin!(asking);
+    poll_fn(|cx| match asking.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending if exchange.settings.proxy_ignore_client_abort => Poll::Pending,
+        Poll::Pending => exchange.connection.poll_abandoned(cx).map(|()| None),
+    })
+    .await
 }
 
 /// nginx's `proxy_next_upstream error timeout`: another peer is asked unless this one may already have done what a
@@ -70,8 +99,10 @@ fn given_up(exchange: &Exchange, failure: &Failure, body: &RequestBody) -> Draft
 
 /// What the peer says of itself and of its connection is left out; the rest is passed on.
 fn passed_on(exchange: &Exchange, response: Response<Incoming>) -> Draft {
-    let silence = Silence::new(exchange.settings.proxy_read_timeout);
-    let mut response = response.map(|incoming| Content::Forwarded(incoming, silence));
+    let settings = exchange.settings;
+    let client = (!settings.proxy_ignore_client_abort).then(|| Rc::clone(exchange.connection));
+    let waiting = Waiting { silence: Silence::new(settings.proxy_read_timeout), client };
+    let mut response = response.map(|incoming| Content::Forwarded(incoming, waiting));
     *response.version_mut() = hyper::Version::HTTP_11;
     let headers = response.headers_mut();
     request::remove_hop_by_hop(headers);

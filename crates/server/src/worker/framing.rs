@@ -37,6 +37,11 @@ impl Framing {
         (self.place != Place::Lost).then_some(self.begun)
     }
 
+    /// Whether every request that has begun has come whole.
+    pub(super) fn is_between(&self) -> bool {
+        self.place == Place::Between
+    }
+
     /// Takes the next bytes, as they came.
     pub(super) fn feed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {

@@ -86,9 +86,37 @@ impl Socket {
         }
     }
 
+    /// Ready once the client will send nothing more. Takes what comes before the end into our hands; with no room left for
+    /// it the end is not looked for: whoever sends that much has not left.
+    pub(super) fn poll_end(&self, cx: &mut Context) -> Poll<()> {
+        while !self.ended.get() {
+            if self.ahead.borrow().len() >= AHEAD_BYTES_MAX || self.poll_readable(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let mut bytes = [0; 4096];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match self.try_read(&mut buffer) {
+                Ok(0) => self.ended.set(true),
+                Ok(_) => {
+                    self.feed(buffer.filled());
+                    self.ahead.borrow_mut().extend_from_slice(buffer.filled());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Reset: it is gone, too.
+                Err(_) => self.ended.set(true),
+            }
+        }
+        Poll::Ready(())
+    }
+
     /// How many requests have begun to arrive; `None` if what came is no HTTP.
     pub(super) fn requests_begun(&self) -> Option<u64> {
         self.framing.borrow().begun()
+    }
+
+    /// Whether every request that has begun to arrive has come whole.
+    pub(super) fn is_between_requests(&self) -> bool {
+        self.framing.borrow().is_between()
     }
 
     /// Whether the client will send nothing more.

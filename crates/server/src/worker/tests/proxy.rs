@@ -179,3 +179,46 @@ fn a_worker_that_drains_finishes_what_it_forwards() {
     drop(client);
     rig.expect(Report::Drained);
 }
+
+/// A peer that takes one connection, reads the request, sends this, and then waits for the other side to close it.
+fn stalling_peer(begins: &'static str) -> (SocketAddr, thread::JoinHandle<io::Result<usize>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = listener.local_addr().expect("has an address");
+    let peer = thread::spawn(move || {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.read(&mut [0; 4096])?;
+        stream.write_all(begins.as_bytes())?;
+        stream.read(&mut [0; 4096])
+    });
+    (address, peer)
+}
+
+#[test]
+fn a_client_that_leaves_takes_its_request_to_the_peer_with_it() {
+    for begins in ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome"] {
+        let (address, peer) = stalling_peer(begins);
+        let rig = Rig::accepting(&site(&format!("server {address};"), ""));
+        let mut client = rig.connect();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        if !begins.is_empty() {
+            client.head();
+        }
+        drop(client);
+        let end = peer.join().expect("no panic").expect("the worker closes, before the peer's patience ends");
+        assert_eq!(end, 0, "nothing more is sent to the peer");
+        rig.wait_for_log("client prematurely closed connection");
+        rig.drain();
+        rig.expect(Report::Drained);
+    }
+}
+
+#[test]
+fn a_client_that_only_stops_sending_is_answered_where_its_leaving_is_ignored() {
+    let peer = peer(0, OK);
+    let rig = Rig::accepting(&site(&format!("server {};", peer.address), "proxy_ignore_client_abort on;"));
+    let mut client = rig.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.stream.shutdown(std::net::Shutdown::Write).expect("closes one half");
+    assert_eq!(client.answer().body, "ok");
+}
