@@ -3,7 +3,7 @@
 //! fails a run of which nothing else is known.
 
 use facts::{
-    Expression, Verdict,
+    Expression, Generation, Verdict,
     expression::{Argument, Function, Kind, Operator, Value},
 };
 
@@ -16,6 +16,8 @@ pub(crate) enum Shown {
     Number { low: f64, high: f64, kind: Kind },
     /// A process, or none.
     Pid(Option<u32>),
+    /// A generation, or 0 for none.
+    Generation(Generation),
     /// Not shown; why.
     Unknown(String),
 }
@@ -29,6 +31,7 @@ impl From<Value> for Shown {
             Value::Number(n) | Value::Duration(n) => Shown::Number { low: n, high: n, kind: value.kind() },
             Value::Truth(truth) => Shown::Truth(truth),
             Value::Pid(pid) => Shown::Pid(pid),
+            Value::Generation(generation) => Shown::Generation(generation),
         }
     }
 }
@@ -37,6 +40,16 @@ impl Shown {
     /// A plain number known to lie between two bounds.
     pub(crate) fn between(low: f64, high: f64) -> Shown {
         Shown::Number { low, high, kind: Kind::Number }
+    }
+
+    fn range(&self) -> Option<Range> {
+        match *self {
+            Shown::Number { low, high, kind } => Some((low, high, kind)),
+            Shown::Generation(generation) => {
+                Some((f64::from(generation), f64::from(generation), Kind::Number))
+            }
+            _ => None,
+        }
     }
 
     /// Not shown.
@@ -67,7 +80,9 @@ pub(crate) fn verdict(truth: Shown, text: &str, values: Vec<String>) -> Verdict 
             Verdict::Fail { lines: [vec![format!("`{text}` is not true")], values].concat() }
         }
         Shown::Unknown(why) => Verdict::unknown(why),
-        Shown::Number { .. } | Shown::Pid(_) => Verdict::unknown(format!("`{text}` is not a truth value")),
+        Shown::Number { .. } | Shown::Pid(_) | Shown::Generation(_) => {
+            Verdict::unknown(format!("`{text}` is not a truth value"))
+        }
     }
 }
 
@@ -85,10 +100,13 @@ fn apply(operator: Operator, left: Shown, right: Shown) -> Shown {
         // Two files that are both absent do not name the same process.
         (Operator::Equal, Shown::Pid(a), Shown::Pid(b)) => Shown::Truth(a == b && a.is_some()),
         (Operator::NotEqual, Shown::Pid(a), Shown::Pid(b)) => Shown::Truth(a != b || a.is_none()),
-        (_, Shown::Number { low, high, kind }, Shown::Number { low: l, high: h, kind: k }) => {
-            numbers(operator, (low, high, kind), (l, h, k))
-        }
-        _ => Shown::unknown("the two sides cannot be compared"),
+        // Nor does nobody answer for a generation that never was.
+        (Operator::Equal, Shown::Generation(0), Shown::Generation(0)) => Shown::Truth(false),
+        (Operator::NotEqual, Shown::Generation(0), Shown::Generation(0)) => Shown::Truth(true),
+        (_, left, right) => match (left.range(), right.range()) {
+            (Some(a), Some(b)) => numbers(operator, a, b),
+            _ => Shown::unknown("the two sides cannot be compared"),
+        },
     }
 }
 
@@ -156,6 +174,7 @@ impl std::fmt::Display for Shown {
             Shown::Truth(truth) => write!(f, "{truth}"),
             Shown::Number { low, high, kind } => f.write_str(&spelled((*low, *high, *kind))),
             Shown::Pid(pid) => write!(f, "{}", Value::Pid(*pid)),
+            Shown::Generation(generation) => write!(f, "{generation}"),
             Shown::Unknown(why) => write!(f, "unknown: {why}"),
         }
     }
@@ -196,6 +215,15 @@ mod tests {
         assert_eq!(apply(Operator::Equal, Shown::Pid(None), Shown::Pid(None)), Shown::Truth(false));
         assert_eq!(apply(Operator::NotEqual, Shown::Pid(None), Shown::Pid(None)), Shown::Truth(true));
         assert_eq!(apply(Operator::Equal, Shown::Pid(Some(1)), Shown::Pid(Some(1))), Shown::Truth(true));
+    }
+
+    #[test]
+    fn nobody_answers_for_a_generation_that_never_was() {
+        let (none, two) = (Shown::Generation(0), Shown::Generation(2));
+        assert_eq!(apply(Operator::Equal, none.clone(), none.clone()), Shown::Truth(false));
+        assert_eq!(apply(Operator::Equal, two.clone(), two.clone()), Shown::Truth(true));
+        assert_eq!(apply(Operator::Equal, none, Shown::between(0.0, 0.0)), Shown::Truth(true));
+        assert_eq!(apply(Operator::Less, two, Shown::between(3.0, 3.0)), Shown::Truth(true));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use evaluation::{Source, evaluate, truth};
 
-use crate::{Outcome, plan::Selector};
+use crate::{Generation, Outcome, plan::Selector};
 
 /// An expression whose types were checked when the scenario was loaded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub enum Value {
     Truth(bool),
     /// A process id; `None` where there is no such process or file.
     Pid(Option<u32>),
+    /// A generation; 0 where there is none. A number in every way but one: two that are not there are not the same.
+    Generation(Generation),
 }
 
 /// The type of a [`Value`].
@@ -194,7 +196,7 @@ impl Value {
     /// The type.
     pub fn kind(self) -> Kind {
         match self {
-            Value::Number(_) => Kind::Number,
+            Value::Number(_) | Value::Generation(_) => Kind::Number,
             Value::Duration(_) => Kind::Duration,
             Value::Truth(_) => Kind::Truth,
             Value::Pid(_) => Kind::Pid,
@@ -204,6 +206,7 @@ impl Value {
     fn number(self) -> Result<f64, String> {
         match self {
             Value::Number(number) | Value::Duration(number) => Ok(number),
+            Value::Generation(generation) => Ok(f64::from(generation)),
             other => Err(format!("{other} is not a number")),
         }
     }
@@ -218,6 +221,7 @@ impl core::fmt::Display for Value {
             Value::Truth(truth) => write!(f, "{truth}"),
             Value::Pid(Some(pid)) => write!(f, "pid {pid}"),
             Value::Pid(None) => write!(f, "no pid"),
+            Value::Generation(generation) => write!(f, "{generation}"),
         }
     }
 }

@@ -67,8 +67,8 @@ pub struct Plan {
     pub reactions: Vec<Reaction>,
     /// What must be true.
     pub expectations: Vec<Expectation>,
-    /// Why this case is known to fail on this target. Then it must fail; passing is red.
-    pub known_failure: Option<String>,
+    /// How this case is known to fail on this target. Then it must fail so; passing is red.
+    pub known_failure: Option<KnownFailure>,
     /// A planted loss: every expectation that has a place must fail, and none may be unknown. Passing is red.
     #[serde(default)]
     pub must_fail: bool,
@@ -132,6 +132,15 @@ pub struct Case {
     pub title: String,
     /// Words to select by.
     pub tags: Vec<String>,
+}
+
+/// How a case fails on a server that is known not to do what it asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownFailure {
+    /// One sentence: why.
+    pub why: String,
+    /// The texts of the expectations that are excused. Nothing else is: a server that fails in another way has failed.
+    pub fails: Vec<String>,
 }
 
 /// A back end of the harness's own.

@@ -7,7 +7,7 @@ use facts::{
     Expression, Outcome, Plan, Verdict,
     expression::Value,
     kernel::Extent,
-    plan::{Case, Claim, Expectation, Place},
+    plan::{Case, Claim, Expectation, KnownFailure, Place},
 };
 
 use crate::{CaseResult, Disposition};
@@ -135,7 +135,7 @@ fn plan(must_fail: bool, known: Option<&str>) -> Plan {
         case,
         seed: 7,
         minimum_samples: 1,
-        known_failure: known.map(str::to_owned),
+        known_failure: known.map(|why| KnownFailure { why: why.to_owned(), fails: vec!["it".into()] }),
         must_fail,
         ..Plan::default()
     }

@@ -1,9 +1,9 @@
 //! One cell of the matrix: the file with every `${…}` filled, turned into a plan.
 
-use facts::plan::{Action, Case, Origin, Plan, Population, Step, Target};
+use facts::plan::{Action, Case, Expectation, KnownFailure, Origin, Plan, Population, Step, Target};
 
 use crate::{
-    codes, duration, expectations,
+    codes, duration, expectations, known_failure,
     manual::Manual,
     mistake::{Mistake, Mistakes},
     network, phase, population, reaction,
@@ -47,6 +47,7 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
         let repeat = self.repeat(mistakes);
         let (case, deadline_ms) = (self.case(mistakes), self.deadline(mistakes));
         let ((targets, manuals), Made { steps, skip, .. }) = (targets?, made?);
+        let known_failure = self.known_failure(&targets, &manuals, &expectations, mistakes);
         let requires = self.requires(&targets, &steps, mistakes);
         let network = network::network(&file.network, &requires, &self.reading, mistakes);
         let plan = Plan {
@@ -67,7 +68,7 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
             steps,
             reactions,
             expectations,
-            known_failure: self.known_failure(&targets, &manuals),
+            known_failure,
             must_fail,
             targets,
         };
@@ -195,12 +196,19 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
     }
 
     /// What this file knows of the kinds of this case, or what their folders know of this file.
-    fn known_failure(&self, targets: &[Target], manuals: &[Manual]) -> Option<String> {
+    fn known_failure(
+        &self,
+        targets: &[Target],
+        manuals: &[Manual],
+        expectations: &[Expectation],
+        mistakes: &mut Mistakes,
+    ) -> Option<KnownFailure> {
         let is_here = |kind: &str| targets.iter().any(|target| target.kind == kind);
         let own = self.file.known_failure.iter().find(|(kind, _)| is_here(kind.get_ref()));
         let path = self.id.split("::").next().unwrap_or_default();
         let of_folder = || manuals.iter().find_map(|manual| manual.known_failure(path));
-        own.map(|(_, why)| why.get_ref().clone()).or_else(of_folder)
+        let (failure, reading) = own.map(|(_, failure)| (failure, &self.reading)).or_else(of_folder)?;
+        known_failure::read(failure, reading, expectations, mistakes)
     }
 }
 

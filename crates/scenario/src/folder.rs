@@ -45,9 +45,9 @@ pub(crate) struct Shape {
     remains: Vec<Word>,
     #[serde(default)]
     failpoints: Vec<Word>,
-    /// Why a scenario of that path fails on this server.
+    /// How a scenario of that path fails on this server.
     #[serde(default)]
-    pub(crate) known_failure: Named<Word>,
+    pub(crate) known_failure: Named<shape::KnownFailure>,
     /// Kinds of clients that this server cannot serve whatever its configuration, and why.
     #[serde(default)]
     pub(crate) lacks: Named<Word>,

@@ -13,6 +13,7 @@ mod expectations;
 mod expression;
 mod folder;
 mod include;
+mod known_failure;
 mod manual;
 mod matrix;
 mod mistake;

@@ -5,7 +5,7 @@ use crate::{
     folder::Folder,
     mistake::{At, Mistake},
     reading::Reading,
-    shape::{Named, Step},
+    shape::{KnownFailure, Named, Step},
     spanned::Spanned,
 };
 
@@ -36,11 +36,11 @@ impl Manual<'_> {
         found.map(|(_, steps)| steps.as_slice()).ok_or_else(|| self.lacking(verb, at))
     }
 
-    /// Why the folder says that a scenario of this path fails.
-    pub(crate) fn known_failure(&self, path: &str) -> Option<String> {
+    /// How the folder says that a scenario of this path fails, and what that is read with.
+    pub(crate) fn known_failure(&self, path: &str) -> Option<(&KnownFailure, &Reading)> {
         let Manual::Folder(folder) = self else { return None };
         let known = folder.shape.known_failure.iter().find(|(known, _)| known.get_ref() == path);
-        known.map(|(_, why)| why.get_ref().clone())
+        known.map(|(_, failure)| (failure, &folder.reading))
     }
 
     /// Why the server cannot serve clients of this kind, if it cannot: not a case for it.

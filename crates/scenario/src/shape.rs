@@ -58,9 +58,9 @@ pub(crate) struct File {
     /// One case per combination of these values; `${NAME}` in any string is one of them.
     #[serde(default)]
     pub(crate) matrix: Named<Spanned<Vec<Word>>>,
-    /// Why the case fails on targets of this kind. Then it must fail there.
+    /// How the case fails on targets of this kind. Then it must fail so there.
     #[serde(default)]
-    pub(crate) known_failure: Named<Word>,
+    pub(crate) known_failure: Named<KnownFailure>,
     /// Servers under test.
     #[serde(default)]
     pub(crate) target: Named<Spanned<Target>>,
@@ -125,6 +125,19 @@ pub(crate) struct Target {
     /// How its verbs are done, as steps: `upgrade`, `drain`, `commit`, `rollback`, `reload`, `stop`.
     #[serde(default)]
     pub(crate) verbs: Named<Vec<Spanned<Step>>>,
+}
+
+/// How a case fails on a server that is known not to do what it asks for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as `{ why = \"it closes idle connections\", fails = ['lost == 0'] }`"
+)]
+pub(crate) struct KnownFailure {
+    /// One sentence: why.
+    pub(crate) why: Word,
+    /// The lines of `expect`, or the names of checks, that fail. At least one of them must; nothing else may.
+    pub(crate) fails: Spanned<Vec<Word>>,
 }
 
 /// A back end of our own.

@@ -48,7 +48,11 @@ fn head(plan: &Plan) -> Vec<String> {
         lines.push(format!("requires: {}", plan.requires.iter().map(needed).collect::<Vec<_>>().join(", ")));
     }
     lines.extend(plan.skip.iter().map(|why| format!("SKIP: {why}")));
-    lines.extend(plan.known_failure.iter().map(|why| format!("known to fail: {why}")));
+    lines.extend(
+        plan.known_failure
+            .iter()
+            .map(|known| format!("known to fail: {} ({})", known.why, known.fails.join(", "))),
+    );
     if plan.must_fail {
         lines.push("a planted loss: each line below that stands in the file must be refuted".to_owned());
     }

@@ -30,7 +30,7 @@ start = ["${program}"]
 pid_file = "${run}/pid"
 failpoints = ["after-fork"]
 upgrade_signal = "none"
-known_failure = { "mine" = "it is lame" }
+known_failure = { "mine" = { why = "it is lame", fails = ["every-attempt-ok"] } }
 verbs = { stop = [{ signal = { to = "${name}.master", sig = "TERM" } }], drain = [] }
 "#;
 
@@ -226,17 +226,34 @@ fn a_server_of_ones_own_needs_no_folder() {
     let plan = plan(
         "target.web = { program = '/opt/mine', start = ['${program}', '--config', '${run}/a.conf'], workers = 3, \
          files = { 'a.conf' = 'listen ${address};' }, verbs = { stop = [{ exit = { to = '${name}.master' } }] } }\n\
-         step = [{ sleep = '1s' }, { stop = 'web' }]\nknown_failure = { web = 'it is new' }\n",
+         step = [{ sleep = '1s' }, { stop = 'web' }]\nknown_failure = { web = { why = 'it is new', fails = ['sealed'] } }\n",
     );
     let web = &plan.targets[0];
     assert_eq!((web.kind.as_str(), web.workers, web.launch), ("web", 3, Launch::Stays));
     assert_eq!(web.files, [("a.conf".to_owned(), "listen ${address};".to_owned())]);
     assert_eq!(plan.steps[1].text, "stop web: exit web.master");
-    assert_eq!(plan.known_failure.as_deref(), Some("it is new"));
+    let known = plan.known_failure.as_ref().expect("known to fail");
+    assert_eq!((known.why.as_str(), known.fails.as_slice()), ("it is new", &["sealed".to_owned()][..]));
     assert_eq!(
         refused("target.web = { program = 'mine' }\nstep = [{ sleep = '1s' }]\n").split(" (").next(),
         Some("mine.toml:3:14: error[CO0003]: neither `kind` nor both of `program` and `start`")
     );
+}
+
+#[test]
+fn a_known_failure_names_what_it_excuses() {
+    let known =
+        |table: &str| format!("{WEB}{STEADY}known_failure.nginx = {table}\nexpect.finally = ['lost == 0']\n");
+    assert_eq!(
+        refused(&known("{ why = 'a race', fails = ['lots == 0'] }")),
+        "mine.toml:5:50: error[CO0014]: nothing that is expected here reads `lots == 0` (did you mean `lost == 0`?)"
+    );
+    assert_eq!(
+        refused(&known("{ why = 'a race', fails = [] }")),
+        "mine.toml:5:49: error[CO0025]: this excuses nothing (name the lines of `expect`, or the checks, that fail)"
+    );
+    let untold = refused(&known("'a race'"));
+    assert!(untold.contains("expected a table such as `{ why = "), "{untold}");
 }
 
 #[test]
@@ -249,7 +266,7 @@ fn a_target_that_lacks_a_verb_is_skipped_and_says_why() {
     assert_eq!(plans[1].skip, None);
     // A verb with no steps is done already.
     assert_eq!(plans[0].steps[0].action, Action::Mark { text: "drain web: nothing to do".into() });
-    assert_eq!(plans[0].known_failure.as_deref(), Some("it is lame"));
+    assert_eq!(plans[0].known_failure.as_ref().map(|known| known.why.as_str()), Some("it is lame"));
     assert_eq!(plans[0].targets[0].upgrade_signal, None);
 }
 

@@ -41,9 +41,12 @@ fn a_run_that_was_not_seen_whole_is_3() {
 
 #[test]
 fn a_known_failure_must_fail() {
-    let known = |text: &str| format!("{text}\n[known_failure]\nghost = \"it is a ghost\"\n");
-    check(Wrong::Ended(Outcome::Refused), known, 0, "XFAIL");
-    check(Wrong::Nothing, known, 1, "XPASS");
+    let known = |text: &str, fails: &str| {
+        format!("{text}\n[known_failure]\nghost = {{ why = \"it is a ghost\", fails = ['{fails}'] }}\n")
+    };
+    check(Wrong::Ended(Outcome::Refused), |text| known(text, "lost == 0"), 0, "XFAIL");
+    check(Wrong::Nothing, |text| known(text, "lost == 0"), 1, "XPASS");
+    check(Wrong::Ended(Outcome::Refused), |text| known(text, "steps"), 1, "FAIL");
 }
 
 #[test]

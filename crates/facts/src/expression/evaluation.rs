@@ -44,6 +44,14 @@ fn apply(operator: Operator, left: Value, right: Value) -> Result<Value, String>
             _ => Err("pids have no order".into()),
         };
     }
+    if let (Value::Generation(0), Value::Generation(0)) = (left, right) {
+        // Nor does nobody answer for a generation that never was.
+        match operator {
+            Operator::Equal => return Ok(Value::Truth(false)),
+            Operator::NotEqual => return Ok(Value::Truth(true)),
+            _ => {}
+        }
+    }
     let (a, b) = (left.number()?, right.number()?);
     let unit = |number| match (left, right) {
         (Value::Duration(_), Value::Duration(_)) if operator == Operator::Divide => Value::Number(number),
@@ -81,6 +89,17 @@ mod tests {
     fn two_absent_pids_are_not_the_same_process() {
         assert_eq!(apply(Operator::Equal, Value::Pid(None), Value::Pid(None)), Ok(Value::Truth(false)));
         assert_eq!(apply(Operator::Equal, Value::Pid(Some(1)), Value::Pid(Some(1))), Ok(Value::Truth(true)));
+    }
+
+    #[test]
+    fn two_generations_that_are_not_there_are_not_the_same_and_each_is_0() {
+        let (none, zero) = (Value::Generation(0), Value::Number(0.0));
+        assert_eq!(apply(Operator::Equal, none, none), Ok(Value::Truth(false)));
+        assert_eq!(apply(Operator::NotEqual, none, none), Ok(Value::Truth(true)));
+        assert_eq!(apply(Operator::Equal, none, zero), Ok(Value::Truth(true)));
+        let two = Value::Generation(2);
+        assert_eq!(apply(Operator::Equal, two, two), Ok(Value::Truth(true)));
+        assert_eq!(apply(Operator::Greater, two, none), Ok(Value::Truth(true)));
     }
 
     #[test]

@@ -364,8 +364,13 @@ mod tests {
         }
     }
 
-    const VALUES: [Value; 4] =
-        [Value::Number(2.0), Value::Duration(2.0), Value::Truth(true), Value::Pid(Some(2))];
+    const VALUES: [Value; 5] = [
+        Value::Number(2.0),
+        Value::Duration(2.0),
+        Value::Truth(true),
+        Value::Pid(Some(2)),
+        Value::Generation(2),
+    ];
 
     /// What the type check promises is what evaluation does.
     #[test]
