@@ -187,7 +187,7 @@ fn stalling_peer(begins: &'static str) -> (SocketAddr, thread::JoinHandle<io::Re
     let peer = thread::spawn(move || {
         let (mut stream, _) = listener.accept()?;
         stream.set_read_timeout(Some(DEADLINE))?;
-        stream.read(&mut [0; 4096])?;
+        assert!(stream.read(&mut [0; 4096])? > 0, "a request");
         stream.write_all(begins.as_bytes())?;
         stream.read(&mut [0; 4096])
     });
