@@ -204,6 +204,24 @@ fn a_pid_file_that_could_not_be_written_is_tried_again() {
 }
 
 #[test]
+fn a_pid_file_that_could_not_be_written_is_left_to_the_generation_that_is_coming() {
+    let failed = || Wakeup { results: vec![Outcome::PidFileNotWritten], ..Wakeup::default() };
+    let later = Wakeup { elapsed_ms: Limits::default().rewrite_ms, ..Wakeup::default() };
+    let unnamed = step(&serving(1, None), &failed()).0;
+    check(&unnamed, &signals(&[Signal::Usr2]), "WritePidFile | SpawnSuccessor");
+    let asked = step(&unnamed, &signals(&[Signal::Usr2])).0;
+    let asked = step(&asked, &failed()).0;
+    check(&asked, &later, "");
+    let spawned = Wakeup { results: vec![Outcome::SuccessorSpawned], ..Wakeup::default() };
+    let ready = Wakeup { from_successor: vec![PeerMessage::Ready], ..Wakeup::default() };
+    let beside = step(&step(&asked, &spawned).0, &ready).0;
+    check(&beside, &later, "");
+    // And when it did not come after all, there is a name to write again.
+    let alone = step(&beside, &Wakeup { successor_died: true, ..Wakeup::default() }).0;
+    check(&step(&alone, &failed()).0, &later, "WritePidFile");
+}
+
+#[test]
 fn quit_to_both_generations_stops_the_server() {
     let told = |message| Wakeup { from_predecessor: vec![message], ..Wakeup::default() };
     let left = step(&serving(2, Some(1)), &told(PeerMessage::Leaving)).0;

@@ -17,7 +17,10 @@ impl Turn {
             return;
         }
         if self.state.stage != Stage::Announcing {
-            self.state.rewrite_ms = Some(self.state.limits.rewrite_ms);
+            // The generation that is coming, or is there, writes its own name: ours must not come after it.
+            if !self.state.is_being_succeeded() {
+                self.state.rewrite_ms = Some(self.state.limits.rewrite_ms);
+            }
             return;
         }
         if self.state.orphans {

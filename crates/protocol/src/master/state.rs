@@ -265,6 +265,13 @@ impl State {
         self.successor.is_some_and(|successor| successor.stage == SuccessorStage::Ready)
     }
 
+    /// Whether a successor is on its way or there, and neither goes back nor fails.
+    pub fn is_being_succeeded(&self) -> bool {
+        use SuccessorStage::{Ready, Spawning, Starting};
+        let comes = |stage| matches!(stage, Spawning | Starting { .. } | Ready);
+        self.successor.is_some_and(|successor| comes(successor.stage))
+    }
+
     /// Workers of the configuration in force that said they accept.
     pub fn accepting(&self) -> u32 {
         self.count(self.configuration.revision, |duty| duty == Duty::Accepting)

@@ -34,6 +34,9 @@ impl Turn {
         let generation = self.state.next_generation;
         self.state.next_generation += 1;
         self.state.doubt_ms = None;
+        if self.state.rewrite_ms.take().is_some() {
+            self.act(Effect::WritePidFile);
+        }
         self.state.successor = Some(Successor { generation, stage: SuccessorStage::Spawning });
         self.act(Effect::SpawnSuccessor);
     }
