@@ -180,27 +180,31 @@ fn a_worker_that_drains_finishes_what_it_forwards() {
     rig.expect(Report::Drained);
 }
 
-/// A peer that takes one connection, reads the request, sends this, and then waits for the other side to close it.
-fn stalling_peer(begins: &'static str) -> (SocketAddr, thread::JoinHandle<io::Result<usize>>) {
+/// A peer that takes one connection, reads the request and tells of it, sends this, and then waits for the other side to
+/// close it.
+fn stalling_peer(begins: &'static str) -> (SocketAddr, Receiver<()>, thread::JoinHandle<io::Result<usize>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let address = listener.local_addr().expect("has an address");
+    let (sender, asked) = channel();
     let peer = thread::spawn(move || {
         let (mut stream, _) = listener.accept()?;
         stream.set_read_timeout(Some(DEADLINE))?;
         assert!(stream.read(&mut [0; 4096])? > 0, "a request");
         stream.write_all(begins.as_bytes())?;
+        sender.send(()).expect("the test waits");
         stream.read(&mut [0; 4096])
     });
-    (address, peer)
+    (address, asked, peer)
 }
 
 #[test]
 fn a_client_that_leaves_takes_its_request_to_the_peer_with_it() {
     for begins in ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome"] {
-        let (address, peer) = stalling_peer(begins);
+        let (address, asked, peer) = stalling_peer(begins);
         let rig = Rig::accepting(&site(&format!("server {address};"), ""));
         let mut client = rig.connect();
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        asked.recv_timeout(DEADLINE).expect("the peer is asked");
         if !begins.is_empty() {
             client.head();
         }
