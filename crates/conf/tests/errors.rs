@@ -267,7 +267,8 @@ fn locations() {
          add_header, access_log, keepalive_timeout, keepalive_requests, client_body_timeout, \
          send_timeout, client_max_body_size, default_type, server_tokens, sendfile, tcp_nopush, tcp_nodelay, \
          client_body_temp_path, proxy_temp_path, fastcgi_temp_path, uwsgi_temp_path, scgi_temp_path, \
-         proxy_connect_timeout, proxy_read_timeout, proxy_send_timeout, proxy_http_version, proxy_set_header)"],
+         proxy_connect_timeout, proxy_read_timeout, proxy_send_timeout, proxy_ignore_client_abort, proxy_http_version, \
+         proxy_set_header)"],
     );
 }
 
