@@ -27,9 +27,12 @@ pub(crate) struct CommandLine {
     /// Say nothing but errors while testing the configuration
     #[arg(short = 'q')]
     pub(crate) quiet: bool,
-    /// Send a signal to the running master
+    /// Send a signal to the running master, or ask it
     #[arg(short = 's', value_name = "SIGNAL")]
     pub(crate) signal: Option<Order>,
+    /// Print the status as JSON
+    #[arg(long = "json", requires = "signal")]
+    pub(crate) json: bool,
     /// Directory that relative paths start from
     #[arg(short = 'p', value_name = "PREFIX", default_value = ".")]
     pub(crate) prefix: PathBuf,
@@ -55,6 +58,11 @@ pub(crate) enum Order {
     Reload,
     /// Reopen the logs (USR1)
     Reopen,
-    /// Start the program file as a new generation (USR2)
+    /// Start the program file as a new generation, wait until it serves, and let the old one finish (USR2, WINCH, QUIT);
+    /// on failure the old one serves on, and the reason is printed
     Upgrade,
+    /// Give the service back to the old generation, as long as it is there
+    Rollback,
+    /// Print who serves, what waits, and what was said to the last signals
+    Status,
 }

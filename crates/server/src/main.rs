@@ -4,6 +4,7 @@
 //! of the harness that tests them.
 
 mod command_line;
+mod control;
 mod daemon;
 mod home;
 mod listeners;
@@ -13,7 +14,9 @@ mod os;
 mod pid_file;
 mod privileges;
 mod rehearsal;
+mod sequence;
 mod signal;
+mod status;
 mod wire;
 mod worker;
 
@@ -47,8 +50,7 @@ fn run(line: &CommandLine) -> Result<u8, Box<dyn std::error::Error>> {
         return Ok(report_test(line, &home, &configuration, &text));
     }
     if let Some(order) = line.signal {
-        signal::send(order, &home.pid_file(&configuration))?;
-        return Ok(0);
+        return sequence::carry_out(order, line.json, &home.pid_file(&configuration));
     }
     Ok(master::start(home, inherited, configuration)?.run()?)
 }

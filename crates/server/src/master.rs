@@ -2,6 +2,7 @@
 //! performs the effects in order. Decides nothing itself.
 
 mod child;
+mod control;
 mod gather;
 mod peer;
 mod perform;
@@ -25,7 +26,7 @@ use nix::sys::{
 };
 use protocol::master::{Stage, State, Wakeup, WorkerId, step};
 
-use self::{child::Child, peer::Peer};
+use self::{child::Child, control::Control, peer::Peer};
 use crate::{home::Home, listeners::Listening, log::Log};
 
 pub(crate) use self::start::{Inherited, start};
@@ -51,6 +52,7 @@ pub(crate) struct Master {
     dead: Vec<u32>,
     /// Tells the launching process that the server serves.
     launcher: Option<OwnedFd>,
+    control: Control,
 }
 
 /// A configuration with its sockets.
@@ -72,6 +74,7 @@ enum Source {
     PredecessorExit,
     PredecessorSaid,
     OrphanExit,
+    Caller,
 }
 
 impl Master {
@@ -91,6 +94,7 @@ impl Master {
                     return Ok(code);
                 }
             }
+            self.tell_callers();
             self.gather(&mut wakeup)?;
             wakeup.elapsed_ms = u32::try_from(last.elapsed().as_millis()).unwrap_or(u32::MAX);
             last += std::time::Duration::from_millis(wakeup.elapsed_ms.into());
@@ -132,6 +136,7 @@ impl Source {
             Source::PredecessorExit => (5, 0),
             Source::PredecessorSaid => (6, 0),
             Source::OrphanExit => (7, 0),
+            Source::Caller => (8, 0),
         };
         kind << 32 | u64::from(id)
     }
@@ -146,7 +151,8 @@ impl Source {
             4 => Source::SuccessorSaid,
             5 => Source::PredecessorExit,
             6 => Source::PredecessorSaid,
-            _ => Source::OrphanExit,
+            7 => Source::OrphanExit,
+            _ => Source::Caller,
         }
     }
 }

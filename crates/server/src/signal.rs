@@ -1,6 +1,4 @@
-//! `changeoverd -s`: sends a signal to the master that the pid file names.
-
-use std::path::Path;
+//! Sends a signal to a master.
 
 use nix::{
     errno::Errno,
@@ -8,30 +6,17 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{
-    command_line::Order,
-    pid_file::{self, PidFileError},
-};
-
 /// A signal that could not be sent.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SignalError {
-    #[error(transparent)]
-    PidFile(#[from] PidFileError),
-    #[error("failed to send {signal} to process {pid}, which {} names: {errno}", path.display())]
-    Kill { signal: Signal, pid: u32, path: std::path::PathBuf, errno: Errno },
+#[error("failed to send {signal} to process {pid}: {errno}")]
+pub(crate) struct SignalError {
+    signal: Signal,
+    pid: u32,
+    errno: Errno,
 }
 
-/// Sends what was ordered.
-pub(crate) fn send(order: Order, path: &Path) -> Result<(), SignalError> {
-    let signal = match order {
-        Order::Stop => Signal::SIGTERM,
-        Order::Quit => Signal::SIGQUIT,
-        Order::Reload => Signal::SIGHUP,
-        Order::Reopen => Signal::SIGUSR1,
-        Order::Upgrade => Signal::SIGUSR2,
-    };
-    let pid = pid_file::read(path)?;
+/// Sends a signal to a process.
+pub(crate) fn send(signal: Signal, pid: u32) -> Result<(), SignalError> {
     let sent = kill(Pid::from_raw(pid.cast_signed()), signal);
-    sent.map_err(|errno| SignalError::Kill { signal, pid, path: path.into(), errno })
+    sent.map_err(|errno| SignalError { signal, pid, errno })
 }

@@ -169,7 +169,8 @@ fn the_old_master_takes_over_when_the_new_one_is_killed_after_winch() {
     server.signal(new, Signal::SIGKILL);
     server.wait("the pid file names the old master", |s| s.master() == old);
     server.wait("the old generation answers", |s| s.generation() == Some(1));
-    assert_eq!(server.pid("server.pid.oldbin"), None);
+    // The pid file comes first, and a worker that had not heard of WINCH answers at any time.
+    server.wait(".oldbin is gone", |s| s.pid("server.pid.oldbin").is_none());
 }
 
 #[test]
@@ -180,4 +181,72 @@ fn the_new_master_is_on_its_own_when_the_old_one_is_killed() {
     server.wait(".oldbin is gone", |s| s.pid("server.pid.oldbin").is_none());
     server.wait("its workers have left", |s| (0..16).all(|_| s.generation() == Some(2)));
     assert_eq!(server.master(), new);
+}
+
+/// Exit code, standard output and standard error of `changeoverd -s ORDER`.
+fn order(server: &Server, order: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::cargo_bin("changeoverd").expect("the binary of this package");
+    let output = command.current_dir(server.directory.path()).arg("-s").args(order).output().expect("runs");
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn status_tells_who_serves_and_what_was_said_to_each_signal() {
+    let server = Server::start();
+    server.signal(server.master(), Signal::SIGWINCH);
+    server.wait("the log refuses WINCH", |s| s.log().contains("WINCH is refused"));
+    let (code, told, _) = order(&server, &["status"]);
+    assert_eq!(code, Some(0));
+    for word in ["generation 1: serving", "2 wanted", "accepting", "WINCH is refused: no other generation"] {
+        assert!(told.contains(word), "no {word:?} in\n{told}");
+    }
+    let (old, new) = server.upgrade();
+    let (_, told, _) = order(&server, &["status", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let masters = told["masters"].as_array().expect("both masters");
+    let pids: Vec<_> = masters.iter().map(|master| master["pid"].as_i64()).collect();
+    assert_eq!(pids, [Some(i64::from(old)), Some(i64::from(new))]);
+    assert_eq!(
+        (&masters[0]["new"]["stage"], &masters[1]["old"]["stage"]),
+        (&"ready".into(), &"ready".into())
+    );
+    server.signal(old, Signal::SIGQUIT);
+}
+
+#[test]
+fn one_order_upgrades_and_one_rolls_back() {
+    let server = Server::start();
+    let first = server.master();
+    let (code, told, said) = order(&server, &["upgrade"]);
+    assert_eq!(code, Some(0), "{told}{said}");
+    assert!(told.contains("generation 2 (master") && told.ends_with("serves\n"), "{told}");
+    assert_ne!(server.master(), first);
+    assert_eq!((server.generation(), server.pid("server.pid.oldbin")), (Some(2), None));
+    let (second, third) = server.upgrade();
+    let (code, _, said) = order(&server, &["upgrade"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains(&format!("generation 2 (the old master {second}) is still there")), "{said}");
+    let (code, told, said) = order(&server, &["rollback"]);
+    assert_eq!(code, Some(0), "{told}{said}");
+    assert_eq!((server.master(), server.generation()), (second, Some(2)));
+    assert!(kill(Pid::from_raw(third), None).is_err(), "the new master is gone");
+    let (code, _, said) = order(&server, &["rollback"]);
+    assert_eq!((code, said.as_str()), (Some(1), "changeoverd: no rollback: generation 2 is alone\n"));
+}
+
+#[test]
+fn an_upgrade_that_fails_says_why_and_the_old_generation_serves_on() {
+    let server = Server::start();
+    let busy = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let listen = busy.local_addr().expect("address");
+    let text = fs::read_to_string(server.path("nginx.conf")).expect("reads");
+    fs::write(server.path("nginx.conf"), text.replace("listen ", &format!("listen {listen}; listen ")))
+        .expect("writes");
+    let first = server.master();
+    let (code, told, said) = order(&server, &["upgrade"]);
+    assert_eq!(code, Some(1), "{told}{said}");
+    assert!(said.contains("generation 2 is gone: rolled back to this one"), "{said}");
+    assert!(said.ends_with("no upgrade; the old generation serves on\n"), "{said}");
+    assert_eq!((server.master(), server.generation()), (first, Some(1)));
 }

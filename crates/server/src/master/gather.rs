@@ -80,6 +80,7 @@ impl Master {
             Source::SuccessorExit => self.note_successor_death(wakeup),
             Source::PredecessorExit => self.note_predecessor_death(wakeup),
             Source::OrphanExit => self.forget_ended_orphans(),
+            Source::Caller => self.hear_callers(),
         }
     }
 

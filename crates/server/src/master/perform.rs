@@ -170,7 +170,8 @@ impl Master {
         }
     }
 
-    fn say(&self, remark: Remark) {
+    fn say(&mut self, remark: Remark) {
+        self.remember(remark.to_string());
         match remark {
             Remark::Refused(..) | Remark::Dropped(..) => self.log.warn(&remark.to_string()),
             _ => self.log.notice(&remark.to_string()),

@@ -97,7 +97,7 @@ fn assemble(
 ) -> io::Result<Master> {
     let mut mask = SigSet::empty();
     SIGNALS.iter().for_each(|(raised, _)| mask.add(*raised));
-    let master = Master {
+    let mut master = Master {
         state,
         home,
         log,
@@ -112,7 +112,9 @@ fn assemble(
         orphans: Vec::new(),
         dead: Vec::new(),
         launcher,
+        control: Default::default(),
     };
+    master.open_control();
     master.watch(&master.signals, Source::Signals);
     if let Some(peer) = &master.predecessor {
         master.watch(&peer.pidfd, Source::PredecessorExit);

@@ -1,0 +1,130 @@
+//! The control socket: an abstract unix socket of each master on which it says what it is, at once and whenever that
+//! changes. Abstract, so that a full disk cannot take it away and a killed master leaves nothing behind; it is named by the
+//! pid namespace and the pid, so the pid file is the way to it. Who may ask is told by the kernel (`SO_PEERCRED`): root, and
+//! whoever the master runs as. Both sides look.
+
+use std::{
+    fs, io,
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::socket::{
+        AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, bind, connect, getsockopt, listen,
+        recv, send, socket, sockopt::PeerCredentials,
+    },
+    unistd::geteuid,
+};
+use rustix::net::{SocketFlags, accept_with};
+
+use crate::status::Status;
+
+/// Longest message: a status with all its answers is far below it.
+const MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Why a master does not tell.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ControlError {
+    #[error(
+        "failed to ask master process {pid}: {errno} (is it changeoverd, and does it run in this network namespace?)"
+    )]
+    Unreachable { pid: u32, errno: Errno },
+    #[error("master process {pid} does not tell user {user}: only root and the user it runs as may ask")]
+    Forbidden { pid: u32, user: u32 },
+    #[error("process {found} answers for master process {pid}: not asked any further")]
+    Impostor { pid: u32, found: i32 },
+    #[error("master process {pid} said nothing within {} s", waited.as_secs())]
+    Silent { pid: u32, waited: Duration },
+    #[error("failed to understand master process {pid}: {why}")]
+    Nonsense { pid: u32, why: String },
+}
+
+/// The socket of the master of this process.
+pub(crate) fn open(pid: u32) -> nix::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let listener = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+    bind(listener.as_raw_fd(), &address(pid)?)?;
+    listen(&listener, Backlog::new(16)?)?;
+    Ok(listener)
+}
+
+/// The next caller that may ask; `None` when there is no other now. One that may not is told so and hung up on.
+pub(crate) fn admit(listener: &OwnedFd) -> Option<OwnedFd> {
+    loop {
+        let caller = accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK).ok()?;
+        let user = getsockopt(&caller, PeerCredentials).map(|credentials| credentials.uid());
+        if user.is_ok_and(|user| user == 0 || user == geteuid().as_raw()) {
+            return Some(caller);
+        }
+    }
+}
+
+/// Tells a caller; false when it has hung up or does not read.
+pub(crate) fn tell(caller: &OwnedFd, message: &str) -> bool {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    send(caller.as_raw_fd(), message.as_bytes(), flags).is_ok()
+}
+
+/// A master that is being listened to.
+pub(crate) struct Master {
+    pub(crate) pid: u32,
+    socket: OwnedFd,
+}
+
+impl Master {
+    /// Calls the master with this pid.
+    pub(crate) fn call(pid: u32) -> Result<Master, ControlError> {
+        let unreachable = |errno| ControlError::Unreachable { pid, errno };
+        let socket = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)
+            .map_err(unreachable)?;
+        let address = address(pid).map_err(unreachable)?;
+        connect(socket.as_raw_fd(), &address).map_err(unreachable)?;
+        let found = getsockopt(&socket, PeerCredentials).map_err(unreachable)?.pid();
+        // Whoever may not ask sees no pid in another namespace: 0 is no impostor.
+        if found != 0 && found.unsigned_abs() != pid {
+            return Err(ControlError::Impostor { pid, found });
+        }
+        Ok(Master { pid, socket })
+    }
+
+    /// What it says next: at once the first time, later when something has changed. `None` once it has gone.
+    pub(crate) fn next(&self, deadline: Instant) -> Result<Option<Status>, ControlError> {
+        let pid = self.pid;
+        let waited = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(waited).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut fds, timeout).map_err(|errno| ControlError::Unreachable { pid, errno })? == 0 {
+            return Err(ControlError::Silent { pid, waited });
+        }
+        let mut message = vec![0; MESSAGE_BYTES];
+        match recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
+            Ok(0) | Err(Errno::ECONNRESET) => Ok(None),
+            Ok(length) => serde_json::from_slice(&message[..length])
+                .map(Some)
+                .map_err(|error| ControlError::Nonsense { pid, why: error.to_string() }),
+            Err(errno) => Err(ControlError::Unreachable { pid, errno }),
+        }
+    }
+
+    /// What it says first.
+    pub(crate) fn first(&self, deadline: Instant) -> Result<Status, ControlError> {
+        let user = geteuid().as_raw();
+        self.next(deadline)?.ok_or(ControlError::Forbidden { pid: self.pid, user })
+    }
+}
+
+/// Pids are unique in their namespace only, and masters of several may share a network.
+fn address(pid: u32) -> nix::Result<UnixAddr> {
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    let name = format!("changeoverd/{}/{pid}", namespace.display());
+    UnixAddr::new_abstract(name.as_bytes())
+}
+
+impl From<ControlError> for io::Error {
+    fn from(error: ControlError) -> io::Error {
+        io::Error::other(error)
+    }
+}

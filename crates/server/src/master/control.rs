@@ -1,0 +1,156 @@
+//! Answers whoever calls the control socket: what this master is, now and after each turn that changed it.
+
+use std::{collections::VecDeque, os::fd::OwnedFd};
+
+use protocol::master::{self as protocol_master, Duty, SuccessorStage};
+
+use super::{Master, Source};
+use crate::{
+    control,
+    status::{Answer, Neighbour, NeighbourStage, Stage, Status, Worker},
+};
+
+/// Answers that are kept for whoever asks later.
+const ANSWERS_KEPT: usize = 64;
+
+/// Callers at a time; more are hung up on.
+const CALLERS_MAX: usize = 16;
+
+/// The control socket of this master and who listens to it.
+#[derive(Default)]
+pub(super) struct Control {
+    /// `None` if it could not be opened: then nobody can ask, and the log has said so.
+    listener: Option<OwnedFd>,
+    callers: Vec<OwnedFd>,
+    /// What the callers were told last.
+    told: String,
+    answered: u64,
+    answers: VecDeque<Answer>,
+}
+
+impl Master {
+    pub(super) fn open_control(&mut self) {
+        match control::open(std::process::id()) {
+            Ok(listener) => {
+                self.watch(&listener, Source::Caller);
+                self.control.listener = Some(listener);
+            }
+            Err(errno) => self
+                .log
+                .alert(&format!("failed to open the control socket: {errno}; -s status will not work")),
+        }
+    }
+
+    /// Keeps what was said for `-s status`.
+    pub(super) fn remember(&mut self, says: String) {
+        let at = jiff::Zoned::now().strftime("%H:%M:%S%.3f").to_string();
+        let control = &mut self.control;
+        control.answers.push_back(Answer { at, says });
+        control.answered += 1;
+        if control.answers.len() > ANSWERS_KEPT {
+            control.answers.pop_front();
+        }
+    }
+
+    /// New callers are told at once.
+    pub(super) fn hear_callers(&mut self) {
+        let Some(listener) = &self.control.listener else { return };
+        let status = self.spelled_status();
+        while let Some(caller) = control::admit(listener) {
+            if self.control.callers.len() < CALLERS_MAX && control::tell(&caller, &status) {
+                self.control.callers.push(caller);
+            }
+        }
+        self.control.told = status;
+    }
+
+    /// Tells every caller what has changed. One that does not read is hung up on: a master waits for nobody.
+    pub(super) fn tell_callers(&mut self) {
+        if self.control.callers.is_empty() {
+            return;
+        }
+        let status = self.spelled_status();
+        if status != self.control.told {
+            self.control.callers.retain(|caller| control::tell(caller, &status));
+            self.control.told = status;
+        }
+    }
+
+    fn spelled_status(&self) -> String {
+        serde_json::to_string(&self.status()).unwrap_or_default()
+    }
+
+    fn status(&self) -> Status {
+        let state = &self.state;
+        Status {
+            generation: state.generation,
+            pid: std::process::id(),
+            stage: stage(state.stage),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            program: self.home.program.display().to_string(),
+            pid_file: self.settings.pid_file.display().to_string(),
+            listeners: self.settings.listeners.iter().map(|l| l.address.to_string()).collect(),
+            configuration: state.configuration.revision,
+            wanted: state.configuration.workers,
+            workers: self.told_workers(),
+            old: state.predecessor.zip(self.predecessor.as_ref()).map(|(old, peer)| Neighbour {
+                generation: old.generation,
+                pid: peer.pid,
+                stage: if old.leaving { NeighbourStage::Leaving } else { NeighbourStage::Ready },
+            }),
+            new: state.successor.map(|new| Neighbour {
+                generation: new.generation,
+                pid: self.successor.as_ref().map_or(0, |peer| peer.pid),
+                stage: neighbour_stage(new.stage),
+            }),
+            orphans: self.orphans.len(),
+            deferred: state.deferred.iter().map(|signal| signal.name().to_owned()).collect(),
+            answered: self.control.answered,
+            answers: self.control.answers.iter().cloned().collect(),
+        }
+    }
+
+    fn told_workers(&self) -> Vec<Worker> {
+        let known =
+            self.state.workers.iter().filter_map(|(id, worker)| Some((self.workers.get(id)?, worker)));
+        known
+            .map(|(child, worker)| Worker {
+                pid: child.pid.as_raw().unsigned_abs(),
+                duty: duty(worker.duty).to_owned(),
+            })
+            .collect()
+    }
+}
+
+fn stage(stage: protocol_master::Stage) -> Stage {
+    match stage {
+        protocol_master::Stage::Starting | protocol_master::Stage::Announcing => Stage::Starting,
+        protocol_master::Stage::Serving => Stage::Serving,
+        protocol_master::Stage::Yielding { .. } => Stage::Yielding,
+        protocol_master::Stage::Retired => Stage::Retired,
+        protocol_master::Stage::Leaving => Stage::Leaving,
+        protocol_master::Stage::Stopping => Stage::Stopping,
+        protocol_master::Stage::Terminating { .. } | protocol_master::Stage::Gone => Stage::Terminating,
+    }
+}
+
+fn neighbour_stage(stage: SuccessorStage) -> NeighbourStage {
+    match stage {
+        SuccessorStage::Spawning | SuccessorStage::Starting { .. } => NeighbourStage::Starting,
+        SuccessorStage::Ready => NeighbourStage::Ready,
+        SuccessorStage::Yielding
+        | SuccessorStage::Relieved
+        | SuccessorStage::Stopping
+        | SuccessorStage::Condemned => NeighbourStage::Leaving,
+    }
+}
+
+fn duty(duty: Duty) -> &'static str {
+    match duty {
+        Duty::Preparing | Duty::Prepared | Duty::Admitted => "starting",
+        Duty::Accepting => "accepting",
+        Duty::Halting | Duty::Halted => "stopped accepting",
+        Duty::Draining => "draining",
+        Duty::Terminated => "stopping",
+    }
+}

@@ -1,0 +1,254 @@
+//! `changeoverd -s`: one signal, or a whole sequence of them, each sent when the master has said that its time has come.
+//! A sequence only does what an operator could do by hand: it may be interrupted at any point, and everything it leaves
+//! behind is a state that the masters look after by themselves.
+
+use std::{
+    collections::BTreeSet,
+    error::Error,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use nix::sys::signal::Signal;
+
+use crate::{
+    command_line::Order,
+    control::{ControlError, Master},
+    pid_file, signal,
+    status::{NeighbourStage, Stage, Status},
+};
+
+/// A master that was asked answers at once.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How often a long wait says what it waits for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Exit code of a sequence that did not come to its end.
+const FAILED: u8 = 1;
+
+type Done = Result<u8, Box<dyn Error>>;
+
+/// Does what was ordered, with the master that the pid file names.
+pub(crate) fn carry_out(order: Order, json: bool, pid_file: &Path) -> Done {
+    let pid = pid_file::read(pid_file)?;
+    let signal = match order {
+        Order::Status => return status(pid, json),
+        Order::Upgrade => return upgrade(pid, pid_file),
+        Order::Rollback => return rollback(pid, pid_file),
+        Order::Stop => Signal::SIGTERM,
+        Order::Quit => Signal::SIGQUIT,
+        Order::Reload => Signal::SIGHUP,
+        Order::Reopen => Signal::SIGUSR1,
+    };
+    signal::send(signal, pid)?;
+    Ok(0)
+}
+
+fn status(pid: u32, json: bool) -> Done {
+    let masters = everybody(pid)?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "masters": masters }))?);
+    } else {
+        masters.iter().for_each(|master| print!("{master}"));
+    }
+    Ok(0)
+}
+
+/// The master that the pid file names and every other one that it leads to, the oldest first.
+fn everybody(first: u32) -> Result<Vec<Status>, ControlError> {
+    let mut statuses = vec![Watched::call(first)?.last];
+    let mut known = BTreeSet::from([first]);
+    let mut next = 0;
+    while let Some(status) = statuses.get(next) {
+        let beside = status.old.iter().chain(&status.new).map(|neighbour| neighbour.pid);
+        let unknown: Vec<u32> = beside.filter(|pid| *pid > 0 && known.insert(*pid)).collect();
+        // One that has not opened its socket yet, or has gone meanwhile, is told by its neighbour.
+        statuses.extend(unknown.into_iter().filter_map(|pid| Some(Watched::call(pid).ok()?.last)));
+        next += 1;
+    }
+    statuses.sort_by_key(|status| status.generation);
+    Ok(statuses)
+}
+
+fn upgrade(pid: u32, pid_file: &Path) -> Done {
+    let mut old = Watched::call(pid)?;
+    if let Some(why) = blocks_an_upgrade(&old.last) {
+        return fail(&format!("no upgrade: {why}"));
+    }
+    old.send(Signal::SIGUSR2)?;
+    let Some(new) = old.until("the new generation to be ready", upgraded)? else {
+        return fail("the old generation ended before the new one was ready");
+    };
+    let Some((generation, new)) = new else { return old.fail("no upgrade; the old generation serves on") };
+    say(&format!(
+        "generation {generation} (master {new}) is ready; generation {} drains",
+        old.last.generation
+    ));
+    old.send(Signal::SIGWINCH)?;
+    match old.until("connections of the old generation to end", drained)? {
+        Some(true) => {}
+        Some(false) => return old.fail("rolled back: the new generation went while the old one drained"),
+        None => return finish(new, pid_file),
+    }
+    old.send(Signal::SIGQUIT)?;
+    match old.until("the old master to leave", |status| status.new.is_none().then_some(()))? {
+        Some(()) => old.fail("rolled back: the new generation went while the old one left"),
+        None => finish(new, pid_file),
+    }
+}
+
+/// Why USR2 would be refused, or would not end in an upgrade.
+fn blocks_an_upgrade(status: &Status) -> Option<String> {
+    let beside = status.new.as_ref().map(|new| ("new", new)).or(status.old.as_ref().map(|old| ("old", old)));
+    match beside {
+        Some((which, other)) => Some(format!(
+            "generation {} (the {which} master {}) is still there; finish that upgrade, or: changeoverd -s rollback",
+            other.generation, other.pid
+        )),
+        None if status.stage != Stage::Serving => {
+            Some(format!("generation {} is {}", status.generation, status.stage))
+        }
+        None => None,
+    }
+}
+
+/// `Some(Some(…))`: the new generation is ready. `Some(None)`: there is none and none will come.
+fn upgraded(status: &Status) -> Option<Option<(u32, u32)>> {
+    match &status.new {
+        Some(new) if new.stage == NeighbourStage::Ready => Some(Some((new.generation, new.pid))),
+        Some(_) => None,
+        None if status.deferred.iter().any(|signal| signal == "USR2") => None,
+        None => Some(None),
+    }
+}
+
+/// Whether the old generation has no workers any more, or takes its service back.
+fn drained(status: &Status) -> Option<bool> {
+    match &status.new {
+        None => Some(false),
+        Some(_) => status.workers.is_empty().then_some(true),
+    }
+}
+
+/// One master has gone: the other must be alone, and the pid file must name it.
+fn finish(left: u32, pid_file: &Path) -> Done {
+    let named = pid_file::read(pid_file)?;
+    if named != left {
+        return fail(&format!("{} names process {named} instead of master {left}", pid_file.display()));
+    }
+    let mut master = match Watched::call(left) {
+        Ok(master) => master,
+        // An older version has no control socket: what can be known is known.
+        Err(error @ ControlError::Unreachable { .. }) => {
+            say(&format!("master {left} leads, as the pid file says; {error}"));
+            return Ok(0);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let is_alone =
+        |status: &Status| status.old.is_none() && status.new.is_none() && status.stage == Stage::Serving;
+    match master.until("one generation to be left", |status| is_alone(status).then_some(status.generation))? {
+        Some(generation) => {
+            say(&format!("generation {generation} (master {left}) serves"));
+            Ok(0)
+        }
+        None => fail(&format!("master {left} ended, too")),
+    }
+}
+
+fn rollback(pid: u32, pid_file: &Path) -> Done {
+    let mut master = Watched::call(pid)?;
+    match (master.last.old.clone(), master.last.new.clone()) {
+        (Some(old), _) if old.stage == NeighbourStage::Leaving => fail(&format!(
+            "no rollback: generation {} was told to leave (QUIT) and only waits for its last connections",
+            old.generation
+        )),
+        (Some(old), _) => {
+            say(&format!(
+                "generation {} gives back to generation {} (master {})",
+                master.last.generation, old.generation, old.pid
+            ));
+            master.send(Signal::SIGQUIT)?;
+            let gave_up = |status: &Status| (status.stage == Stage::Serving).then_some(());
+            match master.until("the old generation to serve and the new one to end", gave_up)? {
+                Some(()) => master.fail("no rollback: the new generation serves on"),
+                None => finish(old.pid, pid_file),
+            }
+        }
+        (None, Some(new)) if new.stage != NeighbourStage::Leaving => {
+            say(&format!("generation {} (master {}) is stopped before it is ready", new.generation, new.pid));
+            signal::send(Signal::SIGTERM, new.pid)?;
+            master.until("the new generation to be gone", |status| status.new.is_none().then_some(()))?;
+            finish(pid, pid_file)
+        }
+        (None, Some(_)) => finish(pid, pid_file),
+        (None, None) => fail(&format!("no rollback: generation {} is alone", master.last.generation)),
+    }
+}
+
+fn say(line: &str) {
+    println!("changeoverd: {line}");
+}
+
+fn fail(line: &str) -> Done {
+    eprintln!("changeoverd: {line}");
+    Ok(FAILED)
+}
+
+/// A master, and what it said last.
+struct Watched {
+    master: Master,
+    last: Status,
+    /// Answers that came before the first order.
+    known: u64,
+}
+
+impl Watched {
+    fn call(pid: u32) -> Result<Watched, ControlError> {
+        let master = Master::call(pid)?;
+        let last = master.first(Instant::now() + ANSWER_DEADLINE)?;
+        let known = last.answered;
+        Ok(Watched { master, last, known })
+    }
+
+    /// Sends a signal and waits for the receipt, so that what is seen from here on is seen after it. A master that leaves
+    /// needs none.
+    fn send(&mut self, signal: Signal) -> Result<(), Box<dyn Error>> {
+        let received = format!("signal {} received", signal.as_str().trim_start_matches("SIG"));
+        let before = self.last.answered;
+        signal::send(signal, self.master.pid)?;
+        let is_there = |status: &Status| {
+            status.answers_since(before).iter().any(|answer| answer.says == received).then_some(())
+        };
+        self.until("the master to take the signal", is_there)?;
+        Ok(())
+    }
+
+    /// Waits until a fact can be told of the master; `None` if it ends before.
+    fn until<T>(
+        &mut self,
+        what: &str,
+        fact: impl Fn(&Status) -> Option<T>,
+    ) -> Result<Option<T>, ControlError> {
+        loop {
+            if let Some(told) = fact(&self.last) {
+                return Ok(Some(told));
+            }
+            match self.master.next(Instant::now() + PATIENCE) {
+                Ok(Some(status)) => self.last = status,
+                Ok(None) => return Ok(None),
+                Err(ControlError::Silent { .. }) => say(&format!("still waiting for {what}\n{}", self.last)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Fails, with what the master said since the first order.
+    fn fail(&self, line: &str) -> Done {
+        for answer in self.last.answers_since(self.known) {
+            eprintln!("changeoverd: {} {}", answer.at, answer.says);
+        }
+        fail(line)
+    }
+}

@@ -1,0 +1,170 @@
+//! What a master says of itself: the message of the control socket, and the same for a person.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A master at one instant. Nothing in it changes by itself: two equal ones mean that nothing happened between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Status {
+    /// Which generation it leads.
+    pub(crate) generation: u32,
+    /// Its process.
+    pub(crate) pid: u32,
+    /// What the generation as a whole is doing.
+    pub(crate) stage: Stage,
+    /// Version of the program it runs.
+    pub(crate) version: String,
+    /// The program file that the next generation starts from.
+    pub(crate) program: String,
+    /// Where its name stands.
+    pub(crate) pid_file: String,
+    /// Addresses it listens on.
+    pub(crate) listeners: Vec<String>,
+    /// Reloads that came into force, and one.
+    pub(crate) configuration: u32,
+    /// Workers the configuration in force wants.
+    pub(crate) wanted: u32,
+    /// Workers that live.
+    pub(crate) workers: Vec<Worker>,
+    /// The master that started this one, while it lives.
+    pub(crate) old: Option<Neighbour>,
+    /// The master this one started, while it lives.
+    pub(crate) new: Option<Neighbour>,
+    /// Workers of dead generations that were not seen to end.
+    pub(crate) orphans: usize,
+    /// Signals that wait for something.
+    pub(crate) deferred: Vec<String>,
+    /// How many answers there ever were.
+    pub(crate) answered: u64,
+    /// The newest of them, the oldest first.
+    pub(crate) answers: Vec<Answer>,
+}
+
+/// What a generation as a whole is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stage {
+    /// Its workers come up.
+    #[default]
+    Starting,
+    /// Serves.
+    Serving,
+    /// Waits for the old generation to serve again.
+    Yielding,
+    /// Keeps its listeners and no workers (WINCH).
+    Retired,
+    /// Leaves to a new generation (QUIT).
+    Leaving,
+    /// Stops when its last connection ends.
+    Stopping,
+    /// Stops now.
+    Terminating,
+}
+
+/// One worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Worker {
+    /// Its process.
+    pub(crate) pid: u32,
+    /// What it does.
+    pub(crate) duty: String,
+}
+
+/// Another master.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Neighbour {
+    /// Which generation it leads.
+    pub(crate) generation: u32,
+    /// Its process.
+    pub(crate) pid: u32,
+    /// How far it is, as this master knows.
+    pub(crate) stage: NeighbourStage,
+}
+
+/// How far another master is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NeighbourStage {
+    /// Comes up.
+    Starting,
+    /// There, and means to stay.
+    Ready,
+    /// Leaves, or was told to.
+    Leaving,
+}
+
+/// What was said to a signal, or about what happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    /// Local time with milliseconds.
+    pub(crate) at: String,
+    /// One line.
+    pub(crate) says: String,
+}
+
+impl Status {
+    /// The answers that came after the first `known`; those that were too many to keep are lost.
+    pub(crate) fn answers_since(&self, known: u64) -> &[Answer] {
+        let newer = usize::try_from(self.answered.saturating_sub(known)).unwrap_or(usize::MAX);
+        &self.answers[self.answers.len().saturating_sub(newer)..]
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let workers: Vec<String> = self.workers.iter().map(|w| format!("{} {}", w.pid, w.duty)).collect();
+        writeln!(
+            f,
+            "generation {}: {} (master {}, version {})",
+            self.generation, self.stage, self.pid, self.version
+        )?;
+        line(f, "program", &self.program)?;
+        line(f, "pid file", &self.pid_file)?;
+        line(f, "listens on", &self.listeners.join(", "))?;
+        line(f, "workers", &format!("{} wanted: {}", self.wanted, or_none(&workers)))?;
+        line(f, "configuration", &self.configuration.to_string())?;
+        for (which, neighbour) in [("old", &self.old), ("new", &self.new)] {
+            if let Some(Neighbour { generation, pid, stage }) = neighbour {
+                line(f, which, &format!("generation {generation}, master {pid}, {stage}"))?;
+            }
+        }
+        if self.orphans > 0 {
+            line(f, "orphans", &format!("{} workers of dead generations", self.orphans))?;
+        }
+        line(f, "deferred", &or_none(&self.deferred))?;
+        self.answers.iter().try_for_each(|answer| line(f, &answer.at, &answer.says))
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
+    writeln!(f, "  {name:<14} {value}")
+}
+
+fn or_none(words: &[String]) -> String {
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Starting => "starting",
+            Stage::Serving => "serving",
+            Stage::Yielding => "waiting for the old generation to serve again",
+            Stage::Retired => "without workers, ready to come back",
+            Stage::Leaving => "leaving to the new generation",
+            Stage::Stopping => "stopping when its last connection ends",
+            Stage::Terminating => "stopping now",
+        })
+    }
+}
+
+impl fmt::Display for NeighbourStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NeighbourStage::Starting => "starting",
+            NeighbourStage::Ready => "ready",
+            NeighbourStage::Leaving => "leaving",
+        })
+    }
+}
