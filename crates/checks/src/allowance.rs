@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use facts::{
     Blame, Expression, Outcome, Verdict,
     expression::{Argument, Function, Operator},
-    plan::Claim,
+    plan::{AtDrain, Claim},
 };
 
 use crate::{
@@ -44,8 +44,9 @@ pub(crate) fn every_attempt_ok(index: &Index) -> Verdict {
             speaks.contains(&(number, bound.as_counted(attempt.outcome))) && allowed(bound, attempt)
         })
     };
+    let is_allowed = |a: &&Attempt| is_spoken_of(a) || may_repeat(index, a);
     let unspoken: Vec<&Attempt> =
-        index.attempts.iter().filter(unanswered).filter(|a| !is_spoken_of(a)).collect();
+        index.attempts.iter().filter(unanswered).filter(|a| !is_allowed(a)).collect();
     if unspoken.is_empty() {
         return Verdict::pass("no attempt went unanswered but those the scenario counts itself");
     }
@@ -54,6 +55,12 @@ pub(crate) fn every_attempt_ok(index: &Index) -> Verdict {
     let count = format!("{lost} lost and {retriable} retriable, which nothing in the scenario bounds");
     let told = unspoken.iter().take(TOLD).map(|attempt| story(index, attempt).to_string());
     Verdict::Fail { lines: [count].into_iter().chain(told).collect() }
+}
+
+/// A client that may be made to reconnect asks again what it may ask again.
+fn may_repeat(index: &Index, attempt: &Attempt) -> bool {
+    let population = index.plan.populations.get(usize::from(attempt.record.population));
+    attempt.blame() == Blame::Retriable && population.is_some_and(|p| p.at_drain == AtDrain::MayReconnect)
 }
 
 /// A function that a line asks, with the part of the line that must be true by itself.
@@ -206,6 +213,18 @@ mod tests {
         check(CHECK, lossy(Outcome::Refused).asking(Function::Class(Outcome::Refused), &[]), PASS);
         check(CHECK, lossy(Outcome::RetriableClose).asking(Function::Retriable, &[]), PASS);
         check(CHECK, lossy(Outcome::RetriableClose).asking(Function::StrayLost, &in_phase(0)), PASS);
+    }
+
+    #[test]
+    fn a_client_that_may_reconnect_asks_again_and_nobody_else_does() {
+        let reconnecting = |outcome| {
+            let mut built = lossy(outcome);
+            built.plan.populations[0].at_drain = facts::plan::AtDrain::MayReconnect;
+            built
+        };
+        check(CHECK, reconnecting(Outcome::RetriableClose), PASS);
+        check(CHECK, reconnecting(Outcome::UnsafeClose), FAIL);
+        check(CHECK, reconnecting(Outcome::WebsocketAbnormal), FAIL);
     }
 
     #[test]

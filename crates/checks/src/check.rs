@@ -4,7 +4,7 @@ use facts::Verdict;
 
 use crate::{
     Index, allowance, coverage, descriptors, generations, generator, identities, leftovers, pid_file, sealed,
-    serving, steps,
+    serving, steps, treatment,
 };
 
 /// A named property of a run.
@@ -44,6 +44,11 @@ pub const CHECKS: &[Check] = &[
         name: "every-attempt-ok",
         says: "every attempt was answered completely, or the scenario says what it allows",
         judge: allowance::every_attempt_ok,
+    },
+    Check {
+        name: "at-drain",
+        says: "no connection of a population that must finish was ended before its client ended it",
+        judge: treatment::at_drain,
     },
     Check {
         name: "served-in-every-phase",

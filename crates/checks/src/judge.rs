@@ -6,11 +6,13 @@ use facts::{
 };
 
 use crate::{
-    CHECKS, Index, LifeStory, PhaseRow,
+    CHECKS, Index, LifeStory, PhaseRow, PopulationRow, Retried,
     ask::ask,
     phase_row::{classes, rows, total},
+    policy::retried,
     proof, spelling,
     story::story,
+    treatment::populations,
     watched,
 };
 
@@ -25,6 +27,10 @@ pub struct Judgement {
     pub total: PhaseRow,
     /// Attempts by class; classes that did not occur are left out.
     pub classes: Vec<(Outcome, u64)>,
+    /// One row per population of the plan.
+    pub populations: Vec<PopulationRow>,
+    /// What users of clients that repeat requests would have seen.
+    pub retried: Vec<Retried>,
     /// Attempts lost or answered wrongly.
     pub lost: Vec<LifeStory>,
     /// Attempts a careful client may retry.
@@ -59,6 +65,8 @@ pub fn judge(plan: &Plan, history: &History) -> Judgement {
         phases: rows(&index),
         total: total(&index),
         classes: classes(&index),
+        populations: populations(&index),
+        retried: retried(&index),
         lost: told(&[Blame::Lost, Blame::Corrupt]),
         retriable: told(&[Blame::Retriable]),
         verdicts,

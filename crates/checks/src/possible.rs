@@ -62,7 +62,8 @@ fn oddity(index: &Index, record: &Record, run: Interval, planned: u64) -> Option
 /// What an answer has that the generator calls complete.
 fn is_complete(record: &Record) -> bool {
     let answered = record.first_byte != NEVER && record.done != NEVER && record.first_byte <= record.done;
-    answered && record.bytes_in > 0 && (200..300).contains(&record.status)
+    // 101: a handshake, and every message on the connection that it upgraded.
+    answered && record.bytes_in > 0 && matches!(record.status, 101 | 200..=299)
 }
 
 /// From the first line of the event log to its end, if it has one.

@@ -1,6 +1,6 @@
 //! The life of one attempt, told from all facts.
 
-use facts::{Event, Generation, Nanos, Outcome, Role};
+use facts::{Event, Generation, Nanos, Outcome, Role, SocketState};
 use serde::Serialize;
 
 use crate::{Counted, Index, attempt::Attempt, kernel};
@@ -60,6 +60,8 @@ pub struct LifeStory {
     pub answered_by: Option<Holder>,
     /// Who answered the request before it on the same connection.
     pub held_by: Option<Holder>,
+    /// What the kernel knew of the connection when it failed.
+    pub socket: Option<SocketState>,
     /// The nearest signal before its end.
     pub signal: Option<SignalBefore>,
     /// What the kernel counted in the phases it was under way in, of what bears on its outcome. No counter knows
@@ -88,9 +90,17 @@ pub(crate) fn story(index: &Index, attempt: &Attempt) -> LifeStory {
         status: record.status,
         answered_by: attempt.answered_by,
         held_by: attempt.held_by,
+        socket: socket_of(index, record.id),
         signal: signal_before(index, attempt.done_at()),
         kernel: kernel::counted_about(index, (record.phase_intended, record.phase_done), attempt.outcome),
     }
+}
+
+/// They are in order of id.
+fn socket_of(index: &Index, id: u64) -> Option<SocketState> {
+    let sockets = &index.history.sockets;
+    let found = sockets.binary_search_by_key(&id, |socket| socket.id).ok()?;
+    sockets.get(found).copied()
 }
 
 fn signal_before(index: &Index, instant: Nanos) -> Option<SignalBefore> {
@@ -154,9 +164,21 @@ impl std::fmt::Display for LifeStory {
 }
 
 /// True when the other side ended the connection.
-fn was_closed(outcome: Outcome) -> bool {
-    use Outcome::{CutInBody, CutInHeaders, ResetInAcceptQueue, RetriableClose, UnsafeClose};
-    matches!(outcome, ResetInAcceptQueue | RetriableClose | UnsafeClose | CutInHeaders | CutInBody)
+pub(crate) fn was_closed(outcome: Outcome) -> bool {
+    use Outcome::{
+        CutInBody, CutInHeaders, PipelineCut, ResetInAcceptQueue, RetriableClose, UnsafeClose,
+        WebsocketAbnormal,
+    };
+    matches!(
+        outcome,
+        ResetInAcceptQueue
+            | RetriableClose
+            | UnsafeClose
+            | CutInHeaders
+            | CutInBody
+            | PipelineCut
+            | WebsocketAbnormal
+    )
 }
 
 impl LifeStory {
@@ -166,6 +188,10 @@ impl LifeStory {
         }
         if let Some(by) = self.held_by {
             write!(f, "; connection was held by {by}")?;
+        }
+        // Of one that was closed the kernel knows no more than that.
+        if let Some(socket) = self.socket.filter(|_| !was_closed(self.seen_as)) {
+            write!(f, "; its socket was {socket}")?;
         }
         if let Some(signal) = &self.signal {
             let role = format!("{:?}", signal.role).to_lowercase();
@@ -208,6 +234,25 @@ mod tests {
              21.0 ms after WINCH to master pid 10 of generation 1"
         );
         assert!(judgement.lost.is_empty());
+    }
+
+    #[test]
+    fn the_socket_of_a_hang_is_shown() {
+        let mut built = Built::good().outcome(9, Outcome::TimeoutFirstByte);
+        let socket = |id| facts::SocketState {
+            id,
+            state: 1,
+            retransmits: 0,
+            unacked: 2,
+            total_retransmits: 3,
+            notsent_bytes: 70,
+            rtt_us: 41,
+        };
+        built.history.sockets = vec![socket(7), socket(9), socket(11)];
+        let told = judge(&built.plan, &built.history).lost[0].to_string();
+        let expected =
+            "; its socket was ESTABLISHED, 2 segments unacknowledged, 70 B not sent, 3 sent again, rtt 41 us";
+        assert!(told.contains(expected), "{told}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod record;
 pub mod seed;
 pub mod site;
+mod socket;
 pub mod verdict;
 
 pub use content::Content;
@@ -21,6 +22,7 @@ pub use history::History;
 pub use outcome::{Blame, Outcome};
 pub use plan::{CHECK_NAMES, Plan};
 pub use record::Record;
+pub use socket::SocketState;
 pub use verdict::Verdict;
 
 /// Generation of a target: one master and its workers, numbered from 1. Zero means "not known".

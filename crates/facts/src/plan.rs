@@ -155,13 +155,14 @@ pub struct Origin {
 
 /// The name of every property in `checks::CHECKS`, in its order. Here, so that a scenario can be told about a name
 /// that does not exist without knowing how anything is judged.
-pub const CHECK_NAMES: [&str; 13] = [
+pub const CHECK_NAMES: [&str; 14] = [
     "sealed",
     "generator",
     "identities",
     "steps",
     "covered",
     "every-attempt-ok",
+    "at-drain",
     "served-in-every-phase",
     "nothing-left-behind",
     "no-corruption",

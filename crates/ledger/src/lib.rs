@@ -8,6 +8,7 @@ mod event_log;
 mod header;
 mod journal;
 mod read;
+mod sockets;
 mod table;
 mod writer;
 
@@ -15,6 +16,7 @@ pub use error::{Error, Full};
 pub use event_log::EventLog;
 pub use journal::{Begun, Journal};
 pub use read::{read_history, read_journal, read_ledger};
+pub use sockets::SocketLog;
 pub use table::Slot;
 pub use writer::Writer;
 
@@ -29,4 +31,9 @@ pub fn ledger_name(number: usize) -> String {
 /// Name in a run directory of the journal of an origin or a target.
 pub fn journal_name(server: &str) -> String {
     format!("journal-{server}.bin")
+}
+
+/// Name in a run directory of what the n-th generator thread saw of the connections of failed attempts.
+pub fn sockets_name(number: usize) -> String {
+    format!("sockets-{number}.ndjson")
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytemuck::{AnyBitPattern, Zeroable, bytes_of_mut};
-use facts::{History, Record, Stamped, journal::Entry};
+use facts::{History, Record, SocketState, Stamped, journal::Entry};
 
 use crate::{
     EVENT_LOG_NAME, Error,
@@ -20,10 +20,14 @@ use crate::{
 pub fn read_history(directory: &Path) -> Result<History, Error> {
     let mut history = History::default();
     read_events(&directory.join(EVENT_LOG_NAME), &mut history)?;
-    for (_, path) in files(directory, "ledger-")? {
+    for (_, path) in files(directory, "ledger-", ".bin")? {
         read_into(&path, Kind::Ledger, &mut history.records, &mut history.incomplete)?;
     }
-    for (name, path) in files(directory, "journal-")? {
+    for (_, path) in files(directory, "sockets-", ".ndjson")? {
+        history.sockets.extend(read_sockets(&path)?);
+    }
+    history.sockets.sort_unstable_by_key(|socket| socket.id);
+    for (name, path) in files(directory, "journal-", ".bin")? {
         let mut entries = Vec::new();
         read_into(&path, Kind::Journal, &mut entries, &mut history.incomplete)?;
         count_repeats(&mut entries);
@@ -58,14 +62,20 @@ fn read_events(path: &Path, history: &mut History) -> Result<(), Error> {
     Ok(())
 }
 
-/// The files `<prefix><name>.bin` in order of name.
-fn files(directory: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>, Error> {
+/// Lines that were cut are left out: they are evidence, not facts.
+fn read_sockets(path: &Path) -> Result<Vec<SocketState>, Error> {
+    let text = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+/// The files `<prefix><name><suffix>` in order of name.
+fn files(directory: &Path, prefix: &str, suffix: &str) -> Result<Vec<(String, PathBuf)>, Error> {
     let failed = |source| Error::Read { path: directory.to_owned(), source };
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().and_then(|name| name.to_str());
-        if let Some(name) = name.and_then(|n| n.strip_prefix(prefix)).and_then(|n| n.strip_suffix(".bin")) {
+        if let Some(name) = name.and_then(|n| n.strip_prefix(prefix)).and_then(|n| n.strip_suffix(suffix)) {
             found.push((name.to_owned(), path.clone()));
         }
     }

@@ -43,8 +43,6 @@ impl Planned {
 pub(crate) struct Attempt {
     pub(crate) slot: Slot,
     pub(crate) record: Record,
-    /// When the engine really began it.
-    pub(crate) began: Nanos,
 }
 
 /// The kernel sends a SYN again after a second; nothing else makes a handshake on this machine take so long.
@@ -56,10 +54,10 @@ impl Attempt {
         ticks(self.record.intended, clock::now())
     }
 
-    /// It has a connection, `ticks` after it was meant to start.
-    pub(crate) fn connected(&mut self, ticks: u32) {
+    /// It has a connection, `ticks` after it was meant to start, whose handshake began at `opened`.
+    pub(crate) fn connected(&mut self, ticks: u32, opened: Nanos) {
         self.record.connected = ticks;
-        if self.record.intended + nanos(ticks) > self.began + SYN_IS_REPEATED_AFTER {
+        if self.record.intended + nanos(ticks) > opened + SYN_IS_REPEATED_AFTER {
             self.record.flags |= flag::SYN_RETRY;
         }
     }

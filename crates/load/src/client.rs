@@ -190,7 +190,7 @@ impl Client {
                 Step::Pausing(until) => return Progress::Pausing(until),
                 Step::Answered => return self.answered(wire),
                 Step::Over(outcome) => return self.over(outcome),
-                Step::Failed(end) => return self.failed(end),
+                Step::Failed(end) => return self.failed(end, wire),
             }
         }
     }
@@ -201,7 +201,7 @@ impl Client {
             socket.distrust_hints();
         }
         match self.advance(wire) {
-            Progress::Waiting | Progress::Pausing(_) => self.failed(End::Deadline),
+            Progress::Waiting | Progress::Pausing(_) => self.failed(End::Deadline, wire),
             over => over,
         }
     }
@@ -237,20 +237,25 @@ impl Client {
             }
         }
         let socket = self.socket.as_mut().expect("opened above");
-        let reused = socket.sequence > 0;
+        if socket.is_established() {
+            if socket.sequence > 0 {
+                self.record().connected = 0;
+            }
+            return Step::Next;
+        }
         match socket.establish(&self.route) {
             Ok(false) => return Step::Waiting,
             Ok(true) => {}
             Err(errno) => return Step::Failed(End::Failed(errno)),
         }
-        let connected = if reused { 0 } else { self.ticks_so_far() };
-        self.attempt.as_mut().expect("a client on its way has an attempt").connected(connected);
+        let (opened, connected) = (socket.opened, self.ticks_so_far());
+        self.attempt.as_mut().expect("a client on its way has an attempt").connected(connected, opened);
         Step::Next
     }
 
     fn open(&mut self, wire: &mut Wire) -> Result<Socket, Errno> {
         // Counted even if it fails: a refused attempt is a connection of its own.
-        let socket = Socket::new(&self.route, wire.number_connection())?;
+        let socket = Socket::new(&self.route, wire.number_connection(), wire.now)?;
         let added = wire.epoll.add_connection(&socket, self.token);
         added.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOMEM))?;
         if std::mem::take(&mut self.found_closed) {
@@ -429,8 +434,11 @@ impl Client {
         Progress::Over(outcome, None)
     }
 
-    fn failed(&mut self, end: End) -> Progress {
+    fn failed(&mut self, end: End, wire: &mut Wire) -> Progress {
         self.describe();
+        if let (Some(socket), Some(attempt)) = (&self.socket, &self.attempt) {
+            wire.keep_evidence(attempt.record.id, socket);
+        }
         let connection = if self.record().sequence > 0 { Connection::Reused } else { Connection::Fresh };
         let outcome = fault::classify(self.stage(), end, connection, self.method);
         let outcome = self.ended(outcome, end);

@@ -220,7 +220,7 @@ impl Engine {
         let group = &mut self.groups[client.population];
         let began = self.wire.now;
         group.deadlines.push_back((began + group.timeout, index, start.id));
-        client.begin(Attempt { slot, record, began });
+        client.begin(Attempt { slot, record });
         self.shared.counters.sent.add(1);
         self.active += 1;
         for _ in 1..group.depth {
@@ -238,7 +238,7 @@ impl Engine {
         };
         let group = &mut self.groups[start.population];
         group.deadlines.push_back((began + group.timeout, index, start.id));
-        self.clients[index].join(Attempt { slot, record, began });
+        self.clients[index].join(Attempt { slot, record });
         self.shared.counters.sent.add(1);
         self.active += 1;
     }
@@ -260,7 +260,7 @@ impl Engine {
 
     fn finish(&mut self, index: usize, outcome: Outcome, errno: Option<Errno>) {
         let client = &mut self.clients[index];
-        let Some(Attempt { slot, mut record, .. }) = client.take_attempt() else { return };
+        let Some(Attempt { slot, mut record }) = client.take_attempt() else { return };
         // The clock was read when the last byte came; how anything else ended was noticed just now.
         let now = if outcome == Outcome::Ok { self.wire.now } else { self.wire.tick() };
         record.done = ticks(record.intended, now);
@@ -288,6 +288,11 @@ impl Engine {
         let next = group.queue.pop_front();
         match group.pacing {
             Pacing::Think { .. } => next,
+            Pacing::Stopped(_) if next.is_none() => {
+                self.clients[index].retire();
+                group.idle.push_back(index);
+                None
+            }
             Pacing::Closed { .. } if self.wire.now <= self.end => self.plan(population, self.wire.now),
             _ => {
                 if next.is_none() {
@@ -318,6 +323,7 @@ impl Engine {
         let Some(end) = self.clients[index].listen(&mut self.wire) else { return };
         let Some(start) = self.plan(self.clients[index].population, self.wire.now) else { return };
         let record = end.record(start);
+        end.keep_evidence(start.id, &mut self.wire);
         if self.ledger.begin(&record).is_err() {
             return self.shared.counters.unsent.add(1);
         }
@@ -359,6 +365,10 @@ impl Engine {
             match change {
                 LoadChange::Fire => self.fire(population, at),
                 change => self.groups[population].change(change, at),
+            }
+            if change == LoadChange::Stop {
+                let of = self.clients.iter_mut().filter(|client| client.population == population);
+                of.filter(|client| client.attempt.is_none()).for_each(Client::retire);
             }
         }
         if self.shared.is_stopped() {

@@ -5,6 +5,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
+use facts::Nanos;
 use rustix::{
     io::Errno,
     net::{
@@ -27,6 +28,8 @@ pub(crate) struct Socket {
     /// Requests begun on it before the current one.
     pub(crate) sequence: u16,
     pub(crate) local_port: u16,
+    /// When its handshake began.
+    pub(crate) opened: Nanos,
     established: bool,
     /// Reading may find something. Only a hint: set while the connection is idle it changes nothing before the
     /// client's next read.
@@ -99,12 +102,13 @@ impl Route {
 }
 
 impl Socket {
-    pub(crate) fn new(route: &Route, number: u32) -> Result<Socket, Errno> {
+    pub(crate) fn new(route: &Route, number: u32, now: Nanos) -> Result<Socket, Errno> {
         Ok(Socket {
             fd: route.open()?,
             number,
             sequence: 0,
             local_port: 0,
+            opened: now,
             established: false,
             readable: false,
             hung_up: false,

@@ -1,7 +1,7 @@
 //! The few calls that need more than a safe wrapper offers. Nothing else in this crate is unsafe.
 #![expect(
     unsafe_code,
-    reason = "no safe crate offers sched_setscheduler, nor epoll_pwait2 with a fallback for kernels before 5.11"
+    reason = "no safe crate offers sched_setscheduler, TCP_INFO, late ports, nor epoll_pwait2 with a fallback for kernels before 5.11"
 )]
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
     ptr,
 };
 
-use facts::Nanos;
+use facts::{Nanos, SocketState};
 use rustix::{
     event::epoll::{self, CreateFlags, EventData, EventFlags},
     io::Errno,
@@ -62,6 +62,34 @@ pub(crate) fn choose_port_late(fd: &OwnedFd) -> Result<(), Errno> {
         )
     };
     if result == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+/// What the kernel knows of a TCP connection, for the attempt `id` on it; `None` for any other socket.
+pub(crate) fn socket_state(fd: impl AsFd, id: u64) -> Option<SocketState> {
+    // More than any kernel's `struct tcp_info` so far; what an older one does not fill stays 0.
+    let mut info = [0_u8; 512];
+    let mut length = info.len() as libc::socklen_t;
+    // SAFETY: `info` has `length` bytes, and both outlive the call.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    // Offsets in `include/uapi/linux/tcp.h`, which only grows at its end.
+    let word = |at: usize| info[at..].first_chunk().map_or(0, |word| u32::from_ne_bytes(*word));
+    (result == 0).then(|| SocketState {
+        id,
+        state: info[0],
+        retransmits: info[2],
+        unacked: word(24),
+        total_retransmits: word(100),
+        notsent_bytes: word(144),
+        rtt_us: word(68),
+    })
 }
 
 fn last_errno() -> Errno {

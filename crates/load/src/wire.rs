@@ -1,9 +1,14 @@
 //! What all clients of an engine share.
 
 use facts::Nanos;
-use ledger::clock;
+use ledger::{SocketLog, clock, sockets_name};
 
-use crate::{setup::Setup, standard::Standard, sys::Epoll};
+use crate::{
+    setup::Setup,
+    socket::Socket,
+    standard::Standard,
+    sys::{Epoll, socket_state},
+};
 
 /// Most bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -16,6 +21,7 @@ pub(crate) struct Wire {
     pub(crate) buffer: Vec<u8>,
     /// What answers are measured by, by population.
     pub(crate) standards: Vec<Standard>,
+    sockets: SocketLog,
     /// Connections opened so far.
     pub(crate) connections: u32,
     /// Numbers are dealt to threads in turn: connection n of this one is called `first + n * step`.
@@ -42,6 +48,7 @@ impl Wire {
             origins: setup.origins.clone(),
             buffer: vec![0; READ_BYTES],
             standards: setup.populations.iter().map(standard).collect(),
+            sockets: SocketLog::new(setup.directory.join(sockets_name(thread as usize))),
             connections: 0,
             numbers: Numbers { first: thread + 1, step: setup.options.threads },
             now: clock::now(),
@@ -52,6 +59,15 @@ impl Wire {
     pub(crate) fn tick(&mut self) -> Nanos {
         self.now = clock::now();
         self.now
+    }
+
+    /// Keeps what the kernel knows of the connection of an attempt that failed.
+    pub(crate) fn keep_evidence(&mut self, id: u64, socket: &Socket) {
+        if self.sockets.has_room()
+            && let Some(state) = socket_state(socket, id)
+        {
+            self.sockets.write(&state);
+        }
     }
 
     /// The number of a new connection.

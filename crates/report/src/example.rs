@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use checks::{Counted, Judged, Judgement, LifeStory, PhaseRow};
+use checks::{Counted, Judged, Judgement, LifeStory, PhaseRow, Retried};
 use facts::{
     Expression, Outcome, Plan, Verdict,
     expression::Value,
@@ -38,11 +38,18 @@ pub(crate) fn failed() -> CaseResult {
         phases: vec![row("steady", Some(3_000_000_000), (1500, 0), (300, Some(1200), 4100)), upgrade],
         total: row("total", None, (1906, 3), (300, Some(1400), 88_000)),
         classes: vec![(Outcome::Ok, 1903), (Outcome::Refused, 3)],
+        populations: vec![],
+        retried: vec![retried("none", 3), retried("browser", 3)],
         lost: vec![life()],
         retriable: vec![],
     };
     let directory = Some("/tmp/run/1".into());
     CaseResult { judgement: Some(judgement), directory, ..without_judgement(Disposition::Failed) }
+}
+
+/// What a policy comes to.
+pub(crate) fn retried(policy: &'static str, failed: u64) -> Retried {
+    Retried { policy, repeated: 3 - failed, failed, executed_twice: None }
 }
 
 /// The same, with nothing lost.
@@ -78,6 +85,8 @@ pub(crate) fn judged(must_fail: bool, known: Option<&str>, verdicts: &[Verdict])
         phases: vec![],
         total: PhaseRow::default(),
         classes: vec![],
+        populations: vec![],
+        retried: vec![],
         lost: vec![],
         retriable: vec![],
     };
@@ -123,6 +132,7 @@ fn life() -> LifeStory {
         status: 0,
         answered_by: None,
         held_by: None,
+        socket: None,
         signal: None,
         kernel: None,
     }

@@ -35,6 +35,8 @@ fn judgement(judgement: &Judgement) -> Value {
         "phases": judgement.phases,
         "total": judgement.total,
         "classes": classes,
+        "populations": judgement.populations,
+        "retries": judgement.retried,
         "lost": told(&judgement.lost),
         "retriable": told(&judgement.retriable),
     })

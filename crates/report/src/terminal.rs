@@ -1,6 +1,6 @@
 //! What a person reads while cases run: one line per case, and evidence below one that did not do what it must.
 
-use checks::{Judged, Judgement, PhaseRow};
+use checks::{Judged, Judgement, PhaseRow, Retried};
 use facts::Verdict;
 
 use crate::{
@@ -60,6 +60,7 @@ pub fn evidence(result: &CaseResult, paint: Paint) -> String {
         }
         text.push_str(&indented(&phase_table(judgement)));
         text.push_str(&indented(&kernel(judgement)));
+        text.push_str(&retries(judgement));
         text.push_str(&lives(judgement));
     }
     if let Some(directory) = &result.directory {
@@ -97,6 +98,22 @@ fn kernel(judgement: &Judgement) -> String {
     let moved = |row: &&PhaseRow| row.kernel.as_ref().is_some_and(|counted| !counted.counters.is_empty());
     let told = |row: &PhaseRow| Some(format!("kernel, in {}: {}\n", row.name, row.kernel.as_ref()?));
     judgement.phases.iter().filter(moved).filter_map(told).collect()
+}
+
+/// `    unanswered for users of clients that ask again: none 64, browser 0, go 0, hyper-util 64`, where they differ.
+fn retries(judgement: &Judgement) -> String {
+    let Some(raw) = judgement.retried.first() else { return String::new() };
+    let differs = |r: &Retried| r.failed != raw.failed || r.executed_twice.is_some_and(|twice| twice > 0);
+    if !judgement.retried.iter().any(differs) {
+        return String::new();
+    }
+    let told = |r: &Retried| {
+        let twice = r.executed_twice.filter(|twice| *twice > 0);
+        let twice = twice.map(|twice| format!(" ({} executed twice)", grouped(twice))).unwrap_or_default();
+        format!("{} {}{twice}", r.policy, grouped(r.failed))
+    };
+    let all: Vec<String> = judgement.retried.iter().map(told).collect();
+    format!("    unanswered for users of clients that ask again: {}\n", all.join(", "))
 }
 
 fn lives(judgement: &Judgement) -> String {
@@ -153,6 +170,19 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
+    }
+
+    #[test]
+    fn what_clients_that_ask_again_would_see_is_told_where_it_differs() {
+        let line = "unanswered for users of clients that ask again";
+        let mut result = example::failed();
+        assert!(!evidence(&result, Paint::Plain).contains(line), "all policies say the same");
+        let judgement = result.judgement.as_mut().expect("it was judged");
+        let twice = checks::Retried { executed_twice: Some(1), ..example::retried("go", 0) };
+        judgement.retried = vec![example::retried("none", 3), twice, example::retried("hyper-util", 3)];
+        let told = format!("    {line}: none 3, go 0 (1 executed twice), hyper-util 3\n");
+        let text = evidence(&result, Paint::Plain);
+        assert!(text.contains(&told), "{text}");
     }
 
     #[test]

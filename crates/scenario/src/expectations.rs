@@ -15,13 +15,14 @@ use crate::{
 };
 
 /// What every server must do in every scenario.
-pub const DEFAULT_CHECKS: [&str; 9] = [
+pub const DEFAULT_CHECKS: [&str; 10] = [
     "sealed",
     "generator",
     "identities",
     "steps",
     "covered",
     "every-attempt-ok",
+    "at-drain",
     "served-in-every-phase",
     "nothing-left-behind",
     "no-corruption",

@@ -6,7 +6,9 @@ use facts::plan::{self, Launch, Signal};
 use serde::Deserialize;
 
 use crate::{
-    action, codes,
+    action,
+    behaviour::KINDS,
+    codes,
     mistake::{At, Mistake, Mistakes, Source},
     reading::{self, Reading},
     shape::{self, Named, Word},
@@ -112,6 +114,7 @@ impl Folder {
             self.check_placeholders(source, mistakes);
         }
         mistakes.keep(check_verbs(&shape.verbs, &self.reading));
+        mistakes.keep(check_kinds(&shape.lacks, &self.reading));
         let optional = |word: Option<&Word>, mistakes: &mut Mistakes| {
             word.map(|word| template(word, mistakes)).unwrap_or_default()
         };
@@ -238,6 +241,11 @@ impl Folder {
             }
         }
     }
+}
+
+/// A kind that is misspelled would never be skipped.
+fn check_kinds(lacks: &Named<Word>, reading: &Reading) -> Result<(), Mistake> {
+    lacks.keys().try_for_each(|kind| reading.one_of(kind, &KINDS).map(drop))
 }
 
 /// Verbs are known words: a misspelt one would be a verb that the target lacks.

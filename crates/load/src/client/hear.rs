@@ -14,6 +14,9 @@ use crate::{
     wire::Wire,
 };
 
+/// "The purpose for which the connection was established has been fulfilled" (RFC 6455 §7.4.1).
+const NORMAL: u16 = 1000;
+
 /// An upgraded connection, once it is.
 #[derive(Default)]
 pub(super) struct Talking {
@@ -88,6 +91,20 @@ impl Talking {
 }
 
 impl Client {
+    /// Nothing more is asked of it: it does not hold on to a connection that only lives for more.
+    pub(crate) fn retire(&mut self) {
+        match &mut self.manner {
+            Manner::Talking(talking) if talking.is_open() => {
+                push_close(&mut talking.out, Some(NORMAL));
+                // Who does not read it sees the end of the stream behind it.
+                self.flush();
+            }
+            Manner::Following(_) => {}
+            _ => return,
+        }
+        self.let_go();
+    }
+
     /// Writes the handshake or the next message.
     pub(super) fn say(&mut self) -> Step {
         let Manner::Talking(talking) = &mut self.manner else { return self.send() };

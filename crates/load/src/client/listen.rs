@@ -32,6 +32,13 @@ pub(crate) struct Unasked {
 }
 
 impl Unasked {
+    /// Keeps what the kernel knows of the connection.
+    pub(crate) fn keep_evidence(&self, id: u64, wire: &mut Wire) {
+        if let Some(socket) = &self.socket {
+            wire.keep_evidence(id, socket);
+        }
+    }
+
     /// Its record.
     pub(crate) fn record(&self, start: Planned) -> Record {
         let mut record = Record { connected: 0, done: 0, flags: flag::MESSAGE, ..start.record() };

@@ -92,18 +92,19 @@ fn a_stream_that_ends_in_order_is_asked_for_again_behind_its_last_event() {
 
 #[test]
 fn a_missing_number_is_a_gap_and_one_that_comes_again_is_wrong() {
-    let gap = followed(4, |peer, first| {
+    let gap = followed(8, |peer, first| {
         peer.say(CHUNKED);
-        [first, first + 2, first + 3, first + 4].into_iter().for_each(|number| chunk(peer, &event(number)));
+        std::iter::once(first).chain(first + 2..200).for_each(|number| chunk(peer, &event(number)));
+    });
+    assert_eq!(outcomes(&gap), [("event_gap", 1), ("ok", gap.len() - 1)].into());
+    assert!(gap.iter().all(|r| r.connection == 1), "the stream goes on");
+    let again = followed(8, |peer, first| {
+        peer.say(CHUNKED);
+        [first, first + 1, first + 1, first + 2].into_iter().for_each(|number| chunk(peer, &event(number)));
         peer.until_gone();
     });
-    assert_eq!(classes(&gap)[..4], ["ok", "event_gap", "ok", "ok"]);
-    let again = followed(2, |peer, first| {
-        peer.say(CHUNKED);
-        [first, first].into_iter().for_each(|number| chunk(peer, &event(number)));
-        peer.until_gone();
-    });
-    assert_eq!(classes(&again)[..2], ["ok", "wrong_body"]);
+    let classes = outcomes(&again);
+    assert!(classes["wrong_body"] >= 1 && classes.keys().all(|class| ["ok", "wrong_body"].contains(class)));
 }
 
 #[test]

@@ -87,6 +87,34 @@ fn connect_timeout() {
 }
 
 #[test]
+fn a_handshake_that_had_to_be_asked_for_twice_is_noted() {
+    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&listener, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listen(&listener, 0).unwrap();
+    let listener = TcpListener::from(listener);
+    let address = listener.local_addr().unwrap();
+    let fills_the_queue = TcpStream::connect(address).unwrap();
+    let (load, directory) = crate::start(vec![keepalive()], address);
+    crate::wait_for_planned(&load, 1);
+    // The kernel asks again after a second; by then the queue has room.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    drop((listener.accept().unwrap(), fills_the_queue));
+    let (mut stream, _) = listener.accept().unwrap();
+    let serving = std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(1..) = std::io::Read::read(&mut stream, &mut buffer) {
+            std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                .unwrap();
+        }
+    });
+    let (_, records) = crate::stop(load, &directory);
+    serving.join().unwrap();
+    assert_eq!(outcomes(&records), [("ok", records.len())].into());
+    let retried: Vec<bool> = records.iter().map(|r| r.has(facts::record::flag::SYN_RETRY)).collect();
+    assert!(retried[0] && records[0].connected >= 9_000_000 && !retried[1..].contains(&true), "{retried:?}");
+}
+
+#[test]
 fn reset_or_end_before_any_byte_on_a_fresh_connection() {
     let reset = short("reset_in_accept_queue", |peer, _| peer.reset());
     assert!(reset.iter().all(|r| r.errno == 104 && r.bytes_in == 0));
@@ -137,6 +165,42 @@ fn a_server_that_hangs() {
         peer.say("HTTP/1.1 200 OK|Content-Length: 10||half");
         peer.hold();
     });
+}
+
+/// The history of a run.
+fn history(
+    population: Population,
+    serve: impl Fn(Peer, &AtomicBool) + Send + Sync + 'static,
+) -> facts::History {
+    let server = Server::start(serve);
+    let (load, directory) = crate::start(vec![population], server.address);
+    crate::wait_for_planned(&load, 5);
+    crate::stop(load, &directory);
+    ledger::EventLog::create(&directory.path().join(ledger::EVENT_LOG_NAME)).unwrap();
+    ledger::read_history(directory.path()).unwrap()
+}
+
+#[test]
+fn what_the_kernel_knew_of_a_failed_connection_is_kept() {
+    let hang = history(hasty(), |peer, _| peer.hold());
+    let closed = history(population(), |mut peer, _| drop(peer.request()));
+    let good = history(population(), |mut peer, _| {
+        if let Some(id) = peer.request() {
+            peer.answer(&id);
+        }
+    });
+    let states = |history: &facts::History| {
+        let ids: Vec<u64> = history.sockets.iter().map(|socket| socket.id).collect();
+        let mut failed: Vec<u64> =
+            history.records.iter().filter(|r| r.outcome().name() != "ok").map(|r| r.id).collect();
+        failed.sort_unstable();
+        assert_eq!(ids, failed, "a line for each failed attempt");
+        history.sockets.iter().map(|socket| socket.state_name()).collect::<Vec<_>>()
+    };
+    assert!(states(&hang).iter().all(|state| *state == "ESTABLISHED"), "{:?}", states(&hang));
+    assert!(states(&closed).iter().all(|state| *state == "CLOSE_WAIT"), "{:?}", states(&closed));
+    assert!(states(&good).is_empty());
+    assert!(hang.sockets.iter().all(|socket| socket.rtt_us > 0 && socket.unacked == 0));
 }
 
 #[test]

@@ -149,6 +149,31 @@ fn an_end_without_a_farewell_is_abnormal() {
 }
 
 #[test]
+fn who_is_told_to_stop_takes_his_leave() {
+    let farewell = std::sync::Arc::new(AtomicBool::new(false));
+    let seen = farewell.clone();
+    let server = Server::start(move |mut peer, _| {
+        upgrade(&mut peer);
+        while let Some((opcode, payload)) = frame(&mut peer) {
+            match opcode {
+                1 => write_frame(&mut peer, 1, &payload),
+                _ => seen.store(opcode == 8 && payload == 1000_u16.to_be_bytes(), Ordering::SeqCst),
+            }
+        }
+    });
+    let (load, directory) = crate::start(vec![websocket()], server.address);
+    crate::wait_for_planned(&load, 5);
+    load.change(0, facts::plan::LoadChange::Stop).expect("it runs");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !farewell.load(Ordering::SeqCst) {
+        assert!(std::time::Instant::now() < deadline, "no close frame came");
+        std::thread::yield_now();
+    }
+    let (_, records) = crate::stop(load, &directory);
+    assert_eq!(outcomes(&records), [("ok", records.len())].into());
+}
+
+#[test]
 fn another_echo_is_wrong_and_none_is_a_hang() {
     let other = served(3, |peer| {
         frame(peer)?;

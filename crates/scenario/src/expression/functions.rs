@@ -136,15 +136,8 @@ fn classes() -> impl Iterator<Item = Outcome> {
 }
 
 /// Classes that no client and no check writes down yet.
-const SHOWN_BY_NOTHING: [Outcome; 7] = [
-    Outcome::TailReset,
-    Outcome::WrongGeneration,
-    Outcome::OutOfOrder,
-    Outcome::WebsocketAbnormal,
-    Outcome::EventGap,
-    Outcome::UploadShort,
-    Outcome::RemovedListener,
-];
+const SHOWN_BY_NOTHING: [Outcome; 3] =
+    [Outcome::TailReset, Outcome::WrongGeneration, Outcome::RemovedListener];
 
 /// Whether a run can show what is asked; `at` is the name of the function.
 pub(super) fn check_is_shown(row: &Signature, at: &At) -> Result<(), Mistake> {
