@@ -177,7 +177,7 @@ mod tests {
         let mut site = site();
         assert_eq!(answers(&site, 0), Err("web was not asked yet".into()));
         site.asked[0] = Some(Moment { earliest: 5, latest: 9 });
-        assert_eq!(answers(&site, 5), Ok(Value::Number(0.0)));
+        assert_eq!(answers(&site, 5), Ok(Value::Generation(0)));
         assert!(answers(&site, 6).is_err());
     }
 
