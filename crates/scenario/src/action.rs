@@ -167,6 +167,13 @@ impl Begun<'_> {
         let counts = both(self.reading.whole(&analysis.count, 1..=1_000), limit.transpose());
         let success = expression::parse(&text, self.scope, Asked::Measured);
         let (every_ms, ((count, limit), success)) = both(duration::millis(&every), both(counts, success))?;
+        if let (Some(limit), Some(at)) = (limit, &analysis.failure_limit)
+            && limit >= count
+        {
+            let message = format!("{count} measurements cannot fail more than {limit} times");
+            return Err(Mistake::new(codes::OUT_OF_RANGE, &self.reading.at(at), message)
+                .help(format!("anything from 0 to {}", count - 1)));
+        }
         let (text, failure_limit) = (text.as_str().to_owned(), limit.unwrap_or(0));
         let analysis = Analysis { every_ms, count, success, text, failure_limit };
         let said = format!("analyse every {} × {}: {}", every.as_str(), analysis.count, analysis.text);

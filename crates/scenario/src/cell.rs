@@ -10,6 +10,7 @@ use crate::{
     reading::{self, Reading},
     requirement,
     scope::{Id, Scope},
+    sense,
     shape::{self, File, Named, Word},
     target::Targets,
     timeline::{Made, Timeline},
@@ -42,12 +43,18 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
         scope.ids = made.as_ref().map_or_else(|| self.unmade_ids(), |made| made.ids.clone());
         let known: &[Target] = targets.as_ref().map_or(&[], |(targets, _)| targets);
         let reactions = reaction::reactions(&file.on, known, &self.reading, &scope, mistakes);
-        let expectations = expectations::expectations(&file.expect, known, &self.reading, &scope, mistakes);
+        let (case, deadline_ms) = (self.case(mistakes), self.deadline(mistakes));
+        let limit = deadline_ms.unwrap_or(u64::MAX);
+        let expectations =
+            expectations::expectations(&file.expect, known, limit, &self.reading, &scope, mistakes);
         let must_fail = self.must_fail(mistakes);
         let repeat = self.repeat(mistakes);
-        let (case, deadline_ms) = (self.case(mistakes), self.deadline(mistakes));
         let ((targets, manuals), Made { steps, skip, .. }) = (targets?, made?);
         let known_failure = self.known_failure(&targets, &manuals, &expectations, mistakes);
+        let must = file.must.as_ref().filter(|_| must_fail);
+        sense::check_must(must, &expectations, known_failure.is_some(), &self.reading, mistakes);
+        sense::check_deadline(file, &steps, limit, &self.reading, mistakes);
+        sense::check_origins(file, &targets, &self.reading, mistakes);
         let requires = self.requires(&targets, &steps, mistakes);
         let network = network::network(&file.network, &requires, &self.reading, mistakes);
         let plan = Plan {

@@ -35,6 +35,7 @@ type List<'a> = (Vec<&'a Word>, fn(&Text, &Scope) -> Result<Claim, Mistake>);
 pub(crate) fn expectations(
     expect: &Expect,
     targets: &[Target],
+    deadline_ms: u64,
     reading: &Reading,
     scope: &Scope,
     mistakes: &mut Mistakes,
@@ -44,6 +45,7 @@ pub(crate) fn expectations(
         for line in lines {
             let Some(text) = mistakes.keep(reading.text(line)) else { continue };
             let Some(claim) = mistakes.keep(read(&text, scope)) else { continue };
+            mistakes.keep(check_within(&claim, &text, deadline_ms));
             let place = Some(text.at().place());
             expectations.push(Expectation { place, text: text.as_str().to_owned(), claim });
         }
@@ -72,6 +74,18 @@ fn always(text: &Text, scope: &Scope) -> Result<Claim, Mistake> {
     let (holds, span, nanos) = expression::bounded(text, scope)?;
     let written = text.as_str()[span].to_owned();
     Ok(Claim::Always(Condition { holds, within_ms: (nanos / 1e6) as u64, text: written }))
+}
+
+/// What may last as long as the run may always be so.
+fn check_within(claim: &Claim, text: &Text, deadline_ms: u64) -> Result<(), Mistake> {
+    match claim {
+        Claim::Always(condition) if condition.within_ms >= deadline_ms => {
+            let message = format!("`within` is not shorter than the deadline of {deadline_ms} ms");
+            Err(Mistake::new(codes::DECIDED, text.at(), message)
+                .help("no run lasts long enough to show it false"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn finally(text: &Text, scope: &Scope) -> Result<Claim, Mistake> {

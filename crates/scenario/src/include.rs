@@ -56,24 +56,34 @@ impl<L: Fn(&str) -> Result<String, String>> Opened<'_, L> {
     fn open(&mut self, source: Rc<Source>) -> Result<usize, Mistake> {
         let base = self.files.last().map_or(0, |last| last.padded.len() + 1);
         let number = self.files.len();
-        let padded = "\n".repeat(base) + &source.text;
+        // A mark of the byte order is allowed at the start of a text only, which this is not any more.
+        let text = source.text.replacen('\u{feff}', "   ", usize::from(source.text.starts_with('\u{feff}')));
+        let padded = "\n".repeat(base) + &text;
         self.files.push(Part { source: Rc::clone(&source), base, padded, below: Vec::new() });
         let includes = includes(&source)?;
         for (path, at) in includes {
             let below = self.included(&path, &at)?;
-            self.files[number].below.push(below);
+            self.files[number].below.extend(below);
         }
         Ok(number)
     }
 
-    fn included(&mut self, path: &str, at: &At) -> Result<usize, Mistake> {
+    /// The number of the part that a path names; none when another file brought it already: it counts once.
+    fn included(&mut self, path: &str, at: &At) -> Result<Option<usize>, Mistake> {
         let refused = |message: String| Mistake::new(codes::BAD_INCLUDE, at, message);
+        if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(refused(format!("`{path}` is not a path below the scenario folder"))
+                .help("a path counts from the scenario folder: `parts/users.toml`"));
+        }
         let is_above = |above: &String| above == path || above.ends_with(&format!("scenarios/{path}"));
         if self.above.iter().any(is_above) {
             return Err(refused(format!("`{path}` includes itself: {} > {path}", self.above.join(" > "))));
         }
         if self.above.len() > DEEPEST {
             return Err(refused(format!("files include each other more than {DEEPEST} deep")));
+        }
+        if self.files.iter().any(|part| part.source.name == path) {
+            return Ok(None);
         }
         let text = (self.loader)(path).map_err(|why| {
             refused(format!("cannot read `{path}`: {why}"))
@@ -82,7 +92,7 @@ impl<L: Fn(&str) -> Result<String, String>> Opened<'_, L> {
         self.above.push(path.to_owned());
         let number = self.open(Rc::new(Source::new(path, text)));
         self.above.pop();
-        number
+        number.map(Some)
     }
 
     /// The source behind the spans of all parts.
@@ -148,6 +158,7 @@ mod tests {
                 expect.finally = ['below']\nexpect.always = ['ever']\n"
                     .into())
             }
+            "marked.toml" => Ok("\u{feff}seed = 7\nrepeat = 2\n".into()),
             "deeper.toml" => Ok("repeat = 2\nseed = 8\n".into()),
             "round.toml" => Ok("include = ['round.toml']".into()),
             _ => Err("not there".into()),
@@ -174,6 +185,31 @@ mod tests {
         let workers = file.target.values().next().and_then(|web| web.get_ref().workers.as_ref());
         let place = At::new(&whole, workers.expect("from below").span()).place();
         assert_eq!((place.file.as_str(), place.line, place.column), ("below.toml", 4, 22));
+    }
+
+    #[test]
+    fn a_file_counts_once_however_often_it_is_named() {
+        let (read, found) =
+            opened("schema = 1\nname = 'x'\ninclude = ['below.toml', 'deeper.toml', 'below.toml']");
+        let (file, _) = read.unwrap_or_else(|| panic!("{found:?}"));
+        assert_eq!(file.expect.finally.len(), 1);
+    }
+
+    #[test]
+    fn a_mark_of_the_byte_order_is_no_mistake_and_moves_nothing() {
+        let (read, found) = opened("\u{feff}schema = 1\nname = 'x'\ninclude = ['marked.toml']");
+        let (file, whole) = read.unwrap_or_else(|| panic!("{found:?}"));
+        let place = At::new(&whole, file.repeat.expect("from the marked file").span()).place();
+        assert_eq!((place.line, place.column), (2, 10));
+    }
+
+    #[test]
+    fn what_lies_outside_is_not_included() {
+        for path in ["/etc/passwd", "../below.toml", "parts/../../x.toml", "./below.toml"] {
+            let (read, found) = opened(&format!("include = ['{path}']"));
+            assert!(read.is_none());
+            assert!(found[0].message.contains("is not a path below"), "{path}: {}", found[0].message);
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod requirement;
 mod schema;
 mod scope;
 mod selector;
+mod sense;
 mod shape;
 mod spanned;
 mod target;
@@ -50,6 +51,7 @@ pub use codes::CODES;
 pub use diagnostic::Code;
 pub use expectations::DEFAULT_CHECKS;
 pub use expression::function_names;
+pub use mistake::MOST_MISTAKES;
 pub use schema::schema;
 pub use shape::KEYS as ACTIONS;
 pub use told::explain;
@@ -115,6 +117,10 @@ fn whole(file: &File, reading: &Reading) -> Result<(), mistake::Mistake> {
     let missing = match () {
         () if file.target.is_empty() => ("target", "such as `target.web = { kind = \"nginx\" }`"),
         () if file.step.is_empty() => ("step", "such as `step = [{ phase = \"steady\", sleep = \"2s\" }]`"),
+        () if file.load.is_empty() => (
+            "load",
+            "such as `load.users = { to = \"web\", kind = \"short\", rate = 500 }`: without clients nothing is shown",
+        ),
         () => return Ok(()),
     };
     let at = reading.at(&file.schema);

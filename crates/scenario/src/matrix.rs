@@ -21,6 +21,7 @@ pub(crate) fn cells(file: &File, reading: &Reading, mistakes: &mut Mistakes) -> 
     let mut cells = vec![Vec::new()];
     for (key, values) in keys {
         let Some(name) = mistakes.keep(reading.name(key)) else { continue };
+        check_differs(&name, key, values.get_ref(), reading, mistakes);
         let many = cells.len() * values.get_ref().len();
         if !(1..=MOST_CELLS).contains(&many) {
             let message = format!("the matrix has {many} cells");
@@ -34,6 +35,22 @@ pub(crate) fn cells(file: &File, reading: &Reading, mistakes: &mut Mistakes) -> 
         cells = cells.iter().flat_map(with).collect();
     }
     cells
+}
+
+/// Cells that are the same are one case that counts twice.
+fn check_differs(name: &str, key: &Word, values: &[Word], reading: &Reading, mistakes: &mut Mistakes) {
+    let mut seen = BTreeSet::new();
+    for value in values.iter().filter(|value| !seen.insert(value.get_ref())) {
+        let message = format!("`{}` is there already", value.get_ref());
+        mistakes.add(Mistake::new(codes::CONTRADICTION, &reading.at(value), message));
+    }
+    let used = format!("${{{name}}}");
+    let source = &reading.source;
+    let texts = [source].into_iter().chain(source.included.iter().map(|(_, part)| part));
+    if !texts.into_iter().any(|part| part.text.contains(&used)) {
+        let message = format!("nothing uses `{used}`: its cases are all the same");
+        mistakes.add(Mistake::new(codes::CONTRADICTION, &reading.at(key), message));
+    }
 }
 
 /// `upgrade/usr2-winch-quit::target=nginx`

@@ -110,6 +110,9 @@ impl Mistake {
     }
 }
 
+/// More mistakes of one file than this are not told: who has so many begins with the first.
+pub const MOST_MISTAKES: usize = 100;
+
 /// All mistakes found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Mistakes {
@@ -130,6 +133,9 @@ impl Mistakes {
 
     pub(crate) fn add(&mut self, mistake: Mistake) {
         let Mistake(first, more) = mistake;
+        if self.found.len() >= MOST_MISTAKES {
+            return;
+        }
         if !self.found.contains(&first) {
             self.found.push(*first);
         }

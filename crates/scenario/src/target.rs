@@ -9,9 +9,9 @@ use crate::{
     mistake::{At, Mistake, Mistakes},
     reading::Reading,
     scope::Scope,
+    sense,
     shape::{self, Word},
     spanned::Spanned,
-    text,
 };
 
 /// Reads the targets of one case.
@@ -40,7 +40,7 @@ impl<L: Fn(&str) -> Result<String, String>> Targets<'_, L> {
             None => self.own(name, written, &at, mistakes)?,
         };
         self.choices(written, &mut target, mistakes);
-        self.check_members(written, &target, &at, mistakes);
+        sense::check_weights(written, &target, &self.scope.origins, &at, self.reading, mistakes);
         Some((target, manual))
     }
 
@@ -166,18 +166,4 @@ impl<L: Fn(&str) -> Result<String, String>> Targets<'_, L> {
             target.environment.insert(key.get_ref().clone(), self.template(Some(value), mistakes));
         }
     }
-
-    fn check_members(&self, table: &shape::Target, target: &Target, head: &At, mistakes: &mut Mistakes) {
-        let lists_members = target.files.iter().any(|(_, template)| has_members(template));
-        if lists_members && table.weights.is_empty() {
-            let at = table.config.as_ref().or(table.kind.as_ref()).map(|word| self.reading.at(word));
-            let message = "this configuration spreads requests over origins, but `weights` names none";
-            let mistake = Mistake::new(codes::CONTRADICTION, at.as_ref().unwrap_or(head), message);
-            mistakes.add(mistake.help("such as `weights = { a = 100, b = 0 }`"));
-        }
-    }
-}
-
-fn has_members(template: &str) -> bool {
-    text::placeholders(template).iter().any(|(name, _)| *name == "members")
 }

@@ -39,8 +39,15 @@ const HEAD: &str = "schema = 1\nname = 'x'\n";
 const WEB: &str = "target.web = { kind = 'nginx' }\n";
 const STEADY: &str = "step = [{ phase = 'steady', sleep = '1s' }]\n";
 
+/// A scenario with clients, if it has none of its own.
+fn whole(text: &str) -> String {
+    let has_clients = text.contains("load.") || text.contains("include");
+    let users = "load.users = { to = 'web', kind = 'short', rate = 5 }\n";
+    format!("{HEAD}{text}{}", if has_clients { "" } else { users })
+}
+
 fn plans(text: &str) -> Vec<Plan> {
-    let text = format!("{HEAD}{text}");
+    let text = whole(text);
     scenario::load("mine.toml", &text, &read)
         .unwrap_or_else(|found| panic!("{}", scenario::render(&found, "mine.toml", &text, &read)))
 }
@@ -51,7 +58,7 @@ fn plan(text: &str) -> Plan {
 
 /// The one-line diagnostics of a scenario that is refused.
 fn refused(text: &str) -> String {
-    let text = format!("{HEAD}{text}");
+    let text = whole(text);
     let found = scenario::load("mine.toml", &text, &read).expect_err("a mistake");
     let line = |diagnostic: &diagnostic::Diagnostic| {
         let source =
@@ -64,8 +71,9 @@ fn refused(text: &str) -> String {
 /// The action of the second of two steps on nginx, with clients `users` and origins `a` and `b`.
 fn action(step: &str) -> Action {
     let more = "load.users = { to = 'web', kind = 'short', rate = 5 }\norigin.a = {}\norigin.b = {}\n";
+    let web = "target.web = { kind = 'nginx', config = 'proxy', weights = { a = 1, b = 1 } }\n";
     let step = format!("step = [{{ sleep = '1s' }}, {{ {step} }}]\n");
-    plan(&format!("{WEB}{more}{step}")).steps.remove(1).action
+    plan(&format!("{web}{more}{step}")).steps.remove(1).action
 }
 
 fn master() -> Selector {
@@ -98,7 +106,7 @@ fn every_action_becomes_what_it_says() {
         ("mark = 'here'", Action::Mark { text: "here".into() }),
         (
             "down = { target = 'web', member = 'b' }",
-            Action::Weight { target: 0, weights: [("b".to_owned(), 0)].into() },
+            Action::Weight { target: 0, weights: [("a".to_owned(), 1), ("b".to_owned(), 0)].into() },
         ),
     ];
     for (step, expected) in cases {
@@ -319,6 +327,81 @@ fn expectations_are_of_every_instant_or_of_the_end() {
     assert_eq!((always.text.as_str(), always.within_ms), ("accepting(web) > 0", 500));
     let watched: Vec<&str> = plan.watched().iter().map(|condition| condition.text.as_str()).collect();
     assert_eq!(watched, ["accepting(web) > 0", reached.text.as_str()]);
+}
+
+#[test]
+fn parts_that_would_show_nothing_together_are_refused() {
+    let said = |text: &str, part: &str| {
+        let found = refused(text);
+        assert!(found.contains(part), "{part} is not in\n{found}");
+    };
+    let proxy = "target.web = { kind = 'nginx', config = 'proxy', weights = ";
+    said(&format!("{WEB}{STEADY}origin.a = {{}}\n"), "CO0024]: no target passes requests on to `a`");
+    said(
+        &format!("target.web = {{ kind = 'nginx', weights = {{ a = 1 }} }}\norigin.a = {{}}\n{STEADY}"),
+        "CO0024]: the configuration of `web` spreads requests over no origins",
+    );
+    said(
+        &format!("{WEB}origin.a = {{}}\nstep = [{{ weight = {{ target = 'web', set = {{ a = 5 }} }} }}]\n"),
+        "CO0024]: the configuration of `web` spreads requests over no origins",
+    );
+    said(
+        &format!("{proxy}{{ a = 1 }} }}\norigin.a = {{}}\norigin.b = {{}}\n{STEADY}"),
+        "CO0024]: `weights` does not name the origin `b` (add `b = 0`)",
+    );
+    said(&format!("{proxy}{{ a = 0 }} }}\norigin.a = {{}}\n{STEADY}"), "all weights are 0");
+    said(
+        &format!(
+            "{proxy}{{ a = 1 }} }}\norigin.a = {{}}\nstep = [{{ down = {{ target = 'web', member = 'a' }} }}]\n"
+        ),
+        "all weights are 0 then",
+    );
+    said(&format!("{WEB}{STEADY}must = 'fail'\n"), "CO0024]: `must = \"fail\"`, and no line of `expect`");
+    said(
+        &format!(
+            "{WEB}{STEADY}must = 'fail'\nexpect.finally = ['lost == 0']\nknown_failure.nginx = {{ why = 'x', fails = ['lost == 0'] }}\n"
+        ),
+        "CO0024]: a planted loss cannot be a known failure",
+    );
+    let steps = "step = [{ sleep = '1s' }, { after = '500ms', sleep = '1s' }]\n";
+    said(&format!("{WEB}{steps}deadline = '2s'\n"), "CO0025]: the steps alone take 2500 ms");
+    said(
+        &format!("{WEB}step = [{{ sleep = '59s' }}, {{ at = '1m', mark = 'x' }}]\n"),
+        "CO0025]: the steps alone take 60000",
+    );
+    said(
+        &format!("{WEB}{STEADY}expect.always = ['accepting(web) > 0 within 1m']\n"),
+        "CO0036]: `within` is not shorter",
+    );
+    let analysis =
+        "step = [{ analysis = { every = '1s', count = 3, success = 'lost == 0', failure_limit = 3 } }]\n";
+    said(
+        &format!("{WEB}{analysis}"),
+        "CO0025]: 3 measurements cannot fail more than 3 times (anything from 0 to 2)",
+    );
+    said(&format!("{WEB}{STEADY}matrix = {{ n = ['1', '2'] }}\n"), "CO0024]: nothing uses `${n}`");
+    said(
+        "matrix = { t = ['nginx', 'nginx'] }\ntarget.web = { kind = '${t}' }\nstep = [{ sleep = '1s' }]\n",
+        "CO0024]: `nginx` is there already",
+    );
+    assert!(refused(&format!("include = ['parts/none.toml']\n{WEB}{STEADY}")).contains("CO0028"));
+}
+
+#[test]
+fn a_file_without_clients_is_refused() {
+    let text = format!("{HEAD}{WEB}{STEADY}");
+    let found = scenario::load("mine.toml", &text, &read).expect_err("nobody asks");
+    assert_eq!((found[0].code, found[0].message.as_str()), ("CO0003", "`load` is missing"));
+}
+
+#[test]
+fn of_thousands_of_mistakes_a_hundred_are_told() {
+    let lines = "'lots == 0',".repeat(8_000);
+    let text = format!(
+        "{HEAD}{WEB}{STEADY}load.users = {{ to = 'web', kind = 'short', rate = 5 }}\nexpect.finally = [{lines}]\n"
+    );
+    let found = scenario::load("mine.toml", &text, &read).expect_err("mistakes");
+    assert_eq!(found.len(), scenario::MOST_MISTAKES);
 }
 
 #[test]

@@ -7,9 +7,10 @@ use facts::plan::{Action, Target};
 use super::{Begun, Done};
 use crate::{
     codes,
-    mistake::{Mistake, all, both},
+    mistake::{At, Mistake, all, both},
     reading::Reading,
     scope::Scope,
+    sense,
     shape::{self, Named, Word},
     spanned::Spanned,
 };
@@ -22,7 +23,8 @@ impl Begun<'_> {
         let (target, set) =
             both(self.target(&weight.target), weights(&weight.set, self.reading, self.scope))?;
         let said: String = set.iter().map(|(origin, weight)| format!(" {origin}={weight}")).collect();
-        Ok(self.weighed(target, set, format!("weight {}{said}", self.scope.targets[target])))
+        let said = format!("weight {}{said}", self.scope.targets[target]);
+        self.weighed(target, set, said, &self.reading.at(&weight.target))
     }
 
     pub(super) fn down(&mut self, down: &shape::Down) -> Done {
@@ -30,13 +32,23 @@ impl Begun<'_> {
         let (target, _) = both(self.target(&down.target), self.scope.origin(member.as_str(), member.at()))?;
         let member = member.as_str().to_owned();
         let said = format!("down {} {member}", self.scope.targets[target]);
-        Ok(self.weighed(target, BTreeMap::from([(member, 0)]), said))
+        self.weighed(target, BTreeMap::from([(member, 0)]), said, &self.reading.at(&down.target))
     }
 
-    fn weighed(&mut self, target: usize, set: BTreeMap<String, u32>, said: String) -> (Action, String) {
+    fn weighed(&mut self, target: usize, set: BTreeMap<String, u32>, said: String, at: &At) -> Done {
         let now = &mut self.now[target];
+        if !sense::spreads(now) {
+            return Err(sense::no_members(at, now));
+        }
         now.weights = merged(&now.weights, set);
-        (Action::Weight { target, weights: now.weights.clone() }, said)
+        if now.weights.values().all(|weight| *weight == 0) {
+            return Err(Mistake::new(
+                codes::CONTRADICTION,
+                at,
+                "all weights are 0 then: nobody would answer",
+            ));
+        }
+        Ok((Action::Weight { target, weights: now.weights.clone() }, said))
     }
 
     pub(super) fn configure(&mut self, configure: &shape::Configure) -> Done {
