@@ -15,6 +15,9 @@ const TARGETS: &str = "targets";
 /// The folder of what scenarios include; no scenario by itself.
 const PARTS: &str = "parts";
 
+/// The files that cannot be used, each with why.
+pub(crate) type Wrong = Vec<(PathBuf, NotUnderstood)>;
+
 /// A folder of scenarios.
 pub(crate) struct Catalogue {
     folder: PathBuf,
@@ -55,35 +58,66 @@ impl Catalogue {
 
     /// Every plan of every scenario on the shelf, in order of file name.
     pub(crate) fn plans(&self) -> Result<Vec<Plan>, NotUnderstood> {
-        let mut plans = Vec::new();
-        let mut wrong = Vec::new();
+        let (plans, wrong) = self.sound()?;
+        let wrong: Vec<NotUnderstood> = wrong.into_iter().map(|(_, why)| why).collect();
+        if wrong.is_empty() { Ok(plans) } else { Err(NotUnderstood::all(wrong)) }
+    }
+
+    /// The plans of the files that are sound, and what is wrong with the others.
+    pub(crate) fn sound(&self) -> Result<(Vec<Plan>, Wrong), NotUnderstood> {
+        let (mut plans, mut wrong) = (Vec::new(), Vec::new());
         for file in self.files()? {
             match self.load(&file) {
                 Ok(more) => plans.extend(more),
-                Err(why) => wrong.push(why),
+                Err(why) => wrong.push((file, why)),
             }
         }
-        if wrong.is_empty() { Ok(plans) } else { Err(NotUnderstood::all(wrong)) }
+        Ok((plans, wrong))
+    }
+
+    /// The file that the user names by its path, or as `verify` names its cases: `mine/01-reload`.
+    pub(crate) fn named(&self, name: &Path) -> PathBuf {
+        let below = self.folder.join(name);
+        let mut with_end = below.clone().into_os_string();
+        with_end.push(".toml");
+        let others = [below, PathBuf::from(with_end)];
+        if name.exists() {
+            return name.to_owned();
+        }
+        others.into_iter().find(|path| path.is_file()).unwrap_or_else(|| name.to_owned())
     }
 
     /// The plans of one file.
     pub(crate) fn load(&self, file: &Path) -> Result<Vec<Plan>, NotUnderstood> {
-        let name = file.to_string_lossy();
-        let text = fs::read_to_string(file)
-            .map_err(|source| NotUnderstood::Said(format!("read {name}: {source}")))?;
-        self.load_text(&name, &text)
+        let bytes = fs::read(file).map_err(|source| NotUnderstood::unreadable(file, &source.to_string()))?;
+        self.load_text(&file.to_string_lossy(), &NotUnderstood::text(file, bytes)?)
     }
 
     /// The plans of a text that stands, or is to stand, in a file of this name.
     pub(crate) fn load_text(&self, name: &str, text: &str) -> Result<Vec<Plan>, NotUnderstood> {
         let loader = |path: &str| self.read(path);
-        scenario::load(name, text, &loader).map_err(|wrong| {
-            let with_text = |mistake: Diagnostic| {
+        let mut plans = scenario::load(name, text, &loader).map_err(|wrong| {
+            let with_text = |mut mistake: Diagnostic| {
                 let about = if mistake.file == name { Ok(text.to_owned()) } else { loader(&mistake.file) };
+                self.locate(&mut mistake.file, name);
                 (mistake, about.unwrap_or_default())
             };
             NotUnderstood::Mistakes(wrong.into_iter().map(with_text).collect())
-        })
+        })?;
+        for plan in &mut plans {
+            let steps = plan.steps.iter_mut().map(|step| &mut step.place);
+            let reactions = plan.reactions.iter_mut().map(|reaction| &mut reaction.place);
+            let expectations = plan.expectations.iter_mut().filter_map(|line| line.place.as_mut());
+            steps.chain(reactions).chain(expectations).for_each(|place| self.locate(&mut place.file, name));
+        }
+        Ok(plans)
+    }
+
+    /// What a scenario includes it names by its path below the folder; an editor opens it by the whole path.
+    fn locate(&self, file: &mut String, scenario: &str) {
+        if file != scenario {
+            *file = self.folder.join(&*file).to_string_lossy().into_owned();
+        }
     }
 
     /// The kinds of targets, in order of name.

@@ -1,4 +1,4 @@
-//! The codes of mistakes in what this program itself reads: filter expressions and `changeover.toml`.
+//! The codes of mistakes in what this program itself reads: filter expressions and `changeover.toml`; a file that cannot be read.
 
 use diagnostic::Code;
 
@@ -20,8 +20,14 @@ pub(crate) const BAD_PROFILES: Code = code(
 pub(crate) const UNKNOWN_PROFILE: Code =
     code("CF0003", "changeover.toml has no `[profile.NAME]` of that name.", "verify --profile nigthly");
 
+pub(crate) const UNREADABLE: Code = code(
+    "CF0004",
+    "The file cannot be read: it is a folder, nobody gave the right to, or it is not text in UTF-8.",
+    "scenario check some-folder",
+);
+
 /// All codes, in order.
-pub(crate) const CODES: &[Code] = &[BAD_FILTER, BAD_PROFILES, UNKNOWN_PROFILE];
+pub(crate) const CODES: &[Code] = &[BAD_FILTER, BAD_PROFILES, UNKNOWN_PROFILE, UNREADABLE];
 
 #[cfg(test)]
 mod tests {

@@ -30,6 +30,9 @@ fn attempt(asked: &arguments::Compare) -> Result<Exit, Exit> {
     }
     for (name_a, name_b) in pairs {
         let (runs_a, runs_b) = (&a[name_a], &b[name_b]);
+        if name_a != name_b {
+            complain("these are two cases of one scenario, not twice the same");
+        }
         print(&format!(
             "A: {name_a}, {} runs in {}\nB: {name_b}, {} runs in {}\n{}",
             runs_a.len(),
@@ -66,12 +69,20 @@ fn side(folder: &Path) -> Result<Side, Exit> {
     }
 }
 
-/// The same case on both sides; where each side has but one, those, whatever they are: two servers, say.
+/// The scenario that a case is of.
+fn scenario(case: &str) -> &str {
+    case.split("::").next().unwrap_or_default()
+}
+
+/// The same case on both sides; where each side has but one, those, if they are of one scenario: two servers, say.
 fn pairs<'a>(a: &'a Side, b: &'a Side) -> Vec<(&'a str, &'a str)> {
     let both = a.keys().filter(|case| b.contains_key(*case));
     let both: Vec<(&str, &str)> = both.map(|case| (case.as_str(), case.as_str())).collect();
     match (both.is_empty(), a.len(), b.len()) {
-        (true, 1, 1) => a.keys().zip(b.keys()).map(|(a, b)| (a.as_str(), b.as_str())).collect(),
+        (true, 1, 1) => {
+            let one = a.keys().zip(b.keys()).map(|(a, b)| (a.as_str(), b.as_str()));
+            one.filter(|(a, b)| scenario(a) == scenario(b)).collect()
+        }
         _ => both,
     }
 }

@@ -16,7 +16,8 @@ pub(crate) fn explain(code: Option<&str>) -> Exit {
         print(&rows().map(|row| format!("{}  {}\n", row.code, row.says)).collect::<String>());
         return Exit::Passed;
     };
-    match rows().find(|row| row.code.eq_ignore_ascii_case(code)) {
+    let whole = whole(code);
+    match rows().find(|row| row.code.eq_ignore_ascii_case(&whole)) {
         Some(row) => {
             print(&page(row));
             Exit::Passed
@@ -27,6 +28,14 @@ pub(crate) fn explain(code: Option<&str>) -> Exit {
             ));
             Exit::Usage
         }
+    }
+}
+
+/// `co9` is `co0009`.
+fn whole(code: &str) -> String {
+    match code.split_at_checked(2) {
+        Some((kind, number)) if number.chars().all(|c| c.is_ascii_digit()) => format!("{kind}{number:0>4}"),
+        _ => code.to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     env,
     io::{self, IsTerminal},
+    path::Path,
     sync::OnceLock,
 };
 
@@ -12,6 +13,7 @@ use serde_json::json;
 
 use crate::{
     arguments::MessageFormat,
+    codes,
     printed::{complain, print},
 };
 
@@ -35,6 +37,27 @@ impl NotUnderstood {
             }
         }
         NotUnderstood::Mistakes(mistakes)
+    }
+
+    /// That a file cannot be read. Not to be said alone: other files may have mistakes, too.
+    pub(crate) fn unreadable(file: &Path, why: &str) -> NotUnderstood {
+        NotUnderstood::at(file, 0, format!("cannot read this file: {why}"), String::new())
+    }
+
+    /// The text of a file, which must be UTF-8.
+    pub(crate) fn text(file: &Path, bytes: Vec<u8>) -> Result<String, NotUnderstood> {
+        String::from_utf8(bytes).map_err(|error| {
+            let begin = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            NotUnderstood::at(file, begin, "this is not UTF-8".into(), text)
+        })
+    }
+
+    fn at(file: &Path, begin: usize, message: String, text: String) -> NotUnderstood {
+        let (code, file) = (codes::UNREADABLE.code, file.to_string_lossy().into_owned());
+        let span = begin..begin + usize::from(begin < text.len());
+        let mistake = Diagnostic { code, file, span, message, label: String::new(), help: None };
+        NotUnderstood::Mistakes(vec![(mistake, text)])
     }
 
     /// Tells it as the user wants it told.
@@ -83,6 +106,9 @@ fn blocks(mistakes: &[(Diagnostic, String)]) -> String {
         Paint::Coloured => mistake.render_coloured(text),
     };
     let mut blocks: Vec<String> = mistakes.iter().map(block).collect();
+    if mistakes.len() >= scenario::MOST_MISTAKES {
+        blocks.push(format!("of one file the first {} mistakes are told", scenario::MOST_MISTAKES));
+    }
     if let Some((mistake, _)) = mistakes.first() {
         blocks.push(format!("`changeover explain {}` says more about a code", mistake.code));
     }

@@ -67,14 +67,14 @@ impl Profile {
     /// The profile of a name, from the file beside the folder of scenarios. Nobody needs to have a `default`.
     pub(crate) fn named(name: &str, scenarios: &Path) -> Result<Profile, NoProfile> {
         let path = scenarios.parent().unwrap_or(Path::new("")).join(FILE);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => {
-                let why = format!("read {}: {error}", path.display());
-                return Err(NoProfile::Wrong(NotUnderstood::Said(why)));
+                return Err(NoProfile::Wrong(NotUnderstood::unreadable(&path, &error.to_string())));
             }
         };
+        let text = NotUnderstood::text(&path, bytes).map_err(NoProfile::Wrong)?;
         find(name, &path.to_string_lossy(), &text)
     }
 }
@@ -104,13 +104,21 @@ fn find(name: &str, file: &str, text: &str) -> Result<Profile, NoProfile> {
 fn read(file: &str, text: &str) -> Result<BTreeMap<String, Profile>, Vec<Diagnostic>> {
     let written: Written = toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        vec![bad(file, span, error.message().lines().next().unwrap_or_default().to_owned(), None)]
+        let message = error.message().lines().next().unwrap_or_default();
+        vec![bad(file, span, message.to_owned(), near(message))]
     })?;
     let mut wrong = Vec::new();
     let profiles = written.profile.into_iter();
     let profiles = profiles.map(|(name, table)| (name, profile(file, text, table, &mut wrong))).collect();
     wrong.sort_by_key(|mistake| mistake.span.start);
     if wrong.is_empty() { Ok(profiles) } else { Err(wrong) }
+}
+
+/// The known key that is nearest to the one that toml calls unknown.
+fn near(message: &str) -> Option<String> {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let (key, known) = quoted.split_first().filter(|_| message.starts_with("unknown field"))?;
+    diagnostic::closest(key, known.iter().copied()).map(|near| format!("did you mean `{near}`?"))
 }
 
 fn profile(file: &str, text: &str, table: Table, wrong: &mut Vec<Diagnostic>) -> Profile {
@@ -182,6 +190,7 @@ mod tests {
                 "changeover.toml:2:1: error[CF0002]: unknown field `retries`, expected one of `filter`, `repeat`, `deny_skips`, `netns`"
             ]
         );
+        assert!(wrong("[profile.ci]\nfitler = 'all()'\n")[0].ends_with("(did you mean `filter`?)"));
         assert_eq!(
             wrong("[profile.ci]\nfilter = 'tag(a) & targt(b)'\nrepeat = 0\n"),
             [

@@ -13,8 +13,10 @@ use crate::{
     arguments::{MessageFormat, Scenario, Shelf},
     catalogue::Catalogue,
     exit::Exit,
+    filter::Filter,
     mistakes::{self, NotUnderstood},
     printed::print,
+    selection,
 };
 
 pub(crate) use skeleton::Kind;
@@ -25,7 +27,13 @@ pub(crate) fn scenarios(asked: &Scenario) -> Exit {
         Scenario::New(asked) => return new::new(asked),
         Scenario::Check { files, shelf } => check(files, shelf),
         Scenario::Explain { file, shelf } => explain(file, shelf),
-        Scenario::List { shelf } => list(shelf),
+        Scenario::List { filter, shelf } => {
+            let filter = match filter.as_deref().map(selection::read).transpose() {
+                Ok(filter) => filter,
+                Err(exit) => return exit,
+            };
+            list(filter.as_ref(), shelf)
+        }
         Scenario::Schema => {
             print(&scenario::schema());
             Ok(())
@@ -48,21 +56,27 @@ fn open(shelf: &Shelf) -> Result<Catalogue, NotUnderstood> {
 fn check(files: &[PathBuf], shelf: &Shelf) -> Result<(), NotUnderstood> {
     let begun = Instant::now();
     let catalogue = open(shelf)?;
-    let files = if files.is_empty() { catalogue.files()? } else { files.to_vec() };
+    let named = files.iter().map(|file| catalogue.named(file)).collect();
+    let files = if files.is_empty() { catalogue.files()? } else { named };
     let mut wrong = Vec::new();
     let mut cases = 0;
     for file in &files {
         match catalogue.load(file) {
             Ok(plans) => {
                 cases += plans.len();
-                note(&format!("{}: {} cases, nothing wrong", file.display(), plans.len()));
+                note(&format!("{}: {}, nothing wrong", file.display(), counted(plans.len(), "case")));
             }
             Err(why) => wrong.push(why),
         }
     }
     let took = begun.elapsed().as_millis();
-    note(&format!("{} files, {cases} cases, {} with mistakes, {took} ms", files.len(), wrong.len()));
+    let (of_files, cases) = (counted(files.len(), "file"), counted(cases, "case"));
+    note(&format!("{of_files}, {cases}, {} with mistakes, {took} ms", wrong.len()));
     if wrong.is_empty() { Ok(()) } else { Err(NotUnderstood::all(wrong)) }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// For people: a program that reads JSON wants the mistakes and nothing else.
@@ -73,14 +87,16 @@ fn note(text: &str) {
 }
 
 fn explain(file: &Path, shelf: &Shelf) -> Result<(), NotUnderstood> {
-    for plan in open(shelf)?.load(file)? {
+    let catalogue = open(shelf)?;
+    for plan in catalogue.load(&catalogue.named(file))? {
         print(&scenario::explain(&plan));
     }
     Ok(())
 }
 
-fn list(shelf: &Shelf) -> Result<(), NotUnderstood> {
-    for plan in open(shelf)?.plans()? {
+fn list(filter: Option<&Filter>, shelf: &Shelf) -> Result<(), NotUnderstood> {
+    let plans = open(shelf)?.plans()?;
+    for plan in plans.iter().filter(|plan| filter.is_none_or(|filter| filter.holds(plan))) {
         let tags = if plan.case.tags.is_empty() {
             String::new()
         } else {

@@ -1,6 +1,6 @@
 //! Which cases a run of `verify` means, and with which seeds.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use facts::Plan;
 
@@ -72,7 +72,25 @@ impl<'a> Selection<'a> {
         let words = self.asked.filters.iter().map(String::as_str);
         let runs = |plan: &Plan| !self.asked.no_upgrade || control(plan).is_some();
         let meant = |plan: &Plan| self.is_asked_for(plan) && self.is_in_profile(plan) && runs(plan);
-        words.filter(|word| !plans.iter().any(|plan| plan.case.id.contains(word) && meant(plan))).collect()
+        words.filter(|word| !plans.iter().any(|plan| is_named(&plan.case.id, word) && meant(plan))).collect()
+    }
+
+    /// Whether a file that cannot be used might hold a case that was asked for. Where every word names files, those
+    /// decide; what else a word may mean nobody can tell of a file that was not understood.
+    pub(crate) fn needs(&self, file: &Path, all: &[PathBuf]) -> bool {
+        let holds = |file: &Path, word: &str| {
+            let path = word.split("::").next().unwrap_or_default();
+            is_named(file.to_string_lossy().trim_end_matches(".toml"), path)
+        };
+        let words = &self.asked.filters;
+        let names_files = |word: &String| all.iter().any(|file| holds(file, word));
+        words.is_empty() || !words.iter().all(names_files) || words.iter().any(|word| holds(file, word))
+    }
+
+    /// Whether there would be cases, were it not for the part that `--shard` names.
+    pub(crate) fn has_other_parts(&self, plans: &[Plan]) -> bool {
+        let meant = |plan: &Plan| self.is_asked_for(plan) && self.is_in_profile(plan);
+        self.asked.shard.is_some() && plans.iter().any(meant)
     }
 
     /// What the command line says of a case.
@@ -84,7 +102,7 @@ impl<'a> Selection<'a> {
     fn is_asked_for(&self, plan: &Plan) -> bool {
         let asked = self.asked;
         let id = &plan.case.id;
-        let named = asked.filters.is_empty() || asked.filters.iter().any(|part| id.contains(part.as_str()));
+        let named = asked.filters.is_empty() || asked.filters.iter().any(|word| is_named(id, word));
         let quick = !asked.quick || plan.case.tags.iter().any(|tag| tag == QUICK);
         named && quick && self.filter.as_ref().is_none_or(|filter| filter.holds(plan))
     }
@@ -104,7 +122,16 @@ impl<'a> Selection<'a> {
     }
 }
 
-fn read(text: &str) -> Result<Filter, Exit> {
+/// Whether a word of the command line is part of a name: as cases are named, or as the path of a file.
+fn is_named(id: &str, word: &str) -> bool {
+    let bare = word.strip_prefix("./").unwrap_or(word);
+    let below = bare.rsplit_once("scenarios/").map_or(bare, |(_, below)| below);
+    let name = below.strip_suffix(".toml").map_or_else(|| below.replace(".toml::", "::"), str::to_owned);
+    id.contains(word) || !name.is_empty() && id.contains(&name)
+}
+
+/// The filter that a text says. What is wrong was told.
+pub(crate) fn read(text: &str) -> Result<Filter, Exit> {
     Filter::parse(text).map_err(|wrong| {
         NotUnderstood::Mistakes(vec![(wrong.diagnostic("-E", 0), text.to_owned())]).tell();
         Exit::Usage

@@ -16,6 +16,7 @@ use crate::{
     catalogue::Catalogue,
     exit::Exit,
     interrupt,
+    mistakes::NotUnderstood,
     printed::{complain, paint, print},
     profiles::Skips,
     programs::{Missing, programs},
@@ -30,21 +31,31 @@ pub(crate) fn verify(asked: &arguments::Verify) -> Exit {
 
 fn attempt(asked: &arguments::Verify) -> Result<Exit, Exit> {
     let interrupted = interrupt::watch();
-    let bad = |why: crate::mistakes::NotUnderstood| {
+    let bad = |why: NotUnderstood| {
         why.tell();
         Exit::BadScenario
     };
     let catalogue = Catalogue::open(asked.shelf.scenarios.as_deref()).map_err(bad)?;
     let selection = Selection::of(asked, catalogue.folder())?;
-    let plans = catalogue.plans().map_err(bad)?;
+    let plans = asked_for(&catalogue, &selection).map_err(bad)?;
     missing(&plans, &asked.require)?;
     let idle = selection.idle(&plans);
+    let has_other_parts = selection.has_other_parts(&plans);
     let chosen = selection.chosen(plans);
+    if chosen.is_empty() && has_other_parts {
+        all_match(&idle)?;
+        complain("no case is in this part");
+        return Ok(Exit::Passed);
+    }
     if chosen.is_empty() {
         complain("no case matches; `changeover scenario list` names them all");
         return Err(Exit::NothingMatched);
     }
     all_match(&idle)?;
+    if asked.list {
+        chosen.iter().for_each(|plan| print(&format!("{}  {}", plan.case.id, plan.case.title)));
+        return Ok(Exit::Passed);
+    }
     let netns = selection.netns();
     let runner =
         Runner::new(&asked.place, netns, &asked.shelf, Arc::clone(&interrupted)).map_err(|error| {
@@ -68,12 +79,33 @@ fn attempt(asked: &arguments::Verify) -> Result<Exit, Exit> {
     Ok(conclude(&results, asked, begun.elapsed(), selection.skips(), interrupted))
 }
 
+/// The plans of all files that are sound. Only a file that may hold an asked case must be; of the others it is said
+/// that they are left out.
+fn asked_for(catalogue: &Catalogue, selection: &Selection) -> Result<Vec<Plan>, NotUnderstood> {
+    let (plans, wrong) = catalogue.sound()?;
+    if wrong.is_empty() {
+        return Ok(plans);
+    }
+    let all = catalogue.files()?;
+    let (needed, others): (Vec<_>, Vec<_>) =
+        wrong.into_iter().partition(|(file, _)| selection.needs(file, &all));
+    if !needed.is_empty() {
+        return Err(NotUnderstood::all(needed.into_iter().map(|(_, why)| why).collect()));
+    }
+    for (file, _) in others {
+        complain(&format!("left out {0}: it has mistakes; `changeover scenario check {0}`", file.display()));
+    }
+    Ok(plans)
+}
+
 /// Complains when a required target is not there.
 fn missing(plans: &[Plan], required: &[String]) -> Result<(), Exit> {
     for kind in required {
         let Some(plan) = plans.iter().find(|plan| plan.targets.iter().any(|target| target.kind == *kind))
         else {
-            complain(&format!("require target `{kind}`: no scenario runs it"));
+            let kinds = plans.iter().flat_map(|plan| &plan.targets).map(|target| target.kind.as_str());
+            let help = diagnostic::closest(kind, kinds).map(|near| format!("; did you mean `{near}`?"));
+            complain(&format!("require target `{kind}`: no scenario runs it{}", help.unwrap_or_default()));
             return Err(Exit::Usage);
         };
         if let Err(missing) = programs(plan) {

@@ -28,12 +28,16 @@ pub(crate) enum Scenario {
     },
     /// Say what will happen, step by step
     Explain {
+        /// Its path, or as cases are named: upgrade/usr2-winch-quit
         file: PathBuf,
         #[command(flatten)]
         shelf: Shelf,
     },
     /// List all cases
     List {
+        /// Only cases of which this is true: tag(crash) & target(nginx) & !name(broken)
+        #[arg(short = 'E', long, value_name = "EXPRESSION")]
+        filter: Option<String>,
         #[command(flatten)]
         shelf: Shelf,
     },

@@ -10,7 +10,7 @@ use crate::shard::Shard;
 /// `verify`
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Verify {
-    /// Only cases whose name contains one of these
+    /// Only cases whose name contains one of these; the path of a file does, too
     pub(crate) filters: Vec<String>,
     /// Only cases of which this is true: tag(crash) & target(nginx) & !name(broken)
     #[arg(short = 'E', long, value_name = "EXPRESSION")]
@@ -42,6 +42,9 @@ pub(crate) struct Verify {
     /// Start no other case once one did not do what it must
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// Only name the cases that would run
+    #[arg(long)]
+    pub(crate) list: bool,
     /// Control run: the same load and phases, but nothing is done to the servers
     #[arg(long)]
     pub(crate) no_upgrade: bool,

@@ -37,6 +37,49 @@ fn a_filter_expression_chooses_cases() {
 }
 
 #[test]
+fn a_case_is_named_by_its_name_or_by_its_file() {
+    let shelf = three();
+    for word in ["crash/loud", "crash/loud.toml", "scenarios/crash/loud.toml", "./scenarios/crash/loud"] {
+        check(&shelf, &[word], &["crash/loud"]);
+    }
+    for name in ["crash/loud", "crash/loud.toml", "scenarios/crash/loud.toml"] {
+        for verb in ["explain", "check"] {
+            let said = changeover(shelf.path(), &["scenario", verb, name]);
+            assert_eq!(said.code, Some(0), "{verb} {name}: {}", said.err);
+        }
+    }
+}
+
+#[test]
+fn cases_can_be_listed_without_running() {
+    let shelf = three();
+    let listed = shelf.verify(&["--list", "-E", "tag(crash)"]);
+    assert_eq!((listed.code, listed.out.as_str()), (Some(0), "broken/silent  three\ncrash/loud  two\n"));
+    let said = changeover(shelf.path(), &["scenario", "list", "-E", "tag(broken)"]);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (Some(0), "broken/silent [broken, crash]  three\n"),
+        "{}",
+        said.err
+    );
+    assert_eq!(changeover(shelf.path(), &["scenario", "list", "-E", "tga(x)"]).code, Some(2));
+}
+
+#[test]
+fn only_files_that_are_asked_for_must_be_sound() {
+    let shelf = three();
+    shelf.put("scenarios/broken/wrong.toml", &QUIET.replace("lost == 0", "lots == 0"));
+    let said = shelf.verify(&["crash/loud"]);
+    assert_eq!(names(&said), ["crash/loud"], "{}{}", said.out, said.err);
+    assert!(said.err.contains("left out scenarios/broken/wrong.toml"), "{}", said.err);
+    // It may hold a case of that name, tag or target: nobody can tell.
+    for asked in [&["broken/wrong"][..], &["broken"], &[], &["-E", "tag(crash)"], &["target=nginx"]] {
+        let said = shelf.verify(asked);
+        assert_eq!(said.code, Some(65), "{asked:?}: {}{}", said.out, said.err);
+    }
+}
+
+#[test]
 fn a_wrong_filter_is_2_and_shown_where_it_is_wrong() {
     let said = three().verify(&["-E", "tag(crash) & targt(ghost)"]);
     assert_eq!(said.code, Some(2), "{}", said.err);
@@ -78,6 +121,13 @@ fn the_parts_of_a_run_are_the_whole() {
     all.sort();
     assert_eq!(all, ["broken/silent", "crash/loud", "quiet"]);
     assert_eq!(shelf.verify(&["--shard", "3/2"]).code, Some(2));
+    let parts = (1..=20).map(|part| shelf.verify(&["--shard", &format!("{part}/20")]));
+    let empty: Vec<Said> = parts.filter(|said| names(said).is_empty()).collect();
+    assert!(empty.len() >= 17, "{}", empty.len());
+    for said in empty {
+        assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+        assert!(said.err.contains("no case is in this part"), "{}", said.err);
+    }
     let named = |part: &str| shelf.verify(&["quiet", "loud", "silent", "--shard", part]);
     let all = ["1/2", "2/2"].map(|part| names(&named(part)).len());
     assert_eq!(all.iter().sum::<usize>(), 3, "a word that names a case of another part is not misspelt");

@@ -69,6 +69,36 @@ fn github_sees_an_error_beside_the_line_and_ten_of_them_at_most() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_hides_nothing_and_has_a_place() {
+    let shelf = wrong();
+    std::fs::write(shelf.path().join("scenarios/bytes.toml"), b"schema = 1\nname = '\xff'\n")
+        .expect("written");
+    let said = check(&shelf, &["--message-format", "json"], false);
+    let mistakes: Vec<Value> =
+        said.out.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    let codes: Vec<&Value> = mistakes.iter().map(|mistake| &mistake["code"]).collect();
+    assert_eq!(codes, [&json!("CF0004"), &json!("CO0006"), &json!("CO0016")]);
+    assert_eq!((&mistakes[0]["file"], &mistakes[0]["line"]), (&json!("scenarios/bytes.toml"), &json!(2)));
+    let folder = check(&shelf, &["scenarios", "scenarios/quiet.toml"], true);
+    for part in ["::error file=scenarios,line=1,col=1,title=CF0004", "title=CO0006"] {
+        assert!(folder.out.contains(part), "{part} in {}", folder.out);
+    }
+}
+
+#[test]
+fn a_mistake_in_an_included_file_has_a_path_that_an_editor_opens() {
+    let shelf = ghost();
+    shelf.put("scenarios/parts/wrong.toml", "expect.always = ['redy(web.new)']\n");
+    shelf.put(
+        "scenarios/quiet.toml",
+        &QUIET.replace("schema = 1", "schema = 1\ninclude = ['parts/wrong.toml']"),
+    );
+    let said = check(&shelf, &[], true);
+    assert!(said.out.contains("::error file=scenarios/parts/wrong.toml,line=1,"), "{}", said.out);
+    assert!(said.err.contains("--> scenarios/parts/wrong.toml:1:"), "{}", said.err);
+}
+
+#[test]
 fn every_code_can_be_explained() {
     let here = tempfile::tempdir().expect("a temporary folder");
     let all = changeover(here.path(), &["explain"]);
@@ -81,6 +111,9 @@ fn every_code_can_be_explained() {
         assert_eq!(page.code, Some(0), "{}", page.err);
         assert!(page.out.starts_with(&format!("{code}: ")), "{}", page.out);
         assert!(page.out.contains("\nThis is refused:\n\n    "), "{}", page.out);
+    }
+    for short in ["cd0008", "cd8", "CD08"] {
+        assert_eq!(changeover(here.path(), &["explain", short]).code, Some(0), "{short}");
     }
     let page = changeover(here.path(), &["explain", "cd0008"]);
     assert!(page.out.contains("error[CD0008]"), "{}", page.out);

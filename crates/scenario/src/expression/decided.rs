@@ -17,7 +17,7 @@ struct Range {
 
 /// Why `left operator right` has the same answer in every run, if it has.
 pub(super) fn decided(operator: Operator, left: &Expression, right: &Expression) -> Option<&'static str> {
-    use Operator::{Add, And, Divide, Equal, Multiply, Or, Subtract};
+    use Operator::{Add, And, Divide, Equal, Multiply, NotEqual, Or, Subtract};
     match operator {
         Add | Multiply => None,
         Divide if is_nothing(right) => Some("it divides by 0"),
@@ -27,7 +27,7 @@ pub(super) fn decided(operator: Operator, left: &Expression, right: &Expression)
             Some("nothing in it is asked of the run")
         }
         // Two pids that are both absent are not equal: even of one with itself this asks whether it is there.
-        Equal if left == right && is_pid(left) => None,
+        Equal | NotEqual if left == right && is_pid(left) => None,
         _ if left == right => Some("both sides are the same"),
         _ => out_of_reach(operator, range(left)?, range(right)?),
     }

@@ -293,6 +293,9 @@ impl Parser<'_> {
                 (Kind::Duration, Kind::Number) | (Kind::Number, Kind::Duration) => {
                     mistake.help("a duration needs its unit: `250ms`, `2s`")
                 }
+                (Kind::Pid, Kind::Number) | (Kind::Number, Kind::Pid) => mistake.help(
+                    "a pid that is not there equals nothing: `oldbin(web) != oldbin(web)` is true of none",
+                ),
                 _ => mistake,
             });
         };

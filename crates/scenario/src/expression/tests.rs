@@ -165,6 +165,7 @@ fn what_may_be_so_or_not_is_accepted() {
         "accepting(web) >= 1",
         "share(b, steady) == 100%",
         "pid(web.master) == pid(web.master)",
+        "oldbin(web) != oldbin(web)",
         "lost == lost(steady)",
         "p99 < 2 * p50",
         "lost / count < 5%",
