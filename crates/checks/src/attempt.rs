@@ -4,7 +4,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use facts::{Blame, Event, Generation, History, Nanos, Outcome, Plan, Record, Role, journal::PROBE_BIT};
+use facts::{
+    Blame, Event, Generation, History, Nanos, Outcome, Plan, Record, Role, journal::PROBE_BIT, record::flag,
+};
+use serde::Serialize;
 
 use crate::Holder;
 
@@ -12,6 +15,18 @@ use crate::Holder;
 const DEATH_IS_SEEN_WITHIN: Nanos = 250_000_000;
 /// A connection that was established later than this after a kill was never in the hands of the killed process.
 const DEATH_TAKES: Nanos = 20_000_000;
+
+/// What the journals say of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Execution {
+    /// Nobody who could have executed it keeps a journal, or it was a message, which has no entry.
+    Unknown,
+    /// A journal has it.
+    Executed,
+    /// No journal has it, and others sent to the same server are there.
+    NeverSeen,
+}
 
 /// One attempt in the light of all facts.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +39,8 @@ pub(crate) struct Attempt {
     pub(crate) answered_by: Option<Holder>,
     /// Who answered the request before it on the same connection.
     pub(crate) held_by: Option<Holder>,
+    /// Whether it was executed.
+    pub(crate) execution: Execution,
 }
 
 impl Attempt {
@@ -54,8 +71,16 @@ pub(crate) fn attempts(plan: &Plan, history: &History) -> Vec<Attempt> {
     let executed: HashSet<u64> = journalled(history).collect();
     let twice = executed_twice(plan, history);
     let mut attempts = with_holders(history);
+    let journalling = journalling(plan, history, &executed);
     for attempt in &mut attempts {
         let record = attempt.record;
+        attempt.execution = match executed.contains(&record.id) {
+            true => Execution::Executed,
+            false if record.has(flag::MESSAGE) || !journalling.contains(&record.population) => {
+                Execution::Unknown
+            }
+            false => Execution::NeverSeen,
+        };
         attempt.outcome = match attempt.outcome.blame() {
             _ if twice.contains(&record.id) => Outcome::Duplicate,
             Blame::Lost | Blame::Retriable if kills.iter().any(|kill| kill.took(attempt)) => {
@@ -71,6 +96,18 @@ pub(crate) fn attempts(plan: &Plan, history: &History) -> Vec<Attempt> {
     attempts
 }
 
+/// Populations whose requests journals have: another one to the same server would be there, too.
+fn journalling(plan: &Plan, history: &History, executed: &HashSet<u64>) -> HashSet<u8> {
+    let target = |population: u8| plan.populations.get(usize::from(population)).map(|p| p.target);
+    let kept: HashSet<usize> = history
+        .records
+        .iter()
+        .filter(|record| executed.contains(&record.id))
+        .filter_map(|record| target(record.population))
+        .collect();
+    (0..=u8::MAX).filter(|population| target(*population).is_some_and(|of| kept.contains(&of))).collect()
+}
+
 /// The attempts with who answered them and who had their connection, not yet refined.
 fn with_holders(history: &History) -> Vec<Attempt> {
     let generations = Generations::of(history);
@@ -83,7 +120,8 @@ fn with_holders(history: &History) -> Vec<Attempt> {
         let held_by = last.filter(|(connection, _)| *connection == record.connection).map(|(_, held)| held);
         let held_by = held_by.filter(|_| record.reused());
         last = answered_by.or(held_by).map(|holder| (record.connection, holder));
-        attempts.push(Attempt { record: *record, outcome: record.outcome(), answered_by, held_by });
+        let (outcome, execution) = (record.outcome(), Execution::Unknown);
+        attempts.push(Attempt { record: *record, outcome, answered_by, held_by, execution });
     }
     attempts
 }
@@ -210,6 +248,22 @@ mod tests {
             );
         }
         assert_eq!(refined(&Built::good().executed("web", 9), 9), Outcome::Ok);
+    }
+
+    #[test]
+    fn what_was_never_seen_is_told_from_what_nobody_could_have_seen() {
+        use super::Execution::{Executed, NeverSeen, Unknown};
+        let execution = |built: &Built| {
+            let all = attempts(&built.plan, &built.history);
+            all.iter().find(|a| a.record.id == 9).expect("it is in the history").execution
+        };
+        let lost = || Built::good().outcome(9, Outcome::ResetInAcceptQueue);
+        assert_eq!(execution(&lost()), Unknown, "no journal has anything");
+        assert_eq!(execution(&lost().executed("web", 8)), NeverSeen);
+        assert_eq!(execution(&lost().executed("web", 9)), Executed);
+        let mut message = lost().executed("web", 8);
+        message.history.records[8].flags |= facts::record::flag::MESSAGE;
+        assert_eq!(execution(&message), Unknown, "messages are in no journal");
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod watched;
 #[cfg(test)]
 mod built;
 
+pub use attempt::Execution;
 pub use check::{CHECKS, Check};
 pub use index::Index;
 pub use judge::{Judged, Judgement, judge};

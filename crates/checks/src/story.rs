@@ -3,7 +3,7 @@
 use facts::{Event, Generation, Nanos, Outcome, Role, SocketState};
 use serde::Serialize;
 
-use crate::{Counted, Index, attempt::Attempt, kernel};
+use crate::{Counted, Execution, Index, attempt::Attempt, kernel};
 
 /// A process that had a connection or gave an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -60,6 +60,8 @@ pub struct LifeStory {
     pub answered_by: Option<Holder>,
     /// Who answered the request before it on the same connection.
     pub held_by: Option<Holder>,
+    /// Whether a server executed it.
+    pub execution: Execution,
     /// What the kernel knew of the connection when it failed.
     pub socket: Option<SocketState>,
     /// The nearest signal before its end.
@@ -90,6 +92,7 @@ pub(crate) fn story(index: &Index, attempt: &Attempt) -> LifeStory {
         status: record.status,
         answered_by: attempt.answered_by,
         held_by: attempt.held_by,
+        execution: attempt.execution,
         socket: socket_of(index, record.id),
         signal: signal_before(index, attempt.done_at()),
         kernel: kernel::counted_about(index, (record.phase_intended, record.phase_done), attempt.outcome),
@@ -189,6 +192,13 @@ impl LifeStory {
         if let Some(by) = self.held_by {
             write!(f, "; connection was held by {by}")?;
         }
+        match self.execution {
+            Execution::NeverSeen => f.write_str("; no server executed it")?,
+            // Its outcome says so.
+            Execution::Executed if self.outcome == Outcome::ExecutedNoReply => {}
+            Execution::Executed => f.write_str("; it was executed")?,
+            Execution::Unknown => {}
+        }
         // Of one that was closed the kernel knows no more than that.
         if let Some(socket) = self.socket.filter(|_| !was_closed(self.seen_as)) {
             write!(f, "; its socket was {socket}")?;
@@ -234,6 +244,17 @@ mod tests {
              21.0 ms after WINCH to master pid 10 of generation 1"
         );
         assert!(judgement.lost.is_empty());
+    }
+
+    #[test]
+    fn whether_a_lost_request_was_executed_is_told_where_a_journal_says() {
+        let lost = |executed| {
+            let mut built = Built::good().outcome(9, Outcome::CutInBody).executed("web", executed);
+            built.history.records[8].bytes_in = 7;
+            judge(&built.plan, &built.history).lost[0].to_string()
+        };
+        assert!(lost(8).contains("; no server executed it"), "{}", lost(8));
+        assert!(lost(9).contains("; it was executed"), "{}", lost(9));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use checks::{Counted, Judged, Judgement, LifeStory, PhaseRow, Retried};
+use checks::{Counted, Judged, Judgement, LifeStory, PhaseRow, PopulationRow, Retried};
 use facts::{
     Expression, Outcome, Plan, Verdict,
     expression::Value,
@@ -45,6 +45,24 @@ pub(crate) fn failed() -> CaseResult {
     };
     let directory = Some("/tmp/run/1".into());
     CaseResult { judgement: Some(judgement), directory, ..without_judgement(Disposition::Failed) }
+}
+
+/// What became of a population.
+pub(crate) fn population(name: &str) -> PopulationRow {
+    PopulationRow {
+        name: name.into(),
+        at_drain: facts::plan::AtDrain::MustFinish,
+        sent: 10,
+        ok: 10,
+        lost: 0,
+        retriable: 0,
+        corrupt: 0,
+        excused: 0,
+        unseen: 0,
+        ended_at_boundary: 0,
+        syn_retries: 0,
+        verdict: Verdict::pass("10 of 10 answered"),
+    }
 }
 
 /// What a policy comes to.
@@ -132,6 +150,7 @@ fn life() -> LifeStory {
         status: 0,
         answered_by: None,
         held_by: None,
+        execution: checks::Execution::Unknown,
         socket: None,
         signal: None,
         kernel: None,

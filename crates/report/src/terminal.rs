@@ -1,6 +1,6 @@
 //! What a person reads while cases run: one line per case, and evidence below one that did not do what it must.
 
-use checks::{Judged, Judgement, PhaseRow, Retried};
+use checks::{Judged, Judgement, PhaseRow, PopulationRow, Retried};
 use facts::Verdict;
 
 use crate::{
@@ -60,6 +60,7 @@ pub fn evidence(result: &CaseResult, paint: Paint) -> String {
         }
         text.push_str(&indented(&phase_table(judgement)));
         text.push_str(&indented(&kernel(judgement)));
+        text.push_str(&populations(judgement));
         text.push_str(&retries(judgement));
         text.push_str(&lives(judgement));
     }
@@ -100,6 +101,17 @@ fn kernel(judgement: &Judgement) -> String {
     judgement.phases.iter().filter(moved).filter_map(told).collect()
 }
 
+/// `    talkers (may_reconnect): 3 lost`, for each population that was treated as it must not be.
+fn populations(judgement: &Judgement) -> String {
+    let of = |row: &PopulationRow| match &row.verdict {
+        Verdict::Fail { lines } => {
+            format!("    {} ({}): {}\n", row.name, row.at_drain.name(), lines.join(", "))
+        }
+        _ => String::new(),
+    };
+    judgement.populations.iter().map(of).collect()
+}
+
 /// `    unanswered for users of clients that ask again: none 64, browser 0, go 0, hyper-util 64`, where they differ.
 fn retries(judgement: &Judgement) -> String {
     let Some(raw) = judgement.retried.first() else { return String::new() };
@@ -134,6 +146,8 @@ fn indented(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use facts::Verdict;
+
     use super::{case_line, evidence};
     use crate::{Disposition, Paint, example};
 
@@ -183,6 +197,20 @@ mod tests {
         let told = format!("    {line}: none 3, go 0 (1 executed twice), hyper-util 3\n");
         let text = evidence(&result, Paint::Plain);
         assert!(text.contains(&told), "{text}");
+    }
+
+    #[test]
+    fn a_population_that_was_treated_as_it_must_not_be_is_named() {
+        let mut result = example::failed();
+        let judgement = result.judgement.as_mut().expect("it was judged");
+        let row = |name: &str, verdict| checks::PopulationRow { verdict, ..example::population(name) };
+        judgement.populations = vec![
+            row("users", Verdict::pass("all answered")),
+            row("talkers", Verdict::Fail { lines: vec!["3 lost".into(), "1 answered wrongly".into()] }),
+        ];
+        let text = evidence(&result, Paint::Plain);
+        assert!(text.contains("    talkers (must_finish): 3 lost, 1 answered wrongly\n"), "{text}");
+        assert!(!text.contains("users (must_finish)"), "{text}");
     }
 
     #[test]
