@@ -42,11 +42,11 @@ pub(crate) enum ControlError {
     Nonsense { pid: u32, why: String },
 }
 
-/// The socket of the master of this process.
-pub(crate) fn open(pid: u32) -> nix::Result<OwnedFd> {
+/// A socket that listens under an abstract name.
+pub(crate) fn open(name: &str) -> nix::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let listener = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
-    bind(listener.as_raw_fd(), &address(pid)?)?;
+    bind(listener.as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes())?)?;
     listen(&listener, Backlog::new(16)?)?;
     Ok(listener)
 }
@@ -80,7 +80,7 @@ impl Master {
         let unreachable = |errno| ControlError::Unreachable { pid, errno };
         let socket = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)
             .map_err(unreachable)?;
-        let address = address(pid).map_err(unreachable)?;
+        let address = UnixAddr::new_abstract(name(pid).as_bytes()).map_err(unreachable)?;
         connect(socket.as_raw_fd(), &address).map_err(unreachable)?;
         let found = getsockopt(&socket, PeerCredentials).map_err(unreachable)?.pid();
         // Whoever may not ask sees no pid in another namespace: 0 is no impostor.
@@ -116,11 +116,10 @@ impl Master {
     }
 }
 
-/// Pids are unique in their namespace only, and masters of several may share a network.
-fn address(pid: u32) -> nix::Result<UnixAddr> {
+/// The name of a master's socket. Pids are unique in their namespace only, and masters of several may share a network.
+pub(crate) fn name(pid: u32) -> String {
     let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    let name = format!("changeoverd/{}/{pid}", namespace.display());
-    UnixAddr::new_abstract(name.as_bytes())
+    format!("changeoverd/{}/{pid}", namespace.display())
 }
 
 impl From<ControlError> for io::Error {

@@ -34,6 +34,13 @@ pub(crate) struct ListenError {
     help: &'static str,
 }
 
+impl ListenError {
+    /// Whether somebody else has the address.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
 /// Sockets that came with the process: `NGINX=6;7;`, nginx's own variable, so that either server can follow the other.
 pub(crate) fn adopt(inherited: Vec<OwnedFd>) -> Vec<Listening> {
     inherited

@@ -10,6 +10,7 @@ mod home;
 mod listeners;
 mod log;
 mod master;
+mod orphan;
 mod os;
 mod pid_file;
 mod privileges;

@@ -48,6 +48,8 @@ pub(crate) struct Master {
     unreaped: Option<OwnedFd>,
     /// Workers of dead generations, to be told to leave once ours serve.
     orphans: Vec<OwnedFd>,
+    /// Pids of workers that a server without a master left to us.
+    taken_over: Vec<u32>,
     /// Pids of generations that are gone, whose name in `.oldbin` is stale.
     dead: Vec<u32>,
     /// Tells the launching process that the server serves.

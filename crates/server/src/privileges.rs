@@ -25,6 +25,12 @@ pub(crate) fn check(configuration: &Configuration) -> io::Result<()> {
     if geteuid().is_root() { worker_identity(configuration).map(|_| ()) } else { Ok(()) }
 }
 
+/// Whether a process of this user can be a worker of a server with this configuration.
+pub(crate) fn is_worker(configuration: &Configuration, user: u32) -> bool {
+    let workers = || worker_identity(configuration).is_ok_and(|(worker, _)| worker.uid.as_raw() == user);
+    user == geteuid().as_raw() || (geteuid().is_root() && workers())
+}
+
 /// Lets the workers reopen the logs that a root master created (as nginx's `ngx_reopen_files`).
 pub(crate) fn hand_over_logs(configuration: &Configuration, logs: &[ErrorLog]) -> io::Result<()> {
     if !geteuid().is_root() {

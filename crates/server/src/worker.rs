@@ -13,6 +13,7 @@ mod headers;
 mod life;
 mod linger;
 mod listen;
+mod orphan;
 mod page;
 mod path;
 mod room;
@@ -50,6 +51,8 @@ pub(crate) struct Start {
     pub(crate) channel: OwnedFd,
     /// Where it says what it does.
     pub(crate) log: Log,
+    /// Where it waits for a new master, should it lose its own: see `orphan`.
+    pub(crate) family: String,
 }
 
 /// A listening socket, shared with the master and the other workers.
@@ -85,9 +88,9 @@ fn live(start: Start) -> io::Result<i32> {
 
 /// Everything after the birth; tests begin here, with a channel and signals of their own.
 async fn serve(start: Start, signals: UnboundedReceiver<Signal>) -> io::Result<i32> {
-    let Start { configuration, generation, listeners, channel, log } = start;
+    let Start { configuration, generation, listeners, channel, log, family } = start;
     let service = Service::new(configuration, generation, log);
-    Ok(Life::new(service, listeners, channel, signals)?.live().await)
+    Ok(Life::new(service, listeners, channel, signals, family)?.live().await)
 }
 
 fn listen_for_signals(sender: &UnboundedSender<Signal>) -> io::Result<()> {

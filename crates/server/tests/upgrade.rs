@@ -250,3 +250,32 @@ fn an_upgrade_that_fails_says_why_and_the_old_generation_serves_on() {
     assert!(said.ends_with("no upgrade; the old generation serves on\n"), "{said}");
     assert_eq!((server.master(), server.generation()), (first, Some(1)));
 }
+
+#[test]
+fn a_server_that_lost_its_last_master_is_taken_over_by_the_next_one() {
+    let server = Server::start();
+    let first = server.master();
+    let mut kept = TcpStream::connect(&server.address).expect("connects");
+    kept.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("sends");
+    assert!(kept.read(&mut [0; 1024]).expect("is answered") > 0);
+    server.signal(first, Signal::SIGKILL);
+    // At once: the workers may not even know.
+    let mut start = Command::cargo_bin("changeoverd").expect("the binary of this package");
+    start.current_dir(server.directory.path()).assert().success();
+    server
+        .wait("the pid file names the next master", |s| s.pid("server.pid").is_some_and(|pid| pid != first));
+    server.wait("the old workers drain", |s| s.log().matches("gracefully shutting down").count() == 2);
+    assert_eq!(server.generation(), Some(2));
+    // An idle client of the old workers is answered, and then told to come again.
+    kept.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("sends");
+    let mut rest = String::new();
+    kept.set_read_timeout(Some(DEADLINE)).expect("sets a timeout");
+    kept.read_to_string(&mut rest)
+        .unwrap_or_else(|error| panic!("{error}: {rest}\nthe log:\n{}", server.log()));
+    assert!(rest.starts_with("HTTP/1.1 200 OK") && rest.contains("Connection: close"), "{rest}");
+    let (_, told, _) = order(&server, &["status"]);
+    assert!(told.starts_with("generation 2: serving"), "{told}");
+    server.wait("no worker of the dead master is left", |s| {
+        !order(s, &["status"]).1.contains("workers of dead generations")
+    });
+}

@@ -17,6 +17,7 @@ use rustix::process::{Pid as RustixPid, PidfdFlags, pidfd_open};
 
 use super::{Master, Settings};
 use crate::{
+    orphan,
     os::{self, Forked},
     privileges, wire, worker,
 };
@@ -102,6 +103,7 @@ impl Master {
             listeners,
             channel,
             log: self.log.clone(),
+            family: orphan::family(&settings.pid_file),
         })
     }
 }

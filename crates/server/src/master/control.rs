@@ -30,7 +30,7 @@ pub(super) struct Control {
 
 impl Master {
     pub(super) fn open_control(&mut self) {
-        match control::open(std::process::id()) {
+        match control::open(&control::name(std::process::id())) {
             Ok(listener) => {
                 self.watch(&listener, Source::Caller);
                 self.control.listener = Some(listener);

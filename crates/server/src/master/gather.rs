@@ -187,7 +187,7 @@ impl Master {
     }
 
     /// They are remembered until they have ended, because a fast stop has to reach them, too.
-    fn adopt(&mut self, orphans: Vec<OwnedFd>) {
+    pub(super) fn adopt(&mut self, orphans: Vec<OwnedFd>) {
         orphans.iter().for_each(|pidfd| self.watch(pidfd, Source::OrphanExit));
         self.orphans.extend(orphans);
         self.forget_ended_orphans();

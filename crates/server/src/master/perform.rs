@@ -31,7 +31,7 @@ impl Master {
             Effect::ReapSuccessor => self.reap_successor(),
             Effect::TellPredecessor(message) => self.tell_peer(self.predecessor.as_ref(), message),
             Effect::TellSuccessor(message) => self.tell_peer(self.successor.as_ref(), message),
-            Effect::DrainOrphans => self.signal_orphans(Signal::QUIT),
+            Effect::DrainOrphans => self.drain_orphans(),
             Effect::TerminateOrphans => self.signal_orphans(Signal::TERM),
             Effect::CloseListeners => self.settings.listeners.clear(),
             Effect::WritePidFile => results.push(self.write_pid_file()),

@@ -4,8 +4,10 @@ use std::{
     collections::BTreeMap,
     env, io,
     os::fd::{AsFd, OwnedFd},
+    path::Path,
     sync::Arc,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use conf::{Configuration, WorkerProcesses};
@@ -22,6 +24,7 @@ use crate::{
     home::Home,
     listeners::{self, Listening},
     log::Log,
+    orphan::{self, Estate},
     os, privileges,
     wire::{self, Frame},
 };
@@ -34,6 +37,10 @@ pub(super) const PEER_VARIABLE: &str = "CHANGEOVER_PEER";
 
 /// How long a new master waits for the hello, which its predecessor sent before it was forked.
 const HELLO_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long a busy address is given to turn out to be that of workers who do not know yet that their master died.
+const ORPHANS_DEADLINE: Duration = Duration::from_millis(500);
+const ORPHANS_PAUSE: Duration = Duration::from_millis(10);
 
 /// What came with the process from the generation before.
 pub(crate) struct Inherited {
@@ -64,7 +71,8 @@ pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configurati
     let logs = home.error_logs(&configuration);
     let log = Log::open(&logs)?;
     privileges::hand_over_logs(&configuration, &logs)?;
-    let listeners = listeners::open(&configuration, &inherited.listeners).map_err(io::Error::other)?;
+    let pid_file = home.pid_file(&configuration);
+    let (listeners, estate) = open_listeners(&configuration, &inherited, &pid_file)?;
     block_signals()?;
     let daemonise = configuration.daemon && !inherited.is_something();
     let launcher = if daemonise { Some(daemon::detach(&log, &logs)?) } else { None };
@@ -73,18 +81,44 @@ pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configurati
     }
     os::set_title("changeoverd: master process");
     let (generation, predecessor) = greet(inherited.peer)?;
-    let state = State::new(
+    let generation = generation.max(estate.generation);
+    let mut state = State::new(
         generation,
         worker_count(&configuration),
         predecessor.as_ref().map(|_| generation - 1),
         limits(&configuration),
     );
-    let settings = Settings {
-        pid_file: home.pid_file(&configuration),
-        configuration: Arc::new(configuration),
-        listeners,
-    };
-    assemble(state, home, log, settings, predecessor, launcher)
+    state.orphans = !estate.workers.is_empty();
+    let settings = Settings { pid_file, configuration: Arc::new(configuration), listeners };
+    let mut master = assemble(state, home, log, settings, predecessor, launcher)?;
+    master.take_over_from(estate.workers);
+    Ok(master)
+}
+
+/// The sockets of the configuration. A server that lost its last master left its own with its workers; should the master
+/// have died this very moment, they may not know yet.
+fn open_listeners(
+    configuration: &Configuration,
+    inherited: &Inherited,
+    pid_file: &Path,
+) -> io::Result<(Vec<Listening>, Estate)> {
+    let deadline = Instant::now() + ORPHANS_DEADLINE;
+    loop {
+        let estate = match inherited.is_something() {
+            true => Estate::default(),
+            false => orphan::find(&orphan::family(pid_file), &[], |user| {
+                privileges::is_worker(configuration, user)
+            }),
+        };
+        let have = [inherited.listeners.as_slice(), &estate.listeners].concat();
+        match listeners::open(configuration, &have) {
+            Ok(listeners) => return Ok((listeners, estate)),
+            Err(error) if inherited.is_something() || !error.is_in_use() || Instant::now() > deadline => {
+                return Err(io::Error::other(error));
+            }
+            Err(_) => thread::sleep(ORPHANS_PAUSE),
+        }
+    }
 }
 
 fn assemble(
@@ -110,6 +144,7 @@ fn assemble(
         successor: None,
         unreaped: None,
         orphans: Vec::new(),
+        taken_over: Vec::new(),
         dead: Vec::new(),
         launcher,
         control: Default::default(),

@@ -8,6 +8,7 @@ use std::{
         unix::ffi::OsStringExt,
     },
     process,
+    sync::Arc,
 };
 
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -21,8 +22,9 @@ use super::{
     start::{LISTENERS_VARIABLE, PEER_VARIABLE},
 };
 use crate::{
+    orphan,
     os::{self, Forked},
-    wire,
+    privileges, wire,
 };
 
 impl Master {
@@ -114,6 +116,29 @@ impl Master {
                 ));
             }
         }
+    }
+
+    /// The workers that a server without a master left to us.
+    pub(super) fn take_over_from(&mut self, orphans: Vec<(u32, OwnedFd)>) {
+        if orphans.is_empty() {
+            return;
+        }
+        let (generation, count) = (self.state.generation, orphans.len());
+        self.log
+            .warn(&format!("generation {generation} takes over from {count} workers whose master is gone"));
+        let (pids, pidfds): (Vec<u32>, Vec<OwnedFd>) = orphans.into_iter().unzip();
+        self.taken_over.extend(pids);
+        self.adopt(pidfds);
+    }
+
+    /// One that noticed only lately that its master is gone must not be left behind, for nobody else comes for it.
+    pub(super) fn drain_orphans(&mut self) {
+        let configuration = Arc::clone(&self.settings.configuration);
+        let family = orphan::family(&self.settings.pid_file);
+        let late =
+            orphan::find(&family, &self.taken_over, |user| privileges::is_worker(&configuration, user));
+        self.take_over_from(late.workers);
+        self.signal_orphans(Signal::QUIT);
     }
 
     pub(super) fn signal_orphans(&self, signal: Signal) {

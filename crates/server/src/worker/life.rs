@@ -14,10 +14,18 @@ use protocol::{
     signals::{Signal, Signals},
     worker::{self, Command, Effect, Wakeup, Worker},
 };
-use tokio::{io::Interest, net::UnixDatagram, sync::mpsc::UnboundedReceiver, task::spawn_local, time::sleep};
+use tokio::{
+    io::Interest,
+    net::UnixDatagram,
+    sync::mpsc::UnboundedReceiver,
+    task::{JoinHandle, spawn_local},
+    time::sleep,
+};
 
 use super::{
-    Listener, listen, self_test,
+    Listener, listen,
+    orphan::Legacy,
+    self_test,
     service::{Service, Stage},
 };
 use crate::wire;
@@ -35,6 +43,9 @@ pub(super) struct Life {
     channel: UnixDatagram,
     master: Master,
     signals: UnboundedReceiver<Signal>,
+    family: String,
+    /// Waits for a new master.
+    legacy: Option<JoinHandle<()>>,
 }
 
 /// Whether the channel still leads anywhere.
@@ -59,12 +70,14 @@ impl Life {
         listeners: Vec<Listener>,
         channel: OwnedFd,
         signals: UnboundedReceiver<Signal>,
+        family: String,
     ) -> io::Result<Self> {
         let channel = StdChannel::from(channel);
         channel.set_nonblocking(true)?;
         let channel = UnixDatagram::from_std(channel)?;
         let (worker, master) = (Worker::default(), Master::There);
-        Ok(Life { worker, service, listeners, accepting: None, channel, master, signals })
+        let (accepting, legacy) = (None, None);
+        Ok(Life { worker, service, listeners, accepting, channel, master, signals, family, legacy })
     }
 
     /// Lives until there is a reason to exit; with which code.
@@ -136,7 +149,8 @@ impl Life {
                 log.notice(&format!("signal {} ignored by a worker: send it to the master", signal.name()));
             }
             Effect::SayOrphaned => {
-                log.warn("the master is gone: serving on until another generation's master says to leave");
+                log.warn("the master is gone: serving on until another master says to leave");
+                self.wait_to_be_taken_over();
             }
             Effect::Exit(code) => {
                 log.notice("exit");
@@ -144,6 +158,14 @@ impl Life {
             }
         }
         None
+    }
+
+    fn wait_to_be_taken_over(&mut self) {
+        let Service { generation, log, .. } = &*self.service;
+        match Legacy::new(*generation, &self.listeners, log) {
+            Ok(legacy) => self.legacy = Some(spawn_local(legacy.give(self.family.clone()))),
+            Err(error) => log.alert(&format!("nobody can take over from this worker: {error}")),
+        }
     }
 
     /// The master of a daemon has led standard error to the log; there it stays, whatever the file is called now.
@@ -164,6 +186,9 @@ impl Life {
         // Nothing will be accepted here any more. A listener left open would keep its queue alive with nobody to serve it,
         // once the last master has closed its own.
         self.listeners.clear();
+        if let Some(legacy) = self.legacy.take() {
+            legacy.abort();
+        }
         let service = Rc::clone(&self.service);
         service.log.notice(&format!("gracefully shutting down, {} connections open", service.open()));
         // A test's own title is none of our business.

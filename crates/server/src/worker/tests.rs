@@ -82,6 +82,7 @@ impl Rig {
             listeners: vec![Listener { address, socket }],
             channel: theirs,
             log,
+            family: crate::orphan::family(&directory.path().join("server.pid")),
         };
         let thread = thread::spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

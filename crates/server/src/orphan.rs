@@ -1,0 +1,138 @@
+//! Workers that lost the last master of their server, and the master that takes over from them. Each of them keeps serving
+//! and listens on an abstract unix socket named by the pid file that names their masters; whoever is started for that pid
+//! file finds them there, gets their listening sockets (bound already: no EADDRINUSE, no queue lost), and tells them to
+//! leave once its own workers serve.
+
+use std::{
+    fs, io,
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::socket::{
+        AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt::PeerCredentials,
+    },
+};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::{
+    listeners::{self, Listening},
+    wire::{self, Frame},
+};
+
+/// An orphan answers at once, unless it is stopped or stuck.
+const ANSWER_DEADLINE: Duration = Duration::from_millis(300);
+
+/// What the orphans of a server left to its next master.
+#[derive(Default)]
+pub(crate) struct Estate {
+    /// The generation after theirs.
+    pub(crate) generation: u32,
+    /// What they accept on.
+    pub(crate) listeners: Vec<Listening>,
+    /// Themselves: pid and pidfd.
+    pub(crate) workers: Vec<(u32, OwnedFd)>,
+}
+
+/// The first part of the names on which orphans of the server with this pid file listen.
+pub(crate) fn family(pid_file: &Path) -> String {
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!(
+        "changeoverd-orphan/{}/{:016x}/",
+        namespace.display(),
+        fnv1a(pid_file.as_os_str().as_encoded_bytes())
+    )
+}
+
+/// Everything the orphans of this family have that are not among the `known` ones. `is_trusted` says for which user their
+/// processes may run: anybody can take a name in the abstract namespace.
+pub(crate) fn find(family: &str, known: &[u32], is_trusted: impl Fn(u32) -> bool) -> Estate {
+    let mut estate = Estate::default();
+    let is_known = |name: &String| known.iter().any(|pid| *name == format!("{family}{pid}"));
+    for name in names(family).into_iter().filter(|name| !is_known(name)) {
+        // One that has just ended left nothing but its name.
+        if let Ok((generation, sockets, worker)) = take_over(&name, &is_trusted) {
+            estate.generation = estate.generation.max(generation);
+            estate.workers.push(worker);
+            if estate.listeners.is_empty() {
+                estate.listeners = listeners::adopt(sockets);
+            }
+        }
+    }
+    estate
+}
+
+/// The names that are listened on now (`unix_seq_show`: an abstract name is shown with an `@` in front, flags of a
+/// listening socket have `__SO_ACCEPTCON`).
+fn names(family: &str) -> Vec<String> {
+    const LISTENS: &str = "00010000";
+    let table = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let name = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let name = words.get(7)?.strip_prefix('@')?;
+        (words[3] == LISTENS && name.starts_with(family)).then(|| name.to_owned())
+    };
+    table.lines().filter_map(name).collect()
+}
+
+/// The generation after its own, its sockets, itself.
+type Left = (u32, Vec<OwnedFd>, (u32, OwnedFd));
+
+fn take_over(name: &str, is_trusted: impl Fn(u32) -> bool) -> io::Result<Left> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let channel = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+    connect(channel.as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes())?)?;
+    let credentials = getsockopt(&channel, PeerCredentials)?;
+    if !is_trusted(credentials.uid()) {
+        return Err(io::Error::other("the process behind this name runs as a stranger"));
+    }
+    let pid = Pid::from_raw(credentials.pid()).ok_or_else(|| io::Error::other("a worker without a pid"))?;
+    let worker = pidfd_open(pid, PidfdFlags::empty())?;
+    let deadline = Instant::now() + ANSWER_DEADLINE;
+    let Some(Frame::Hello { generation, .. }) = receive(&channel, deadline)? else {
+        return Err(io::Error::other("expected a hello from an orphan"));
+    };
+    let mut sockets = Vec::new();
+    while let Some(Frame::Listeners { more, sockets: next }) = receive(&channel, deadline)? {
+        sockets.extend(next);
+        if !more {
+            return Ok((generation, sockets, (credentials.pid().unsigned_abs(), worker)));
+        }
+    }
+    Err(io::Error::other("expected listeners from an orphan"))
+}
+
+fn receive(channel: &OwnedFd, deadline: Instant) -> io::Result<Option<Frame>> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+    match poll(&mut [PollFd::new(channel.as_fd(), PollFlags::POLLIN)], timeout)? {
+        0 => Err(io::ErrorKind::TimedOut.into()),
+        _ => wire::receive(channel.as_fd()),
+    }
+}
+
+/// FNV-1a: the same in every version of the program, as the old one's workers meet the new one's master.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, mix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_is_named_by_its_pid_file_and_a_stranger_is_not_believed() {
+        let family = family(Path::new("/run/never/heard-of.pid"));
+        assert_ne!(family, super::family(Path::new("/run/another.pid")));
+        assert!(find(&family, &[], |_| true).workers.is_empty(), "nobody is orphaned");
+        let listener = crate::control::open(&format!("{family}1")).expect("listens");
+        assert_eq!(names(&family), [format!("{family}1")]);
+        assert!(take_over(&format!("{family}1"), |_| false).is_err());
+        drop(listener);
+        assert!(names(&family).is_empty());
+    }
+}

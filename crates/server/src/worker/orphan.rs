@@ -1,0 +1,60 @@
+//! An orphan waits to be taken over: see `crate::orphan`.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    process,
+};
+
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
+use tokio::{io::Interest, net::UnixDatagram};
+
+use super::Listener;
+use crate::{control, log::Log, wire};
+
+/// What an orphan has to give.
+pub(super) struct Legacy {
+    /// The generation it belongs to.
+    pub(super) generation: u32,
+    /// Its listening sockets.
+    pub(super) sockets: Vec<OwnedFd>,
+    pub(super) log: Log,
+}
+
+impl Legacy {
+    pub(super) fn new(generation: u32, listeners: &[Listener], log: &Log) -> io::Result<Legacy> {
+        let sockets: io::Result<Vec<OwnedFd>> =
+            listeners.iter().map(|listener| Ok(listener.socket.try_clone()?.into())).collect();
+        Ok(Legacy { generation, sockets: sockets?, log: log.clone() })
+    }
+
+    /// Gives it to every master that comes for it, for as long as this is polled.
+    pub(super) async fn give(self, family: String) {
+        if let Err(error) = self.wait_for_masters(&family).await {
+            self.log.alert(&format!("nobody can take over from this worker: {error}"));
+        }
+    }
+
+    async fn wait_for_masters(&self, family: &str) -> io::Result<()> {
+        let listener = control::open(&format!("{family}{}", process::id()))?;
+        // What tokio knows of a datagram socket, its readiness, is the same for one that listens.
+        let readiness = UnixDatagram::from_std(listener.try_clone()?.into())?;
+        loop {
+            readiness.readable().await?;
+            let next = || control::admit(&listener).ok_or_else(|| io::ErrorKind::WouldBlock.into());
+            while let Ok(master) = readiness.try_io(Interest::READABLE, next) {
+                match self.hand_to(&master) {
+                    Ok(()) => self.log.notice("a new master takes over from this worker"),
+                    Err(error) => self.log.error(&format!("failed to hand over to a new master: {error}")),
+                }
+            }
+        }
+    }
+
+    fn hand_to(&self, master: &OwnedFd) -> io::Result<()> {
+        let own = pidfd_open(getpid(), PidfdFlags::empty())?;
+        wire::send_hello(master.as_fd(), self.generation + 1, process::id(), own.as_fd())?;
+        let sockets: Vec<BorrowedFd> = self.sockets.iter().map(AsFd::as_fd).collect();
+        wire::send_listeners(master.as_fd(), &sockets)
+    }
+}
