@@ -135,7 +135,31 @@ impl Catalogue {
         match fs::metadata(&path) {
             // Reading a fifo would wait for a writer for ever.
             Ok(status) if !status.is_file() => Err("not a regular file".into()),
-            _ => fs::read_to_string(path).map_err(|source| source.to_string()),
+            _ => fs::read_to_string(&path).map_err(|source| match self.near(&path) {
+                Some(near) if source.kind() == io::ErrorKind::NotFound => {
+                    format!("there is none; did you mean `{near}`?")
+                }
+                _ => source.to_string(),
+            }),
+        }
+    }
+
+    /// The target, or the part, that a path which is not there most likely means.
+    fn near(&self, path: &Path) -> Option<String> {
+        let below = path.strip_prefix(&self.folder).ok()?;
+        let mut words = below.components().map(|word| word.as_os_str().to_string_lossy().into_owned());
+        match (words.next()?.as_str(), words.next()?) {
+            (TARGETS, kind) => {
+                let kinds = self.kinds();
+                diagnostic::closest(&kind, kinds.iter().map(String::as_str)).map(str::to_owned)
+            }
+            (folder, file) => {
+                let there = fs::read_dir(self.folder.join(folder)).ok()?.flatten();
+                let there: Vec<String> =
+                    there.filter_map(|other| other.file_name().into_string().ok()).collect();
+                let near = diagnostic::closest(&file, there.iter().map(String::as_str))?;
+                Some(format!("{folder}/{near}"))
+            }
         }
     }
 

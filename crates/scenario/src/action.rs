@@ -211,10 +211,10 @@ pub(crate) fn one_only(keys: Keys, reading: &Reading, head: &At) -> Result<(), M
     present.sort_by_key(|(_, span)| span.start);
     match present.as_slice() {
         [_] => Ok(()),
-        [] => Err(not_one(head, "this step does nothing")),
+        [] => Err(not_one(head, "nothing is done here")),
         [(first, _), (second, span), ..] => {
-            let message = format!("this step does both `{first}` and `{second}`");
-            Err(not_one(&At::new(&reading.source, span.clone()), &message).label("one step, one action"))
+            let message = format!("two things are done here: `{first}` and `{second}`");
+            Err(not_one(&At::new(&reading.source, span.clone()), &message).label("one at a time"))
         }
     }
 }

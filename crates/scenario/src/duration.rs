@@ -10,6 +10,9 @@ use crate::{
 pub(crate) const UNITS: [(&str, f64); 6] =
     [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9)];
 
+/// A day, in nanoseconds, is longer than any run; beyond it a number is a slip.
+const LONGEST: f64 = 86_400e9;
+
 /// Nanoseconds of `unit`.
 pub(crate) fn unit(unit: &str) -> Option<f64> {
     UNITS.iter().find(|(name, _)| *name == unit).map(|(_, nanos)| *nanos)
@@ -37,10 +40,18 @@ fn part_nanos(written: &str, at: &At) -> Result<u64, Mistake> {
     let digits = written.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(written.len());
     let (number, name) = written.split_at(digits);
     let duration = number.parse::<f64>().ok().zip(unit(name)).map(|(number, unit)| number * unit);
+    let refused =
+        |message: String, help: &str| Err(Mistake::new(codes::BAD_DURATION, at, message).help(help));
     match duration {
-        // A day is longer than any run; beyond it a number is a slip.
-        Some(nanos) if nanos <= 86_400e9 => Ok(nanos as u64),
-        _ => Err(Mistake::new(codes::BAD_DURATION, at, format!("`{written}` is not a duration"))
-            .help("write a number with a unit: `50us`, `250ms`, `2s`, `1m`")),
+        Some(nanos) if nanos <= LONGEST => Ok(nanos as u64),
+        Some(_) => refused(format!("`{written}` is longer than a day"), "no run takes that long"),
+        None if !number.is_empty() && !name.trim().is_empty() => refused(
+            format!("unknown unit `{}`", name.trim()),
+            "known here: ns, us, µs, ms, s, m; such as `250ms`",
+        ),
+        None => refused(
+            format!("`{written}` is not a duration"),
+            "write a number with a unit: `50us`, `250ms`, `2s`, `1m`",
+        ),
     }
 }

@@ -124,7 +124,8 @@ fn whole(file: &File, reading: &Reading) -> Result<(), mistake::Mistake> {
         () => return Ok(()),
     };
     let at = reading.at(&file.schema);
-    Err(mistake::Mistake::new(codes::MISSING_KEY, &at, format!("`{}` is missing", missing.0)).help(missing.1))
+    Err(mistake::Mistake::new(codes::MISSING_KEY, &at, format!("`{}` is missing or empty", missing.0))
+        .help(missing.1))
 }
 
 fn version(file: &File, reading: &Reading) -> Result<(), mistake::Mistake> {

@@ -147,6 +147,7 @@ fn wrong_type(at: &At, message: &str) -> Mistake {
     };
     let mistake = Mistake::new(codes::WRONG_TYPE, at, format!("expected {expected_word}, found {found}"));
     match expected {
+        "u64" => mistake.help("anything from 0 to 9223372036854775807"),
         "a string" if is_number => mistake.help("write it in quotes; a duration needs its unit: `\"2s\"`"),
         _ => mistake,
     }

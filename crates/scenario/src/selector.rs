@@ -90,6 +90,11 @@ fn parts(text: &Text, offset: usize, parts: Vec<(usize, &str)>, target: usize) -
             }
             (_, Some(members)) if written.members.is_none() => written.members = Some(members),
             _ => {
+                if generation.is_some() || members(part).is_some() {
+                    let message = format!("`{part}` does not fit behind what stands before it");
+                    return Err(Mistake::new(codes::BAD_SELECTOR, &at(start, part), message)
+                        .help("one generation, then one kind of process: `web.old.workers`"));
+                }
                 let message = format!("`{part}` selects nothing of a target here");
                 let known = GENERATIONS.iter().map(|(known, _)| *known).chain(MEMBERS);
                 return Err(Mistake::new(codes::BAD_SELECTOR, &at(start, part), message).known(part, known));

@@ -149,7 +149,9 @@ impl<L: Fn(&str) -> Result<String, String>> Targets<'_, L> {
     /// What the scenario chooses of what the folder leaves open. After a mistake the folder's own choice stays, so
     /// that the rest of the file can still be read.
     fn choices(&self, table: &shape::Target, target: &mut Target, mistakes: &mut Mistakes) {
-        let workers = table.workers.as_ref().map(|workers| self.reading.whole(workers, 0..=1024));
+        // Only a server that has none by itself can do without workers.
+        let least = u32::from(table.kind.is_some() && target.workers > 0);
+        let workers = table.workers.as_ref().map(|workers| self.reading.whole(workers, least..=1024));
         if let Some(workers) = workers.and_then(|workers| mistakes.keep(workers)) {
             target.workers = workers;
         }
@@ -160,9 +162,16 @@ impl<L: Fn(&str) -> Result<String, String>> Targets<'_, L> {
         target.weights = weights.unwrap_or_default();
         let program = table.program.as_ref().map(|program| self.reading.text(program));
         if let Some(program) = program.and_then(|program| mistakes.keep(program)) {
+            if program.as_str().trim().is_empty() {
+                mistakes.add(Mistake::new(codes::OUT_OF_RANGE, program.at(), "no program to run"));
+            }
             target.program = program.as_str().to_owned();
         }
         for (key, value) in &table.env {
+            if key.get_ref().is_empty() || key.get_ref().contains(['=', '\0']) {
+                let message = format!("`{}` cannot be the name of a variable", key.get_ref());
+                mistakes.add(Mistake::new(codes::BAD_NAME, &self.reading.at(key), message));
+            }
             target.environment.insert(key.get_ref().clone(), self.template(Some(value), mistakes));
         }
     }

@@ -65,6 +65,11 @@ impl Text {
             filled.origin.extend(vec![from; value.len()]);
             rest = range.end;
         }
+        if let Some(open) = unclosed(&self.value) {
+            let here = self.part(open..self.value.len());
+            return Err(Mistake::new(codes::UNKNOWN_PLACEHOLDER, &here, "this `${` is never closed")
+                .help("write `}` behind the name; a `${` that stands for itself is `$${`"));
+        }
         filled.copy(self, rest..self.value.len());
         Ok(filled)
     }
@@ -94,6 +99,12 @@ pub(crate) fn placeholders(text: &str) -> Vec<(&str, Range<usize>)> {
         from = end + 1;
     }
     found
+}
+
+/// Where a `${` begins that no `}` follows.
+fn unclosed(text: &str) -> Option<usize> {
+    let last = text.rfind("${")?;
+    (!text[..last].ends_with('$') && !text[last..].contains('}')).then_some(last)
 }
 
 /// The value of a raw TOML string token that starts at byte `base` of the file, and the origin of each of its bytes.

@@ -388,10 +388,48 @@ fn parts_that_would_show_nothing_together_are_refused() {
 }
 
 #[test]
+fn what_a_run_could_not_use_is_refused_before_it() {
+    let said = |text: &str, part: &str| {
+        let found = refused(text);
+        assert!(found.contains(part), "{part} is not in\n{found}");
+    };
+    let step = |step: &str| format!("{WEB}step = [{{ {step} }}]\n");
+    said(&step("exec = { argv = [''] }"), "CO0025]: no program to run");
+    said(
+        &step("exec = { argv = ['kill', '${pid.old.workers'] }"),
+        "mine.toml:4:37: error[CO0020]: this `${` is never closed",
+    );
+    said(&step("wait_until = 'ready(web)', timeout = '25h'"), "CO0006]: unknown unit `h`");
+    said(&step("sleep = '5000000s'"), "CO0006]: `5000000s` is longer than a day");
+    said(
+        &step("wait_until = 'workers(web.old.new) == 0'"),
+        "CO0012]: `new` does not fit behind what stands before it",
+    );
+    said(&step("wait_until = \"ready(web)\\u200B\""), "CO0015]: the character U+200B means nothing here");
+    said(&format!("{WEB}{STEADY}minimum_samples = -1\n"), "(anything from 0 to 9223372036854775807)");
+    said(&format!("{WEB}{STEADY}on = [{{ event = 'every 1s' }}]\n"), "CO0007]: nothing is done here");
+    said(
+        &format!("target.web = {{ kind = 'reference', workers = 0 }}\n{STEADY}"),
+        "CO0025]: 0 is out of range (anything from 1",
+    );
+    said(&format!("target.web = {{ kind = 'nginx', program = '' }}\n{STEADY}"), "CO0025]: no program to run");
+    said(
+        &format!("target.web = {{ kind = 'nginx', env = {{ 'A=B' = 'c' }} }}\n{STEADY}"),
+        "CO0023]: `A=B` cannot be",
+    );
+    said(
+        &format!(
+            "target.web = {{ kind = 'nginx', options = {{ keepalive_timeout = '1s; x on' }} }}\n{STEADY}"
+        ),
+        "CO0027]: a value ends neither the line nor the directive",
+    );
+}
+
+#[test]
 fn a_file_without_clients_is_refused() {
     let text = format!("{HEAD}{WEB}{STEADY}");
     let found = scenario::load("mine.toml", &text, &read).expect_err("nobody asks");
-    assert_eq!((found[0].code, found[0].message.as_str()), ("CO0003", "`load` is missing"));
+    assert_eq!((found[0].code, found[0].message.as_str()), ("CO0003", "`load` is missing or empty"));
 }
 
 #[test]

@@ -48,6 +48,10 @@ impl Wrong {
 /// What can be asked of a case.
 const PREDICATES: [&str; 6] = ["tag", "target", "name", "test", "all", "none"];
 
+fn how(name: &str) -> String {
+    if matches!(name, "all" | "none") { format!("write {name}()") } else { format!("write {name}(…)") }
+}
+
 pub(super) fn parse(text: &str) -> Result<Filter, Wrong> {
     let mut reader = Reader { text, at: 0, depth: 0 };
     let filter = reader.or()?;
@@ -115,7 +119,7 @@ impl<'a> Reader<'a> {
         }
         self.at += name.len();
         if !self.takes(&["("]) {
-            return Err(self.wrong(&format!("expected `(` after `{name}`"), &format!("write {name}(…)")));
+            return Err(self.wrong(&format!("expected `(` after `{name}`"), &how(name)));
         }
         let word = self.word()?;
         let filter = self.meant(name, word)?;

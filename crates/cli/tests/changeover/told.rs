@@ -99,6 +99,21 @@ fn a_mistake_in_an_included_file_has_a_path_that_an_editor_opens() {
 }
 
 #[test]
+fn a_target_or_a_part_that_is_not_there_has_a_nearest() {
+    let shelf = ghost();
+    shelf.put("scenarios/parts/users.toml", "");
+    let part = QUIET.replace("schema = 1", "schema = 1\ninclude = ['parts/usres.toml']");
+    for (text, near) in [
+        (QUIET.replace("ghost", "gohst"), "did you mean `ghost`?"),
+        (part, "did you mean `parts/users.toml`?"),
+    ] {
+        shelf.put("scenarios/quiet.toml", &text);
+        let said = check(&shelf, &[], false);
+        assert!(said.err.contains(near), "{near} in {}", said.err);
+    }
+}
+
+#[test]
 fn every_code_can_be_explained() {
     let here = tempfile::tempdir().expect("a temporary folder");
     let all = changeover(here.path(), &["explain"]);

@@ -19,7 +19,7 @@ impl Begun<'_> {
         let later: Vec<&str> = names.iter().map(String::as_str).collect();
         let in_argv = [later.as_slice(), &["pid"]].concat();
         let argv = all(exec.argv.get_ref().iter().map(|word| self.argument(word, target, &in_argv)));
-        if exec.argv.get_ref().is_empty() {
+        if exec.argv.get_ref().first().is_none_or(|program| program.get_ref().trim().is_empty()) {
             return Err(Mistake::new(codes::OUT_OF_RANGE, &self.reading.at(&exec.argv), "no program to run"));
         }
         let variable = |(key, value): (&Word, &Word)| {

@@ -88,7 +88,13 @@ pub(crate) fn options(
             return Err(Mistake::new(codes::UNKNOWN_OPTION, &reading.at(key), message)
                 .known(key.get_ref(), target.options.keys().map(String::as_str)));
         }
-        Ok((key.get_ref().clone(), reading.text(value)?.as_str().to_owned()))
+        let value = reading.text(value)?;
+        if value.as_str().contains(|c: char| c.is_control() || ";{}".contains(c)) {
+            let message = "a value ends neither the line nor the directive that it stands in";
+            return Err(Mistake::new(codes::UNKNOWN_OPTION, value.at(), message)
+                .help("leave out `;`, `{`, `}` and line breaks"));
+        }
+        Ok((key.get_ref().clone(), value.as_str().to_owned()))
     });
     Ok(all(pairs)?.into_iter().collect())
 }

@@ -61,9 +61,15 @@ fn lexeme(text: &Text, at: usize) -> Result<(Lexeme, usize), Mistake> {
         None => {
             let stranger = rest.chars().next().unwrap_or(' ');
             let here = text.part(at..at + stranger.len_utf8());
-            Err(Mistake::new(codes::BAD_EXPRESSION, &here, format!("`{stranger}` means nothing here")))
+            Err(Mistake::new(codes::BAD_EXPRESSION, &here, format!("{} means nothing here", shown(stranger))))
         }
     }
+}
+
+/// What nobody could see is named by its number.
+fn shown(stranger: char) -> String {
+    let is_seen = stranger.is_alphanumeric() || stranger.is_ascii_graphic();
+    if is_seen { format!("`{stranger}`") } else { format!("the character U+{:04X}", u32::from(stranger)) }
 }
 
 /// A word goes on over a dot that is followed by one more part, so that `a..b` stays a range of phases.
