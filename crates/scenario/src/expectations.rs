@@ -43,6 +43,9 @@ pub(crate) fn expectations(
     let mut expectations: Vec<Expectation> = Vec::new();
     for (lines, read) in lists(expect, targets) {
         for line in lines {
+            if mistakes.is_full() {
+                break;
+            }
             let Some(text) = mistakes.keep(reading.text(line)) else { continue };
             let Some(claim) = mistakes.keep(read(&text, scope)) else { continue };
             mistakes.keep(check_within(&claim, &text, deadline_ms));

@@ -133,13 +133,18 @@ impl Mistakes {
 
     pub(crate) fn add(&mut self, mistake: Mistake) {
         let Mistake(first, more) = mistake;
-        if self.found.len() >= MOST_MISTAKES {
+        if self.is_full() {
             return;
         }
         if !self.found.contains(&first) {
             self.found.push(*first);
         }
         more.into_iter().for_each(|mistake| self.add(mistake));
+    }
+
+    /// Whether nothing more would be told, so that nobody need look for it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.len() >= MOST_MISTAKES
     }
 
     pub(crate) fn is_empty(&self) -> bool {
