@@ -3,7 +3,8 @@
 
 use facts::{
     Blame, Outcome,
-    expression::{Argument, Function, Kind, Value},
+    event::View,
+    expression::{Argument, Function, Kind},
 };
 
 use crate::{
@@ -24,14 +25,12 @@ pub(crate) fn ask(index: &Index, function: Function, arguments: &[Argument]) -> 
         Function::Retriable => tally(index, scope, |a| a.blame() == Blame::Retriable),
         Function::Corrupt => tally(index, scope, |a| a.blame() == Blame::Corrupt),
         Function::Ok => tally(index, scope, Attempt::is_answered),
-        Function::Count => tally(index, scope, was_sent),
+        Function::Count => count(index, scope),
         Function::Class(class) if is_told_by_a_journal(class) && !attempt::has_journal(index.history) => {
             Shown::unknown(format!("no journal has a request of this run: nothing can show {}", class.name()))
         }
         Function::Class(class) => tally(index, scope, |a| a.outcome == class),
-        Function::IdleClosesSeen => {
-            tally(index, scope, |a| a.record.has(facts::record::flag::IDLE_CLOSE_SEEN))
-        }
+        Function::IdleClosesSeen => idle::idle_closes_seen(index, scope),
         Function::Percentile(per_mille) => latency::percentile(index, scope, per_mille),
         Function::Max => latency::max(index, scope),
         Function::LongestGap => latency::longest_gap(index, scope),
@@ -58,8 +57,16 @@ pub(crate) fn was_sent(attempt: &Attempt) -> bool {
     !matches!(attempt.outcome, Outcome::Unsent | Outcome::GeneratorFault)
 }
 
+/// How many attempts of a scope were sent. Here none is an answer, too: the phase began, and nobody sent anything.
+fn count(index: &Index, scope: Scope) -> Shown {
+    match index.attempts(scope).next() {
+        None if index.interval(scope).is_some() => Shown::between(0.0, index.unseen(scope)),
+        _ => tally(index, scope, was_sent),
+    }
+}
+
 /// How many attempts of a scope are such, at least and at most. Of no attempts nothing is shown.
-fn tally(index: &Index, scope: Scope, is_such: impl Fn(&Attempt) -> bool) -> Shown {
+pub(crate) fn tally(index: &Index, scope: Scope, is_such: impl Fn(&Attempt) -> bool) -> Shown {
     if index.attempts(scope).next().is_none() {
         return Shown::unknown(format!("no attempt in {}", spelling::scope(index, scope)));
     }
@@ -79,10 +86,15 @@ fn share(index: &Index, scope: Scope) -> Shown {
     Shown::Number { low: own / (all + unseen), high: (own + unseen) / (all + unseen), kind: Kind::Number }
 }
 
-/// How long the phases of a scope lasted.
+/// How long the phases of a scope lasted; one that was cut off would have lasted longer.
 fn took(index: &Index, scope: Scope) -> Shown {
+    let last = scope.phases.map_or(u8::MAX, |(_, last)| last);
+    let is_over = index.history.is_sealed() || index.has_phase_after(last);
     match index.interval(scope) {
-        Some(stretch) => Value::Duration(stretch.end.saturating_sub(stretch.begin) as f64).into(),
+        Some(stretch) => {
+            let low = stretch.end.saturating_sub(stretch.begin) as f64;
+            Shown::Number { low, high: if is_over { low } else { f64::INFINITY }, kind: Kind::Duration }
+        }
         None => Shown::unknown(format!("{} did not begin", spelling::scope(index, scope))),
     }
 }
@@ -92,6 +104,9 @@ fn of_settled(index: &Index, function: Function, arguments: &[Argument]) -> Show
     let Some(view) = index.settled(target) else {
         return Shown::unknown("the run ended before the target had settled");
     };
+    if function == Function::Fds && !were_counted(view, arguments) {
+        return Shown::unknown("nobody lives whose descriptors could be counted");
+    }
     match view.answer(function, arguments) {
         Some(value) => value.into(),
         None => {
@@ -100,11 +115,20 @@ fn of_settled(index: &Index, function: Function, arguments: &[Argument]) -> Show
     }
 }
 
+/// Whether there was somebody, and each had some: a process without an open descriptor is one that could not be
+/// looked into.
+fn were_counted(view: &View, arguments: &[Argument]) -> bool {
+    let Some(Argument::Processes(selector)) = arguments.first() else { return true };
+    let meant = view.select(selector);
+    !meant.is_empty() && meant.iter().all(|process| process.fds > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use facts::{
-        Outcome,
+        Event, Outcome,
         expression::{Argument, Function, Operator, Value},
+        plan::{Members, Selector, Which},
     };
 
     use crate::built::{Built, FAIL, PASS, UNKNOWN, in_phase};
@@ -143,6 +167,49 @@ mod tests {
         built.holds(Function::Count, &[], Operator::Equal, Value::Number(289.0), PASS);
         built.holds(Function::Ok, &[], Operator::Equal, Value::Number(287.0), PASS);
         built.holds(Function::Count, &in_phase(7), Operator::Equal, Value::Number(0.0), UNKNOWN);
+    }
+
+    #[test]
+    fn nobody_sent_is_a_count_and_no_loss_is_shown_by_it() {
+        let zero = |built: &Built, function, expected| {
+            built.holds(function, &in_phase(1), Operator::Equal, Value::Number(0.0), expected);
+        };
+        let mut quiet = Built::good();
+        quiet.history.records.retain(|record| record.phase_intended != 1);
+        quiet.amend(|event| {
+            if let Event::LoadStopped { planned, sent, .. } = event {
+                (*planned, *sent) = (*planned - 100, *sent - 100);
+            }
+        });
+        zero(&quiet, Function::Count, PASS);
+        zero(&quiet, Function::Lost, UNKNOWN);
+        zero(&quiet, Function::Ok, UNKNOWN);
+        zero(&quiet.clone().then(3001, Event::RunEnded { interrupted: true }), Function::Count, UNKNOWN);
+        let begun = |e: &Event| matches!(e, Event::PhaseBegan { phase: 1, .. });
+        zero(&quiet.without(begun), Function::Count, UNKNOWN);
+        zero(&Built::default(), Function::Count, UNKNOWN);
+    }
+
+    #[test]
+    fn a_phase_that_was_cut_off_would_have_lasted_longer() {
+        let took = |built: &Built, phase, operator, expected| {
+            built.holds(Function::Took, &in_phase(phase), operator, Value::Duration(1.5e9), expected);
+        };
+        let cut = Built::good().then(3001, Event::RunEnded { interrupted: true });
+        took(&Built::good(), 2, Operator::Greater, FAIL);
+        took(&cut, 2, Operator::Greater, UNKNOWN);
+        took(&cut, 2, Operator::Less, UNKNOWN);
+        took(&cut, 0, Operator::Greater, FAIL);
+    }
+
+    #[test]
+    fn nobody_has_no_few_descriptors() {
+        let fds = |members, expected| {
+            let who = Argument::Processes(Selector { target: 0, generation: Which::Current, members });
+            Built::good().holds(Function::Fds, &[who], Operator::Less, Value::Number(10.0), expected);
+        };
+        fds(Members::Worker(0), PASS);
+        fds(Members::Worker(9), UNKNOWN);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use facts::Verdict;
 
 use crate::{
-    Index, allowance, coverage, descriptors, generations, generator, identities, leftovers, pid_file, sealed,
-    serving, steps, treatment,
+    Index, allowance, coverage, descriptors, generations, generator, identities, leftovers, pid_file, reactions,
+    sealed, serving, steps, treatment,
 };
 
 /// A named property of a run.
@@ -36,8 +36,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check { name: "steps", says: "every step of the scenario was done", judge: steps::steps },
     Check {
+        name: "reactions",
+        says: "every reaction that is not left to chance did something",
+        judge: reactions::reactions,
+    },
+    Check {
         name: "covered",
-        says: "requests were under way around every signal that was sent",
+        says: "requests were under way around everything that was done to a target",
         judge: coverage::covered,
     },
     Check {

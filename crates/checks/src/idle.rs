@@ -3,10 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use facts::{Blame, Nanos, record::flag};
+use facts::{Blame, Nanos, plan::Behaviour, record::flag};
 
 use crate::{
-    Index,
+    Index, ask,
     attempt::Attempt,
     index::{Interval, Scope},
     proof::Shown,
@@ -20,7 +20,23 @@ pub(crate) fn idle(index: &Index, scope: Scope) -> Shown {
 
 /// `idle_lost(phase)`: those of them whose next attempt got no answer.
 pub(crate) fn idle_lost(index: &Index, scope: Scope) -> Shown {
-    tally(index, scope, is_unanswered)
+    match idle(index, scope) {
+        // Of none of them, none can be lost: that shows nothing.
+        Shown::Number { high, .. } if high == 0.0 => {
+            Shown::unknown(format!("no connection was idle all through {}", spelling::scope(index, scope)))
+        }
+        _ => tally(index, scope, is_unanswered),
+    }
+}
+
+/// `idle_closes_seen`: only clients that keep connections, and look before they write, can see one.
+pub(crate) fn idle_closes_seen(index: &Index, scope: Scope) -> Shown {
+    let populations = index.plan.populations.iter().enumerate();
+    let mut asked = populations.filter(|(number, _)| scope.population.is_none_or(|one| one == *number));
+    if !asked.any(|(_, clients)| clients.looks && clients.behaviour != Behaviour::Short) {
+        return Shown::unknown("nobody who keeps a connection looks at it before writing (`looks`)");
+    }
+    ask::tally(index, scope, |attempt| attempt.record.has(flag::IDLE_CLOSE_SEEN))
 }
 
 /// `stray_lost(phase)`: attempts lost or retriable from the phase on, but for those on connections that were already
@@ -90,6 +106,7 @@ mod tests {
     use facts::{
         Outcome,
         expression::{Function, Operator, Value},
+        plan::Behaviour,
     };
 
     use crate::built::{Built, FAIL, PASS, UNKNOWN, in_phase};
@@ -121,9 +138,21 @@ mod tests {
     #[test]
     fn its_next_request_is_lost_or_not_and_is_no_stray() {
         is(&with_idle(Outcome::Ok), Function::IdleLost, 0.0, PASS);
+        is(&Built::good(), Function::IdleLost, 0.0, UNKNOWN);
         let closed = with_idle(Outcome::RetriableClose);
         is(&closed, Function::IdleLost, 1.0, PASS);
         is(&closed, Function::StrayLost, 0.0, PASS);
+    }
+
+    #[test]
+    fn only_who_looks_can_see_a_close() {
+        is(&Built::good(), Function::IdleClosesSeen, 0.0, UNKNOWN);
+        let mut looking = Built::good();
+        looking.plan.populations[0].looks = true;
+        is(&looking, Function::IdleClosesSeen, 0.0, UNKNOWN);
+        looking.plan.populations[0].behaviour = Behaviour::Keepalive;
+        is(&looking, Function::IdleClosesSeen, 0.0, PASS);
+        is(&looking, Function::IdleClosesSeen, 1.0, FAIL);
     }
 
     /// Answered once more while the phase began, then closed: still a connection that was open.

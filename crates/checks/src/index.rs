@@ -118,6 +118,25 @@ impl<'a> Index<'a> {
         })
     }
 
+    /// Whether somebody put an end to the run before its own: what was not seen by then may still have come.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        !matches!(self.history.events.last().map(|line| &line.event), Some(Event::RunEnded { interrupted: false }))
+    }
+
+    /// Why a run that [is cut off](Index::is_cut_off) is.
+    pub(crate) fn why_cut_off(&self) -> String {
+        let why = self.history.events.iter().find_map(|line| match &line.event {
+            Event::CutOff { why } => Some(format!("the run was cut off: {why}")),
+            _ => None,
+        });
+        why.unwrap_or_else(|| "the run was interrupted".into())
+    }
+
+    /// Whether a later phase began.
+    pub(crate) fn has_phase_after(&self, phase: u8) -> bool {
+        self.phases.iter().skip(usize::from(phase) + 1).any(Option::is_some)
+    }
+
     /// The phase that an instant lies in; the first one begins before the load, the last one never ends.
     pub(crate) fn phase_at(&self, instant: Nanos) -> &str {
         let begun = |phase: &Option<Interval>| phase.is_some_and(|stretch| stretch.begin <= instant);

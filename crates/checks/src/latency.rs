@@ -113,6 +113,9 @@ pub(crate) fn longest_gap(index: &Index, scope: Scope) -> Shown {
     let (Some(stretch), Some(loaded)) = (index.interval(scope), index.loaded()) else {
         return Shown::unknown(format!("{} did not happen", spelling::scope(index, scope)));
     };
+    if index.attempts(scope).next().is_none() {
+        return Shown::unknown(format!("no sample in {}", spelling::scope(index, scope)));
+    }
     let stretch = Interval { begin: stretch.begin.max(loaded.begin), end: stretch.end.min(loaded.end) };
     let anywhen = Scope { phases: None, ..scope };
     let answered = index.attempts(anywhen).filter(|a| a.is_answered()).map(Attempt::done_at);
@@ -125,6 +128,9 @@ pub(crate) fn longest_gap(index: &Index, scope: Scope) -> Shown {
 /// Whether times in a scope are the server's: everything was seen, and the generator kept up.
 fn is_measurable(index: &Index, scope: Scope) -> Result<(), String> {
     let unseen = index.unseen(scope);
+    if unseen.is_infinite() {
+        return Err("the history of the run is not whole".into());
+    }
     if unseen > 0.0 {
         return Err(format!("how {} attempts ended was not seen", Shown::between(unseen, unseen)));
     }
@@ -192,7 +198,7 @@ fn duration(nanos: Nanos) -> Shown {
 mod tests {
     use facts::{
         Event, Outcome,
-        expression::{Function, Operator, Value},
+        expression::{Argument, Function, Operator, Value},
     };
 
     use crate::built::{Built, FAIL, PASS, UNKNOWN, in_phase};
@@ -274,5 +280,13 @@ mod tests {
         gap(Built::good().outcomes(|r| (120..125).contains(&r.id), Outcome::Refused), 60.0);
         gap(Built::good().outcomes(|r| r.id >= 150, Outcome::Refused), 509.0);
         Built::default().holds(Function::LongestGap, &[], Operator::Less, Value::Duration(MS), UNKNOWN);
+    }
+
+    #[test]
+    fn nobody_who_sends_nothing_has_a_gap() {
+        let second = Value::Duration(1000.0 * MS);
+        let of = |population| [Argument::Phases { first: 1, last: 1 }, Argument::Population(population)];
+        Built::good().holds(Function::LongestGap, &of(0), Operator::Less, second, PASS);
+        Built::good().holds(Function::LongestGap, &of(1), Operator::Less, second, UNKNOWN);
     }
 }

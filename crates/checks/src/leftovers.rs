@@ -56,6 +56,8 @@ fn lives(index: &Index, wanted: u32) -> bool {
 fn conclude(index: &Index, lines: Vec<String>, because: &str) -> Verdict {
     let settled = index.plan.targets.len() == views(index).count() && !index.plan.targets.is_empty();
     match (lines.is_empty(), settled) {
+        // In the middle of something the harness itself ends whoever is there.
+        (false, _) if index.is_cut_off() => Verdict::unknown(index.why_cut_off()),
         (false, _) => Verdict::Fail { lines },
         (true, false) => Verdict::unknown("the run ended before every target had settled"),
         (true, true) => Verdict::pass(because),
@@ -125,11 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unsettled_look_proves_nothing_and_a_leak_does() {
+    fn a_run_that_was_cut_off_proves_nothing_about_what_it_left() {
         let interrupted = |built: Built| built.then(3001, Event::RunEnded { interrupted: true });
         check("nothing-left-behind", interrupted(with_orphan_at_the_end()), UNKNOWN);
         check("no-orphans", interrupted(with_orphan_at_the_end()), UNKNOWN);
-        check("nothing-left-behind", interrupted(Built::good().inserted(2900, leaked())), FAIL);
+        check("nothing-left-behind", interrupted(Built::good().inserted(2900, leaked())), UNKNOWN);
+        let cut = Event::CutOff { why: "its deadline passed".into() };
+        let cut = Built::good().inserted(2850, cut).inserted(2900, leaked());
+        check("nothing-left-behind", interrupted(cut), UNKNOWN);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod pid_file;
 mod policy;
 mod possible;
 mod proof;
+mod reactions;
 mod sealed;
 mod serving;
 mod spelling;

@@ -37,7 +37,7 @@ pub(crate) fn sealed(index: &Index) -> Verdict {
         Some(Event::RunEnded { interrupted: false }) => {
             Verdict::pass(format!("{} events, {} records", history.events.len(), history.records.len()))
         }
-        Some(Event::RunEnded { interrupted: true }) => Verdict::unknown("the run was interrupted"),
+        Some(Event::RunEnded { interrupted: true }) => Verdict::unknown(index.why_cut_off()),
         _ => Verdict::unknown("the run was cut off: its event log has no end"),
     }
 }
@@ -53,7 +53,7 @@ mod tests {
         check("sealed", Built::good(), PASS);
         check("sealed", Built::default(), UNKNOWN);
         check("sealed", Built::good().without(|e| matches!(e, Event::RunEnded { .. })), UNKNOWN);
-        check("sealed", Built::good().then(0, Event::RunEnded { interrupted: true }), UNKNOWN);
+        check("sealed", Built::good().then(3001, Event::RunEnded { interrupted: true }), UNKNOWN);
         let mut gap = Built::good();
         gap.history.events[2].number = 7;
         check("sealed", gap, UNKNOWN);

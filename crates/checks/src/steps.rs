@@ -31,7 +31,7 @@ fn may_fail(index: &Index, step: usize) -> bool {
 }
 
 /// Done, or left out for a reason that the plan gives; a failure is told apart before.
-fn is_end_of(event: &Event, step: usize) -> bool {
+pub(crate) fn is_end_of(event: &Event, step: usize) -> bool {
     match event {
         Event::StepDone { step: s }
         | Event::StepFailed { step: s, .. }

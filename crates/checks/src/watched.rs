@@ -65,6 +65,9 @@ pub(crate) fn reached(index: &Index, condition: &Condition) -> Verdict {
     let holds = |wanted: Option<bool>| seen.clone().find(move |change| change.holds == wanted);
     match (holds(Some(true)), holds(None), changes.last()) {
         (Some(change), _, _) => Verdict::pass(change.saw),
+        (None, None, Some(_)) if !index.history.is_sealed() => {
+            Verdict::unknown("the run was not seen to its end")
+        }
         (None, None, Some(last)) => {
             Verdict::fail(format!("`{}` was never true; last seen: {}", condition.text, last.saw))
         }
@@ -205,5 +208,13 @@ mod tests {
         reached(&[(5, Some(false))], FAIL);
         reached(&[(5, Some(false)), (1200, None)], UNKNOWN);
         reached(&[], UNKNOWN);
+    }
+
+    #[test]
+    fn what_was_not_reached_by_an_early_end_may_have_come() {
+        let early = watched(&[(5, Some(false))]).then(3001, Event::RunEnded { interrupted: true });
+        early.claim(Claim::Reached(condition(0)), UNKNOWN);
+        let early = watched(&[(5, Some(true))]).then(3001, Event::RunEnded { interrupted: true });
+        early.claim(Claim::Reached(condition(0)), UNKNOWN);
     }
 }

@@ -148,7 +148,9 @@ pub enum Event {
     Hiccup { ns: Nanos },
     /// A self-measurement of the harness: foreign CPU, steal, worst hiccup.
     SelfCheck { hiccup_max_ns: Nanos, foreign_cpu: f64, steal: f64 },
-    /// Last line. Without it the history is not sealed and nothing passes.
+    /// The harness ended the run before its steps were done; why, as a clause: `its deadline of 1200 ms passed`.
+    CutOff { why: String },
+    /// Last line. `interrupted`: the run did not come to its own end. Without it the history is not sealed and nothing passes.
     RunEnded { interrupted: bool },
 }
 

@@ -160,6 +160,7 @@ pub const CHECK_NAMES: [&str; 14] = [
     "generator",
     "identities",
     "steps",
+    "reactions",
     "covered",
     "every-attempt-ok",
     "at-drain",

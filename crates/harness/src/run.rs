@@ -82,7 +82,7 @@ fn run_here(plan: &Plan, setup: &Setup) -> Result<(), Error> {
         run.settle()?;
         run.stop(ending)
     } else {
-        run.stop(Ending::Early)
+        run.stop(Ending::CutOff)
     }
 }
 
@@ -91,8 +91,10 @@ fn run_here(plan: &Plan, setup: &Setup) -> Result<(), Error> {
 enum Ending {
     /// All were done: what is left over now is the target's doing.
     Completed,
-    /// In the middle of something.
+    /// In the middle of something, because a step failed.
     Early,
+    /// In the middle of something, because somebody wanted it so or the plan's time was over.
+    CutOff,
 }
 
 /// Why a step was not done.
@@ -102,6 +104,8 @@ enum Halt {
     Failed(String),
     /// Somebody pressed Ctrl-C.
     Interrupted,
+    /// The plan's own time is over; that says nothing about the target.
+    OutOfTime,
     /// Our own machinery.
     Broken(Error),
 }

@@ -102,7 +102,11 @@ impl Source for Sight<'_> {
             }
             // Too dear to keep up to date for every process.
             (Function::Fds, Some(Argument::Processes(selector))) => {
-                let open = view.select(selector).into_iter().map(|process| procfs::fds(process.pid));
+                let meant = view.select(selector);
+                if meant.is_empty() {
+                    return Err("nobody lives whose descriptors could be counted".into());
+                }
+                let open = meant.into_iter().map(|process| procfs::fds(process.pid));
                 Ok(Value::Number(f64::from(open.sum::<u32>())))
             }
             _ => view
@@ -203,6 +207,13 @@ mod tests {
         assert_eq!(site.views[0].generation(Which::New), None);
         site.began(0, 3);
         assert_eq!(site.views[0].generation(Which::New), Some(3));
+    }
+
+    #[test]
+    fn nobody_has_no_few_descriptors() {
+        let (target, generation, members) = (0, Which::Any, Members::Worker(9));
+        let nobody = Argument::Processes(Selector { target, generation, members });
+        assert!(Sight { site: &site(), since: 0 }.call(Function::Fds, &[nobody]).is_err());
     }
 
     #[test]

@@ -45,8 +45,9 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
         let reactions = reaction::reactions(&file.on, known, &self.reading, &scope, mistakes);
         let (case, deadline_ms) = (self.case(mistakes), self.deadline(mistakes));
         let limit = deadline_ms.unwrap_or(u64::MAX);
+        let of = (known, reactions.as_slice());
         let expectations =
-            expectations::expectations(&file.expect, known, limit, &self.reading, &scope, mistakes);
+            expectations::expectations(&file.expect, of, limit, &self.reading, &scope, mistakes);
         let must_fail = self.must_fail(mistakes);
         let repeat = self.repeat(mistakes);
         let ((targets, manuals), Made { steps, skip, .. }) = (targets?, made?);

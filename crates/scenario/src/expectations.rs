@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use facts::plan::{Claim, Condition, Expectation, Target};
+use facts::plan::{Claim, Condition, Expectation, Reaction, Target};
 
 use crate::{
     codes,
@@ -28,13 +28,16 @@ pub const DEFAULT_CHECKS: [&str; 10] = [
     "no-corruption",
 ];
 
+/// What holds of every scenario with reactions: that they happened.
+const REACTIONS: &str = "reactions";
+
 /// The lines of one list, with how they are read.
 type List<'a> = (Vec<&'a Word>, fn(&Text, &Scope) -> Result<Claim, Mistake>);
 
 /// The file's own lines, those for the kinds of this case, then what holds of every server and of these targets.
 pub(crate) fn expectations(
     expect: &Expect,
-    targets: &[Target],
+    (targets, reactions): (&[Target], &[Reaction]),
     deadline_ms: u64,
     reading: &Reading,
     scope: &Scope,
@@ -55,7 +58,8 @@ pub(crate) fn expectations(
     }
     let promised = targets.iter().flat_map(|target| target.promises.iter().map(String::as_str));
     let unplaced: BTreeSet<&str> = promised.filter(|name| !DEFAULT_CHECKS.contains(name)).collect();
-    expectations.extend(DEFAULT_CHECKS.into_iter().chain(unplaced).map(check));
+    let beside = (!reactions.is_empty()).then_some(REACTIONS);
+    expectations.extend(DEFAULT_CHECKS.into_iter().chain(beside).chain(unplaced).map(check));
     expectations
 }
 

@@ -141,7 +141,8 @@ impl Run<'_> {
         self.watcher.write(Event::ReactionBegan { reaction: number, doing: reaction.text.clone() })?;
         self.lot = lot;
         match self.act(&reaction.action, &reaction.text) {
-            Ok(()) | Err(Halt::Interrupted) => Ok(()),
+            // The step that is under way will notice, too.
+            Ok(()) | Err(Halt::Interrupted | Halt::OutOfTime) => Ok(()),
             Err(Halt::Broken(error)) => Err(error),
             Err(Halt::Failed(why)) => self.watcher.write(Event::ReactionFailed { reaction: number, why }),
         }

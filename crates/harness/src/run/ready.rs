@@ -21,7 +21,7 @@ const LAUNCH_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Run<'_> {
     /// Waits until each target answers with all its workers, its pid file names its master, and whoever started it
-    /// has left; false when somebody pressed Ctrl-C meanwhile.
+    /// has left; false when somebody pressed Ctrl-C meanwhile, or the plan's time is over.
     pub(super) fn wait_until_ready(&mut self) -> Result<bool, Error> {
         for target in 0..self.targets.len() {
             let is_ready = is_ready(target, !self.targets[target].target.pid_file.is_empty());
@@ -29,6 +29,11 @@ impl Run<'_> {
             match self.wait_until(&is_ready, READY_PATIENCE, |run| run.is_dead(target))? {
                 Waited::Held => self.wait_until_launched(target)?,
                 Waited::Interrupted => return Ok(false),
+                Waited::OutOfTime => {
+                    let name = &self.targets[target].target.name;
+                    self.tell_cut_off(&format!("before {name} was ready"))?;
+                    return Ok(false);
+                }
                 Waited::TimedOut(why) if self.is_dead(target).is_some() => {
                     return Err(self.not_ready(target, why));
                 }
@@ -76,7 +81,9 @@ impl Run<'_> {
 
     fn not_ready(&self, target: usize, why: String) -> Error {
         let Installed { target, address, log, output, .. } = &self.targets[target];
-        let evidence = format!("{}\n{}", tail(output), tail(log));
+        let has_log = !target.log.is_empty();
+        let files = [Some(output), has_log.then_some(log)];
+        let evidence = files.into_iter().flatten().map(|file| tail(file)).collect::<Vec<_>>().join("\n");
         Error::NotReady { target: target.name.clone(), address: *address, why, evidence }
     }
 }

@@ -15,6 +15,8 @@ enum Onward {
     /// An analysis failed: only those that rescue it are left.
     Rescue,
     Over,
+    /// Nothing is done any more.
+    CutOff,
 }
 
 impl Run<'_> {
@@ -32,6 +34,7 @@ impl Run<'_> {
                 Onward::Next => {}
                 Onward::Rescue => failed = Some(number),
                 Onward::Over => return Ok(Ending::Early),
+                Onward::CutOff => return Ok(Ending::CutOff),
             }
         }
         Ok(Ending::Completed)
@@ -45,7 +48,11 @@ impl Run<'_> {
                 Ok(Onward::Next)
             }
             Err(Halt::Broken(error)) => Err(error),
-            Err(Halt::Interrupted) => Ok(Onward::Over),
+            Err(Halt::Interrupted) => Ok(Onward::CutOff),
+            Err(Halt::OutOfTime) => {
+                self.tell_cut_off(&format!("in step {} (`{}`)", number + 1, step.text))?;
+                Ok(Onward::CutOff)
+            }
             Err(Halt::Failed(why)) => {
                 self.watcher.write(Event::StepFailed { step: number, why })?;
                 let is_rescued = self.plan.steps.iter().any(|other| other.rescues == Some(number));

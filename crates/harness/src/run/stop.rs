@@ -41,7 +41,7 @@ impl Run<'_> {
         for (target, obeyed) in obeyed.into_iter().enumerate() {
             self.tell_remains(target, obeyed && ending == Ending::Completed)?;
         }
-        let interrupted = self.is_interrupted();
+        let interrupted = ending == Ending::CutOff || self.is_interrupted();
         self.watcher.write(Event::RunEnded { interrupted })
     }
 
@@ -64,7 +64,7 @@ impl Run<'_> {
     fn ask_targets_to_leave(&mut self, ending: Ending) -> Result<(), Error> {
         let (quit_patience, term_patience) = match ending {
             Ending::Completed => (QUIT_PATIENCE, TERM_PATIENCE),
-            Ending::Early => (EARLY_PATIENCE, EARLY_PATIENCE),
+            Ending::Early | Ending::CutOff => (EARLY_PATIENCE, EARLY_PATIENCE),
         };
         self.watcher.look_now()?;
         for target in 0..self.targets.len() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use facts::{Expression, Nanos, expression, plan::Condition};
+use facts::{Event, Expression, Nanos, expression, plan::Condition};
 use ledger::clock::now;
 
 use super::{Halt, Run, TURN};
@@ -20,6 +20,8 @@ pub(super) enum Waited {
     TimedOut(String),
     /// Somebody pressed Ctrl-C.
     Interrupted,
+    /// The plan's own time is over.
+    OutOfTime,
 }
 
 impl Run<'_> {
@@ -29,6 +31,7 @@ impl Run<'_> {
         match self.wait_until(&condition.holds, within, |_| None)? {
             Waited::Held => Ok(()),
             Waited::Interrupted => Err(Halt::Interrupted),
+            Waited::OutOfTime => Err(Halt::OutOfTime),
             Waited::TimedOut(saw) => {
                 let Condition { text, .. } = condition;
                 Err(Halt::Failed(format!("`{text}` did not come true within {within:?}; last seen: {saw}")))
@@ -57,7 +60,7 @@ impl Run<'_> {
         hopeless: impl Fn(&Run<'_>) -> Option<String>,
     ) -> Result<Waited, Error> {
         let since = self.watcher.wanted_since;
-        let deadline = (now() + within.as_nanos() as Nanos).min(self.deadline);
+        let give_up = now() + within.as_nanos() as Nanos;
         loop {
             let unknown = match expression::truth(holds, &Sight { site: &self.watcher.site, since }) {
                 Ok(true) => return Ok(Waited::Held),
@@ -68,7 +71,10 @@ impl Run<'_> {
                 return Ok(Waited::Interrupted);
             }
             let hopeless = hopeless(self);
-            if hopeless.is_some() || now() > deadline {
+            if hopeless.is_none() && self.is_out_of_time() {
+                return Ok(Waited::OutOfTime);
+            }
+            if hopeless.is_some() || now() > give_up {
                 let seen = self.watcher.site.describe();
                 let why: Vec<String> = hopeless.into_iter().chain(unknown).chain([seen]).collect();
                 return Ok(Waited::TimedOut(why.join("; ")));
@@ -100,9 +106,17 @@ impl Run<'_> {
     }
 
     pub(super) fn check_deadline(&self) -> Result<(), Halt> {
-        if now() > self.deadline {
-            return Err(Halt::Failed(format!("the plan's deadline of {} ms passed", self.plan.deadline_ms)));
-        }
-        Ok(())
+        if self.is_out_of_time() { Err(Halt::OutOfTime) } else { Ok(()) }
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        now() > self.deadline
+    }
+
+    /// Writes why the run ends before its own end, and what it was at.
+    pub(super) fn tell_cut_off(&self, at: &str) -> Result<(), Error> {
+        let (deadline_ms, saw) = (self.plan.deadline_ms, self.watcher.site.describe());
+        let why = format!("its deadline of {deadline_ms} ms passed {at}; last seen: {saw}");
+        self.watcher.write(Event::CutOff { why })
     }
 }

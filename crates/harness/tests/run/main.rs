@@ -341,13 +341,45 @@ fn a_daemon_that_dies_at_once_is_noticed_at_once() {
 
 #[test]
 fn a_target_that_never_answers_is_told_with_the_time_and_the_address() {
-    let mut plan = plan(&["/bin/sh", "-c", "sleep 600 & exit 0"], vec![]);
-    plan.deadline_ms = 2_000;
-    let message = run(&plan, false).result.expect_err("nobody answers").to_string();
+    let message = run(&plan(SILENT, vec![]), false).result.expect_err("nobody answers").to_string();
     assert!(
         message.contains(" s for an answer on 127.") && message.contains("; last seen: web: "),
         "{message}"
     );
+    assert!(message.contains("error.log"), "{message}");
+}
+
+#[test]
+fn a_target_without_a_log_shows_none() {
+    let mut plan = plan(&["/bin/sh", "-c", "exit 3"], vec![]);
+    plan.targets[0].log = String::new();
+    let ran = run(&plan, false);
+    let message = ran.result.expect_err("it cannot start").to_string();
+    let directory = ran.directory.path().file_name().expect("it has a name").to_string_lossy();
+    assert!(!message.contains(&*directory), "the run directory is no log: {message}");
+}
+
+/// Starts, and never answers.
+const SILENT: &[&str] = &["/bin/sh", "-c", "sleep 600 & exit 0"];
+
+/// Why a run ended before its own end.
+fn cut_off(ran: &Ran) -> &str {
+    let why = ran.history.events.iter().find_map(|line| match &line.event {
+        Event::CutOff { why } => Some(why.as_str()),
+        _ => None,
+    });
+    assert_eq!(ran.history.events.last().map(|l| &l.event), Some(&Event::RunEnded { interrupted: true }));
+    why.expect("the log says why")
+}
+
+#[test]
+fn a_run_without_the_time_for_a_start_is_cut_off_and_no_failed_start() {
+    let mut plan = plan(SILENT, vec![]);
+    plan.deadline_ms = 500;
+    let ran = run(&plan, false);
+    assert!(ran.result.is_ok(), "{:?}", ran.result);
+    let why = cut_off(&ran);
+    assert!(why.starts_with("its deadline of 500 ms passed before web was ready; last seen: web: "), "{why}");
 }
 
 #[test]
@@ -372,9 +404,19 @@ fn an_unknown_program_is_an_error_that_names_it() {
 }
 
 #[test]
-fn the_plans_deadline_ends_the_steps() {
-    let mut plan = plan(SERVE, vec![Action::Sleep { ms: 20_000 }]);
-    plan.deadline_ms = 6_000;
-    let ran = run(&plan, false);
-    assert_eq!(ran.failure(), "the plan's deadline of 6000 ms passed");
+fn the_plans_deadline_ends_the_steps_and_is_no_failure_of_any() {
+    let never = Condition {
+        holds: Expression::Literal(Value::Truth(false)),
+        within_ms: 20_000,
+        text: "never".into(),
+    };
+    for action in [Action::Sleep { ms: 20_000 }, Action::WaitUntil { condition: never }] {
+        let mut plan = plan(SERVE, vec![action]);
+        plan.deadline_ms = 4_000;
+        let ran = run(&plan, false);
+        let why = cut_off(&ran);
+        assert!(why.starts_with("its deadline of 4000 ms passed in step 1 (`do`); last seen"), "{why}");
+        let failed = ran.history.events.iter().any(|line| matches!(line.event, Event::StepFailed { .. }));
+        assert!(!failed, "no step failed");
+    }
 }
