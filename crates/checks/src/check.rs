@@ -3,8 +3,8 @@
 use facts::Verdict;
 
 use crate::{
-    Index, allowance, coverage, descriptors, generations, generator, identities, leftovers, pid_file, reactions,
-    sealed, serving, steps, treatment,
+    Index, allowance, coverage, descriptors, generations, generator, identities, leftovers, pid_file,
+    reactions, sealed, serving, steps, treatment,
 };
 
 /// A named property of a run.

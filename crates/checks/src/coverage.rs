@@ -2,13 +2,7 @@
 
 use facts::{Event, Moment, Nanos, Verdict, plan::Action};
 
-use crate::{
-    Index,
-    ask::was_sent,
-    attempt::Attempt,
-    index::Scope,
-    reactions, steps,
-};
+use crate::{Index, ask::was_sent, attempt::Attempt, index::Scope, reactions, steps};
 
 /// A request is under way around something that is done when it was no farther from it than this.
 const AROUND: Nanos = 50_000_000;
@@ -177,7 +171,11 @@ mod tests {
         check("covered", doing(net, |at| !near(at)), UNKNOWN);
         check("covered", doing(exec(1), |at| at < 500), PASS);
         let target = 0;
-        check("covered", doing(Action::Configure { target, options: Default::default() }, |at| at < 500), PASS);
+        check(
+            "covered",
+            doing(Action::Configure { target, options: Default::default() }, |at| at < 500),
+            PASS,
+        );
     }
 
     #[test]

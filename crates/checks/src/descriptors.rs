@@ -6,7 +6,7 @@ use facts::{
     plan::Which,
 };
 
-use crate::Index;
+use crate::{Index, masters::open_upgrade};
 
 /// The master in charge when everything had settled has no more open descriptors than the first master had when the
 /// target was ready: each upgrade that leaves one behind would add up.
@@ -15,7 +15,11 @@ pub(crate) fn no_leaked_descriptors(index: &Index) -> Verdict {
     Verdict::worst(targets.map(|(number, target)| {
         let before = view_when_ready(index, &target.name).and_then(descriptors_in_charge);
         let after = index.settled(number).and_then(descriptors_in_charge);
-        compare(&target.name, before, after)
+        match (compare(&target.name, before, after), open_upgrade(index, number)) {
+            // The master in charge holds what the other one needs.
+            (Verdict::Fail { .. }, Some(open)) => Verdict::unknown(open),
+            (verdict, _) => verdict,
+        }
     }))
 }
 
@@ -45,7 +49,7 @@ fn descriptors_in_charge(view: &View) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use facts::Event;
+    use facts::{Event, event::Seen};
 
     use crate::built::{Built, FAIL, PASS, UNKNOWN, check};
 
@@ -67,6 +71,14 @@ mod tests {
         // A run that was interrupted took its last look before the dust had settled.
         let interrupted = with_descriptors_at_the_end(10).then(3001, Event::RunEnded { interrupted: true });
         check("no-leaked-descriptors", interrupted, UNKNOWN);
+        let mut open = with_descriptors_at_the_end(10);
+        open.amend(|event| {
+            if let Event::Settled { view, .. } = event {
+                let old = Seen { pid: 10, generation: 1, ..view.processes[0].clone() };
+                view.processes.push(old);
+            }
+        });
+        check("no-leaked-descriptors", open, UNKNOWN);
         check(
             "no-leaked-descriptors",
             Built::good().without(|e| matches!(e, Event::Settled { .. })),

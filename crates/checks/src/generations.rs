@@ -7,7 +7,7 @@ use facts::{Generation, Nanos, Verdict, event::Ending};
 use crate::{
     Index,
     attempt::Attempt,
-    masters::{Master, masters},
+    masters::{Master, masters, open_upgrade},
     story::story,
 };
 
@@ -56,6 +56,10 @@ fn of_target(index: &Index, target: usize) -> Verdict {
         ));
     }
     match left.iter().find(|l| !answered.iter().any(|a| a.record.intended > l.at)) {
+        // The rest was told to leave when all was over.
+        Some(_) if open_upgrade(index, target).is_some() => {
+            Verdict::unknown(open_upgrade(index, target).unwrap_or_default())
+        }
         Some(silent) => {
             Verdict::unknown(format!("nobody was answered after generation {} had left", silent.generation))
         }

@@ -22,7 +22,7 @@ pub(crate) fn idle(index: &Index, scope: Scope) -> Shown {
 pub(crate) fn idle_lost(index: &Index, scope: Scope) -> Shown {
     match idle(index, scope) {
         // Of none of them, none can be lost: that shows nothing.
-        Shown::Number { high, .. } if high == 0.0 => {
+        Shown::Number { high: 0.0, .. } => {
             Shown::unknown(format!("no connection was idle all through {}", spelling::scope(index, scope)))
         }
         _ => tally(index, scope, is_unanswered),

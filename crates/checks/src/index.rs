@@ -120,7 +120,10 @@ impl<'a> Index<'a> {
 
     /// Whether somebody put an end to the run before its own: what was not seen by then may still have come.
     pub(crate) fn is_cut_off(&self) -> bool {
-        !matches!(self.history.events.last().map(|line| &line.event), Some(Event::RunEnded { interrupted: false }))
+        !matches!(
+            self.history.events.last().map(|line| &line.event),
+            Some(Event::RunEnded { interrupted: false })
+        )
     }
 
     /// Why a run that [is cut off](Index::is_cut_off) is.

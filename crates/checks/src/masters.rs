@@ -1,5 +1,7 @@
 //! Which masters of a target lived when.
 
+use std::collections::BTreeSet;
+
 use facts::{Event, Generation, Nanos, Role, event::Ending};
 
 use crate::Index;
@@ -44,4 +46,20 @@ pub(crate) fn masters(index: &Index, target: &str) -> Vec<Master> {
         }
     }
     masters
+}
+
+/// Says that masters of more than one generation lived when everything had settled: the upgrade that the one began
+/// was neither committed nor rolled back, and what is measured then is of two servers.
+pub(crate) fn open_upgrade(index: &Index, target: usize) -> Option<String> {
+    let view = index.settled(target)?;
+    let masters = view.processes.iter().filter(|process| process.role == Role::Master && !process.orphan);
+    let generations: BTreeSet<Generation> = masters.map(|master| master.generation).collect();
+    let name = &index.plan.targets[target].name;
+    let listed: Vec<String> = generations.iter().map(Generation::to_string).collect();
+    (listed.len() > 1).then(|| {
+        format!(
+            "an upgrade of {name} is still open at the end: masters of generations {} live",
+            listed.join(" and ")
+        )
+    })
 }

@@ -18,7 +18,8 @@ pub(crate) fn reactions(index: &Index) -> Verdict {
 /// One line for a reaction that never did anything: why, as far as the log tells.
 pub(crate) fn idle(index: &Index, reaction: usize) -> Option<String> {
     let events = &index.history.events;
-    let began = |line: &Stamped| matches!(line.event, Event::ReactionBegan { reaction: r, .. } if r == reaction);
+    let began =
+        |line: &Stamped| matches!(line.event, Event::ReactionBegan { reaction: r, .. } if r == reaction);
     let acted = (0..events.len())
         .any(|number| began(&events[number]) && came_to_something(reaction, &events[number + 1..]));
     if acted {
@@ -90,9 +91,11 @@ mod tests {
 
     #[test]
     fn once_is_enough_and_chance_owes_nothing() {
-        let once = with_reaction(1.0).inserted(1100, began()).inserted(1101, failed()).inserted(1200, began());
+        let once =
+            with_reaction(1.0).inserted(1100, began()).inserted(1101, failed()).inserted(1200, began());
         check("reactions", once, PASS);
-        let first = with_reaction(1.0).inserted(1100, began()).inserted(1200, began()).inserted(1201, failed());
+        let first =
+            with_reaction(1.0).inserted(1100, began()).inserted(1200, began()).inserted(1201, failed());
         check("reactions", first, PASS);
         check("reactions", with_reaction(0.5), PASS);
     }

@@ -39,7 +39,7 @@ fn served(index: &Index, phase: u8, loaded: Interval) -> Verdict {
         (_, true) => Verdict::pass("every phase of 100 ms or more had an answer"),
         (0, false) => Verdict::unknown(format!("no request was sent in phase {name}")),
         (sent, false) => {
-            Verdict::fail(format!("outage: none of {sent} requests in phase {name} was answered"))
+            Verdict::fail(format!("outage: none of {sent} requests in phase {name} was answered rightly"))
         }
     }
 }

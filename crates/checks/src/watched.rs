@@ -1,8 +1,11 @@
 //! Claims about every instant of a run, judged by what the harness wrote when a watched condition changed.
 
-use facts::{Event, Moment, Nanos, Verdict, plan::Condition};
+use facts::{Event, Moment, Nanos, Verdict, expression::Function, plan::Condition};
 
-use crate::{Index, index::Interval};
+use crate::{
+    Index,
+    index::{Interval, Scope},
+};
 
 const MILLISECOND: Nanos = 1_000_000;
 
@@ -69,11 +72,44 @@ pub(crate) fn reached(index: &Index, condition: &Condition) -> Verdict {
             Verdict::unknown("the run was not seen to its end")
         }
         (None, None, Some(last)) => {
-            Verdict::fail(format!("`{}` was never true; last seen: {}", condition.text, last.saw))
+            let text = &condition.text;
+            match missed(index, condition, watch) {
+                Some(what) => Verdict::unknown(format!("`{text}` was never seen to be true; {what}")),
+                None => Verdict::fail(format!("`{text}` was never true; last seen: {}", last.saw)),
+            }
         }
         (None, Some(change), _) => Verdict::unknown(format!("not always known: {}", change.saw)),
         (None, None, None) => never_watched(condition),
     }
+}
+
+/// An instant at which a condition about how many there are may have been true unseen: in one look somebody had ended
+/// and somebody else was new, and nobody knows which came first.
+fn missed(index: &Index, condition: &Condition, watch: Interval) -> Option<String> {
+    let counts = |function| {
+        matches!(function, Function::Workers | Function::Alive | Function::Orphans | Function::Pid)
+    };
+    let calls = condition.holds.calls().into_iter().filter(|(function, _)| counts(*function));
+    let targets: Vec<usize> = calls.map(|(_, arguments)| Scope::of(arguments).target.unwrap_or(0)).collect();
+    let name = |target: &usize| index.plan.targets.get(*target).map(|target| target.name.as_str());
+    let asked: Vec<&str> = targets.iter().filter_map(name).collect();
+    let watched = || index.history.events.iter().filter(|line| line.at.latest >= watch.begin);
+    watched().filter(|line| line.at.earliest <= watch.end).find_map(|ending| {
+        let Event::ProcessEnded { target, pid: old, .. } = &ending.event else { return None };
+        let new = watched().find_map(|line| match &line.event {
+            Event::ProcessAppeared { target: of, pid, .. } if of == target && overlap(line.at, ending.at) => {
+                Some(pid)
+            }
+            _ => None,
+        })?;
+        asked.contains(&target.as_str()).then(|| {
+            format!("but pid {old} had ended and pid {new} was new in one look, and it may have been true in between")
+        })
+    })
+}
+
+fn overlap(one: Moment, other: Moment) -> bool {
+    one.earliest < other.latest && other.earliest < one.latest
 }
 
 /// How late the generator itself was, at worst, in the phases that a stretch lies in.
@@ -144,8 +180,9 @@ fn stretches<'a>(changes: &[Change<'a>], watch: Interval) -> Vec<Stretch<'a>> {
 #[cfg(test)]
 mod tests {
     use facts::{
-        Event, Expression,
-        expression::Value,
+        Event, Expression, Role,
+        event::Ending,
+        expression::{Argument, Function, Value},
         plan::{Claim, Condition},
     };
 
@@ -208,6 +245,30 @@ mod tests {
         reached(&[(5, Some(false))], FAIL);
         reached(&[(5, Some(false)), (1200, None)], UNKNOWN);
         reached(&[], UNKNOWN);
+    }
+
+    /// A worker that ended and another one that was new, each somewhere between two instants.
+    fn replaced(ended: (u64, u64), appeared: (u64, u64)) -> Built {
+        let (target, role, generation) = ("web".to_owned(), Role::Worker, 1);
+        let ending = Ending::Killed(9);
+        let end = Event::ProcessEnded { target: target.clone(), pid: 12, generation, role, ending };
+        let (pid, parent, title) = (13, 10, String::new());
+        let birth = Event::ProcessAppeared { target, pid, parent, generation, role, title };
+        watched(&[(5, Some(false))])
+            .inserted_between(ended.0, ended.1, end)
+            .inserted_between(appeared.0, appeared.1, birth)
+    }
+
+    #[test]
+    fn a_look_that_finds_an_end_and_a_birth_refutes_nothing_about_how_many_there_were() {
+        let asking = |function| {
+            let call = Expression::Call { function, arguments: vec![Argument::Target(0)] };
+            Claim::Reached(Condition { holds: call, ..condition(0) })
+        };
+        replaced((600, 603), (601, 604)).claim(asking(Function::Workers), UNKNOWN);
+        replaced((600, 603), (603, 606)).claim(asking(Function::Workers), FAIL);
+        replaced((600, 603), (601, 604)).claim(asking(Function::PidFile), FAIL);
+        replaced((2950, 2953), (2951, 2954)).claim(asking(Function::Workers), FAIL);
     }
 
     #[test]

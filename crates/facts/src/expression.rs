@@ -183,11 +183,16 @@ impl Function {
 impl Expression {
     /// Every function it asks.
     pub fn functions(&self) -> Vec<Function> {
+        self.calls().into_iter().map(|(function, _)| function).collect()
+    }
+
+    /// Every function it asks, with its arguments.
+    pub fn calls(&self) -> Vec<(Function, &[Argument])> {
         match self {
             Expression::Literal(_) => Vec::new(),
-            Expression::Call { function, .. } => vec![*function],
-            Expression::Not(inner) => inner.functions(),
-            Expression::Binary { left, right, .. } => [left.functions(), right.functions()].concat(),
+            Expression::Call { function, arguments } => vec![(*function, arguments)],
+            Expression::Not(inner) => inner.calls(),
+            Expression::Binary { left, right, .. } => [left.calls(), right.calls()].concat(),
         }
     }
 }

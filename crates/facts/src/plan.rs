@@ -155,7 +155,7 @@ pub struct Origin {
 
 /// The name of every property in `checks::CHECKS`, in its order. Here, so that a scenario can be told about a name
 /// that does not exist without knowing how anything is judged.
-pub const CHECK_NAMES: [&str; 14] = [
+pub const CHECK_NAMES: [&str; 15] = [
     "sealed",
     "generator",
     "identities",

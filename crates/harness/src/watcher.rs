@@ -9,7 +9,11 @@ mod endings;
 mod scan;
 mod telling;
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use facts::{
     Event, Generation, Moment, Nanos,
@@ -72,6 +76,8 @@ pub(crate) struct Watcher {
     addresses: Vec<SocketAddr>,
     /// What the probes since the begin of this wait heard: target and generation.
     pub(crate) heard: Vec<(usize, Generation)>,
+    /// Of those answers, by target: how many told nothing of who gave them, while that was a question.
+    nameless: BTreeMap<usize, u64>,
     /// Processes of the harness's own under the warden.
     strangers: BTreeSet<u32>,
     last_scan: Nanos,
@@ -106,6 +112,7 @@ impl Watcher {
             news: Vec::new(),
             addresses,
             heard: Vec::new(),
+            nameless: BTreeMap::new(),
             strangers: BTreeSet::new(),
             last_scan: now(),
             scans: 0,

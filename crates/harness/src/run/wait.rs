@@ -76,7 +76,9 @@ impl Run<'_> {
             }
             if hopeless.is_some() || now() > give_up {
                 let seen = self.watcher.site.describe();
-                let why: Vec<String> = hopeless.into_iter().chain(unknown).chain([seen]).collect();
+                let nameless = self.watcher.nameless_answers();
+                let why: Vec<String> =
+                    hopeless.into_iter().chain(unknown).chain(nameless).chain([seen]).collect();
                 return Ok(Waited::TimedOut(why.join("; ")));
             }
             self.turn(TURN)?;

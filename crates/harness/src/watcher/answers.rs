@@ -14,12 +14,24 @@ impl Watcher {
         self.wanted.extend(more.copied().collect::<Vec<_>>());
         self.wanted_since = now();
         self.heard.clear();
+        self.nameless.clear();
     }
 
     /// From now on these targets are asked all the time.
     pub(crate) fn always_want_answers(&mut self, targets: Vec<usize>) {
         self.always_wanted = targets;
         self.want_answers(Vec::new());
+    }
+
+    /// A line for each target whose answers since the begin of this wait do not say who gave them.
+    pub(crate) fn nameless_answers(&self) -> Vec<String> {
+        let line = |(target, count): (&usize, &u64)| {
+            let name = self.name(*target);
+            format!(
+                "{count} answers of {name} carry no X-Changeover-Pid: nobody knows which generation gave them"
+            )
+        };
+        self.nameless.iter().filter(|(_, count)| **count > 0).map(line).collect()
     }
 
     /// True while a connection of the probe may be open.
@@ -46,7 +58,11 @@ impl Watcher {
     }
 
     fn take_answer(&mut self, answer: &Answer) -> Result<(), Error> {
-        let Some(generation) = self.generation_of(answer) else { return Ok(()) };
+        let Some(generation) = self.generation_of(answer) else {
+            let is_nameless = answer.told.as_ref().is_some_and(|told| told.pids.is_empty());
+            *self.nameless.entry(answer.target).or_default() += u64::from(is_nameless);
+            return Ok(());
+        };
         let target = answer.target;
         let view = &mut self.site.views[target];
         view.answers = generation;

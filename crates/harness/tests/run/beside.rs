@@ -155,3 +155,21 @@ fn steps_come_at_their_time() {
     assert!(at("at") >= at("load") + 120_000_000);
     assert!(at("after") >= at("at") + 80_000_000);
 }
+
+#[test]
+fn a_wait_for_who_answers_says_that_answers_name_nobody() {
+    let words = |argv: &[&str]| argv.iter().map(|word| Word::Text((*word).to_owned())).collect();
+    let lasts = Lasts::Ends { status: 0, within_ms: 5000 };
+    let elsewhere = ["${program}", "serve-nameless", "${ip}:4000", "${run}/server.pid"];
+    let again = Command { argv: words(&elsewhere), environment: [].into(), lasts, upgrades: true };
+    let nobody = Argument::Processes(Selector { target: 0, generation: Which::New, members: Members::All });
+    let ready = Expression::Call { function: Function::Ready, arguments: vec![nobody] };
+    let steps = vec![
+        Action::Exec { target: 0, command: again },
+        wait(alive(Which::New, 1.0), 5000),
+        wait(ready, 300),
+    ];
+    let start = ["${program}", "serve-nameless", "${address}", "${run}/server.pid"];
+    let ran = run(&plan(&start, steps), false);
+    assert!(ran.failure().contains(" answers of web carry no X-Changeover-Pid: "), "{}", ran.failure());
+}
