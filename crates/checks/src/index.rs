@@ -169,7 +169,7 @@ impl<'a> Index<'a> {
         self.history.events.last().map_or(0, |line| line.at.latest)
     }
 
-    fn target_of(&self, attempt: &Attempt) -> Option<usize> {
+    pub(crate) fn target_of(&self, attempt: &Attempt) -> Option<usize> {
         Some(self.plan.populations.get(usize::from(attempt.record.population))?.target)
     }
 }

@@ -10,7 +10,9 @@ use crate::{
     ask::ask,
     phase_row::{classes, rows, total},
     policy::retried,
-    proof, spelling,
+    proof,
+    remarks::remarks,
+    spelling,
     story::story,
     treatment::populations,
     watched,
@@ -35,6 +37,8 @@ pub struct Judgement {
     pub lost: Vec<LifeStory>,
     /// Attempts a careful client may retry.
     pub retriable: Vec<LifeStory>,
+    /// What was allowed not to come to pass, and did not: a line each.
+    pub remarks: Vec<String>,
     /// The worst of `verdicts`.
     pub overall: Verdict,
 }
@@ -69,6 +73,7 @@ pub fn judge(plan: &Plan, history: &History) -> Judgement {
         retried: retried(&index),
         lost: told(&[Blame::Lost, Blame::Corrupt]),
         retriable: told(&[Blame::Retriable]),
+        remarks: remarks(&index),
         verdicts,
     }
 }

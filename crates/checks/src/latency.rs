@@ -84,31 +84,37 @@ pub(crate) fn latency(index: &Index, attempt: &Attempt) -> Option<Nanos> {
 
 /// `p99(phases)`.
 pub(crate) fn percentile(index: &Index, scope: Scope, per_mille: u16) -> Shown {
-    if let Err(why) = is_measurable(index, scope) {
-        return Shown::Unknown(why);
-    }
+    let timing = match timing(index, scope) {
+        Ok(timing) => timing,
+        Err(why) => return Shown::Unknown(why),
+    };
     let latencies = Latencies::of(index, index.attempts(scope));
     let samples = latencies.samples().len() as u64;
     let place = spelling::scope(index, scope);
     match latencies.percentile(per_mille) {
-        Some(nanos) if samples >= index.plan.minimum_samples => duration(nanos),
+        Some(nanos) if samples >= index.plan.minimum_samples => timing.of(nanos),
         _ => Shown::unknown(format!("{samples} samples in {place} are too few for this percentile")),
     }
 }
 
 /// `max(phases)`.
 pub(crate) fn max(index: &Index, scope: Scope) -> Shown {
-    if let Err(why) = is_measurable(index, scope) {
-        return Shown::Unknown(why);
-    }
     let none = || Shown::unknown(format!("no sample in {}", spelling::scope(index, scope)));
-    Latencies::of(index, index.attempts(scope)).max().map_or_else(none, duration)
+    match timing(index, scope) {
+        Ok(timing) => {
+            let longest = Latencies::of(index, index.attempts(scope)).max();
+            longest.map_or_else(none, |nanos| timing.of(nanos))
+        }
+        Err(why) => Shown::Unknown(why),
+    }
 }
 
 /// `longest_gap(phases)`: between complete answers, and from the edges of the phases to the nearest one.
 pub(crate) fn longest_gap(index: &Index, scope: Scope) -> Shown {
-    if let Err(why) = is_measurable(index, scope) {
-        return Shown::Unknown(why);
+    // An answer that was read late moves a gap and may shorten it: here lateness proves nothing either way.
+    match timing(index, scope) {
+        Ok(Timing::InTime) => {}
+        Ok(Timing::Late(why)) | Err(why) => return Shown::Unknown(why),
     }
     let (Some(stretch), Some(loaded)) = (index.interval(scope), index.loaded()) else {
         return Shown::unknown(format!("{} did not happen", spelling::scope(index, scope)));
@@ -125,8 +131,26 @@ pub(crate) fn longest_gap(index: &Index, scope: Scope) -> Shown {
     duration(instants.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0))
 }
 
-/// Whether times in a scope are the server's: everything was seen, and the generator kept up.
-fn is_measurable(index: &Index, scope: Scope) -> Result<(), String> {
+/// Whose the times in a scope are.
+enum Timing {
+    /// The server's: the generator kept up.
+    InTime,
+    /// The server's, and the generator's or the harness's own; why. Each request was sent when it was meant to be or
+    /// later, and its end was seen when it came or later: its time is no shorter than it was.
+    Late(String),
+}
+
+impl Timing {
+    fn of(self, nanos: Nanos) -> Shown {
+        match self {
+            Timing::InTime => duration(nanos),
+            Timing::Late(why) => Shown::Late { low: 0.0, high: nanos as f64, kind: Kind::Duration, why },
+        }
+    }
+}
+
+/// What times in a scope are worth; why nothing, if somebody's end was not seen, or nobody measured his own lateness.
+fn timing(index: &Index, scope: Scope) -> Result<Timing, String> {
     let unseen = index.unseen(scope);
     if unseen.is_infinite() {
         return Err("the history of the run is not whole".into());
@@ -135,9 +159,32 @@ fn is_measurable(index: &Index, scope: Scope) -> Result<(), String> {
         return Err(format!("how {} attempts ended was not seen", Shown::between(unseen, unseen)));
     }
     not_closed(index, scope)?;
-    undisturbed(index)?;
     let (first, last) = scope.phases.unwrap_or((0, index.plan.phases.len().saturating_sub(1) as u8));
-    (first..=last).try_for_each(|phase| kept_up(index, phase))
+    let reasons = [undisturbed(index)?].into_iter().chain((first..=last).map(|phase| late(index, phase)));
+    match reasons.flatten().next() {
+        None => Ok(Timing::InTime),
+        Some(why) if is_measured(index, (first, last)) && !has_thinkers(index, scope) => {
+            Ok(Timing::Late(why))
+        }
+        Some(why) => Err(why),
+    }
+}
+
+fn late(index: &Index, phase: u8) -> Option<String> {
+    kept_up(index, phase).err()
+}
+
+/// Whether the generator measured its own lateness in all of these phases, as far as it sent anything in them.
+fn is_measured(index: &Index, (first, last): (u8, u8)) -> bool {
+    (first..=last)
+        .all(|phase| lag(index, phase).is_some() || index.attempts(Scope::phase(phase)).next().is_none())
+}
+
+/// Who waits for an answer before the next request sends less while the harness is stopped, and hides what was slow then.
+fn has_thinkers(index: &Index, scope: Scope) -> bool {
+    let everybody = index.plan.populations.iter().enumerate();
+    let mut asked = everybody.filter(|(number, _)| scope.population.is_none_or(|p| p == *number));
+    asked.any(|(_, population)| matches!(population.pace, Pace::Think { .. } | Pace::Closed))
 }
 
 /// Whether somebody in the scope sends whatever the answers do: a closed loop waits as long as the server does, and
@@ -153,35 +200,34 @@ fn not_closed(index: &Index, scope: Scope) -> Result<(), String> {
     }
 }
 
-/// Whether the harness itself was never stopped for long: a pause in the middle of an answer looks like the server's
-/// and is no lateness of a start. It is measured for the whole run and not by phase.
-fn undisturbed(index: &Index) -> Result<(), String> {
+/// Why not, if the harness itself was stopped for long: a pause in the middle of an answer looks like the server's and
+/// is no lateness of a start. It is measured for the whole run and not by phase.
+fn undisturbed(index: &Index) -> Result<Option<String>, String> {
     let longest = index.history.events.iter().filter_map(|line| match line.event {
         Event::SelfCheck { hiccup_max_ns, .. } => Some(hiccup_max_ns),
         _ => None,
     });
-    match longest.max() {
-        None => Err("the harness did not measure its own pauses".into()),
-        Some(pause) if pause > LAG_MAX_NANOS => {
-            Err(format!("the harness itself was stopped for {} in this run", Value::Duration(pause as f64)))
-        }
-        Some(_) => Ok(()),
-    }
+    let paused =
+        |pause| format!("the harness itself was stopped for {} in this run", Value::Duration(pause as f64));
+    let longest = longest.max().ok_or("the harness did not measure its own pauses")?;
+    Ok((longest > LAG_MAX_NANOS).then(|| paused(longest)))
+}
+
+/// How late the generator was in a phase: 99.9 % of the time, and at worst.
+fn lag(index: &Index, wanted: u8) -> Option<(Nanos, Nanos)> {
+    index.history.events.iter().rev().find_map(|line| match line.event {
+        Event::GeneratorLag { phase, p999_ns, max_ns, .. } if phase == wanted => Some((p999_ns, max_ns)),
+        _ => None,
+    })
 }
 
 /// Whether the generator kept up in a phase; why not, if not.
 pub(crate) fn kept_up(index: &Index, phase: u8) -> Result<(), String> {
-    let measured = |line: &facts::Stamped| match line.event {
-        Event::GeneratorLag { phase: of, samples, p999_ns, max_ns } if of == phase => {
-            Some((samples, p999_ns, max_ns))
-        }
-        _ => None,
-    };
     let name = index.phase_name(phase);
-    match index.history.events.iter().rev().find_map(measured) {
+    match lag(index, phase) {
         None if index.attempts(Scope::phase(phase)).next().is_none() => Ok(()),
         None => Err(format!("the generator did not measure its own lateness in {name}")),
-        Some((_, p999, max)) if p999 > LAG_P999_NANOS || max > LAG_MAX_NANOS => Err(format!(
+        Some((p999, max)) if p999 > LAG_P999_NANOS || max > LAG_MAX_NANOS => Err(format!(
             "the generator itself was late in {name}: p99.9 {}, max {}",
             Value::Duration(p999 as f64),
             Value::Duration(max as f64)
@@ -199,6 +245,7 @@ mod tests {
     use facts::{
         Event, Outcome,
         expression::{Argument, Function, Operator, Value},
+        plan::Pace,
     };
 
     use crate::built::{Built, FAIL, PASS, UNKNOWN, in_phase};
@@ -257,10 +304,17 @@ mod tests {
             built
         };
         let unmeasured = Built::good().without(|e| matches!(e, Event::SelfCheck { .. }));
-        for (built, when_true, when_false) in
-            [(paused(99), PASS, FAIL), (paused(800), UNKNOWN, UNKNOWN), (unmeasured, UNKNOWN, UNKNOWN)]
-        {
-            for function in [Function::Percentile(500), Function::Max, Function::LongestGap] {
+        let times = [Function::Percentile(500), Function::Max];
+        for (functions, built, when_true, when_false) in [
+            (times, paused(99), PASS, FAIL),
+            // It only lengthens times.
+            (times, paused(800), PASS, UNKNOWN),
+            (times, unmeasured.clone(), UNKNOWN, UNKNOWN),
+            ([Function::LongestGap; 2], paused(99), PASS, FAIL),
+            ([Function::LongestGap; 2], paused(800), UNKNOWN, UNKNOWN),
+            ([Function::LongestGap; 2], unmeasured, UNKNOWN, UNKNOWN),
+        ] {
+            for function in functions {
                 let arguments = in_phase(0);
                 let bound = |ms: f64| Value::Duration(ms * MS);
                 built.holds(function, &arguments, Operator::Less, bound(500.0), when_true);
@@ -268,6 +322,20 @@ mod tests {
             }
             built.holds(Function::Lost, &[], Operator::Equal, Value::Number(0.0), PASS);
         }
+    }
+
+    #[test]
+    fn whoever_waits_for_an_answer_sends_less_while_the_harness_is_stopped() {
+        let mut late = Built::good().lag(0, 30_000_000, 40_000_000);
+        p50(late.clone(), Operator::Less, 500.0, PASS);
+        late.plan.populations[0].pace = Pace::Think { nanos: 1 };
+        p50(late, Operator::Less, 500.0, UNKNOWN);
+        p50(
+            Built::good().without(|e| matches!(e, Event::GeneratorLag { .. })),
+            Operator::Less,
+            500.0,
+            UNKNOWN,
+        );
     }
 
     #[test]

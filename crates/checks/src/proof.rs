@@ -14,6 +14,9 @@ pub(crate) enum Shown {
     Truth(bool),
     /// Somewhere between two bounds; equal bounds are an exact value.
     Number { low: f64, high: f64, kind: Kind },
+    /// A time that was measured by somebody who was late himself; why he was. That only lengthens times: it is no more
+    /// than this, and may be nothing.
+    Late { low: f64, high: f64, kind: Kind, why: String },
     /// A process, or none.
     Pid(Option<u32>),
     /// A generation, or 0 for none.
@@ -44,11 +47,31 @@ impl Shown {
 
     fn range(&self) -> Option<Range> {
         match *self {
-            Shown::Number { low, high, kind } => Some((low, high, kind)),
+            Shown::Number { low, high, kind } | Shown::Late { low, high, kind, .. } => {
+                Some((low, high, kind))
+            }
             Shown::Generation(generation) => {
                 Some((f64::from(generation), f64::from(generation), Kind::Number))
             }
             _ => None,
+        }
+    }
+
+    /// Why somebody was late who measured it.
+    fn lateness(&self) -> Option<String> {
+        match self {
+            Shown::Late { why, .. } => Some(why.clone()),
+            _ => None,
+        }
+    }
+
+    /// The same, of a value that somebody measured who was late. What holds of times that are too long holds of the true
+    /// ones; what does not hold may be his doing.
+    fn measured_late(self, why: String) -> Shown {
+        match self {
+            Shown::Truth(true) => Shown::Truth(true),
+            Shown::Number { low, high, kind } => Shown::Late { low, high, kind, why },
+            _ => Shown::Unknown(why),
         }
     }
 
@@ -80,7 +103,7 @@ pub(crate) fn verdict(truth: Shown, text: &str, values: Vec<String>) -> Verdict 
             Verdict::Fail { lines: [vec![format!("`{text}` is not true")], values].concat() }
         }
         Shown::Unknown(why) => Verdict::unknown(why),
-        Shown::Number { .. } | Shown::Pid(_) | Shown::Generation(_) => {
+        Shown::Number { .. } | Shown::Late { .. } | Shown::Pid(_) | Shown::Generation(_) => {
             Verdict::unknown(format!("`{text}` is not a truth value"))
         }
     }
@@ -104,7 +127,13 @@ fn apply(operator: Operator, left: Shown, right: Shown) -> Shown {
         (Operator::Equal, Shown::Generation(0), Shown::Generation(0)) => Shown::Truth(false),
         (Operator::NotEqual, Shown::Generation(0), Shown::Generation(0)) => Shown::Truth(true),
         (_, left, right) => match (left.range(), right.range()) {
-            (Some(a), Some(b)) => numbers(operator, a, b),
+            (Some(a), Some(b)) => {
+                let shown = numbers(operator, a, b);
+                match left.lateness().or(right.lateness()) {
+                    Some(why) => shown.measured_late(why),
+                    None => shown,
+                }
+            }
             _ => Shown::unknown("the two sides cannot be compared"),
         },
     }
@@ -173,6 +202,9 @@ impl std::fmt::Display for Shown {
         match self {
             Shown::Truth(truth) => write!(f, "{truth}"),
             Shown::Number { low, high, kind } => f.write_str(&spelled((*low, *high, *kind))),
+            Shown::Late { high, kind, why, .. } => {
+                write!(f, "at most {} ({why})", spelled((*high, *high, *kind)))
+            }
             Shown::Pid(pid) => write!(f, "{}", Value::Pid(*pid)),
             Shown::Generation(generation) => write!(f, "{generation}"),
             Shown::Unknown(why) => write!(f, "unknown: {why}"),
@@ -224,6 +256,36 @@ mod tests {
         assert_eq!(apply(Operator::Equal, two.clone(), two.clone()), Shown::Truth(true));
         assert_eq!(apply(Operator::Equal, none, Shown::between(0.0, 0.0)), Shown::Truth(true));
         assert_eq!(apply(Operator::Less, two, Shown::between(3.0, 3.0)), Shown::Truth(true));
+    }
+
+    #[test]
+    fn a_time_that_lateness_made_longer_shows_what_holds_of_it_and_refutes_nothing() {
+        let ms = |n: f64| Shown::from(Value::Duration(n * 1e6));
+        let late = |n: f64| Shown::Late { low: 0.0, high: n * 1e6, kind: Kind::Duration, why: "late".into() };
+        let unknown = || Shown::unknown("late");
+        assert_eq!(apply(Operator::Less, late(4.0), ms(5.0)), Shown::Truth(true));
+        assert_eq!(apply(Operator::Greater, ms(5.0), late(4.0)), Shown::Truth(true));
+        assert_eq!(apply(Operator::Less, late(6.0), ms(5.0)), unknown());
+        assert_eq!(apply(Operator::Greater, late(6.0), ms(5.0)), unknown());
+        assert_eq!(apply(Operator::Greater, late(4.0), ms(5.0)), unknown());
+        assert_eq!(apply(Operator::Equal, late(5.0), ms(5.0)), unknown());
+        // `p99(a) < 2 * p99(b)`: a `b` that was measured too long proves nothing, an `a` that was does.
+        let twice = |shown| apply(Operator::Multiply, Value::Number(2.0).into(), shown);
+        assert_eq!(apply(Operator::Less, ms(3.0), twice(late(2.0))), unknown());
+        assert_eq!(apply(Operator::Less, ms(5.0), twice(late(2.0))), unknown());
+        assert_eq!(apply(Operator::Less, late(3.0), twice(ms(2.0))), Shown::Truth(true));
+        assert_eq!(apply(Operator::Less, late(3.0), twice(late(2.0))), unknown());
+        let ratio = |a, b| apply(Operator::Divide, a, b);
+        assert_eq!(
+            apply(Operator::Less, ratio(late(3.0), ms(2.0)), Shown::between(2.0, 2.0)),
+            Shown::Truth(true)
+        );
+        assert!(matches!(
+            apply(Operator::Less, ratio(ms(3.0), late(2.0)), Shown::between(2.0, 2.0)),
+            Shown::Unknown(_)
+        ));
+        let less = |a, b| apply(Operator::Subtract, a, b);
+        assert_eq!(apply(Operator::Less, less(ms(9.0), late(8.0)), ms(5.0)), unknown());
     }
 
     #[test]

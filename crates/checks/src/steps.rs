@@ -26,7 +26,7 @@ pub(crate) fn steps(index: &Index) -> Verdict {
 }
 
 /// Whether the scenario says that this one need not succeed.
-fn may_fail(index: &Index, step: usize) -> bool {
+pub(crate) fn may_fail(index: &Index, step: usize) -> bool {
     index.plan.steps.get(step).is_some_and(|step| step.may_fail)
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn done(index: &Index, (first, last): (usize, usize)) -> Option<bool>
 }
 
 /// The step as a log says it, with its place in the scenario.
-fn text(index: &Index, step: usize) -> String {
+pub(crate) fn text(index: &Index, step: usize) -> String {
     let Some(step) = index.plan.steps.get(step) else { return "?".into() };
     format!("`{}`, {}:{}:{}", step.text, step.place.file, step.place.line, step.place.column)
 }

@@ -3,7 +3,7 @@
 use facts::{Event, Generation, Nanos, Outcome, Role, SocketState};
 use serde::Serialize;
 
-use crate::{Counted, Execution, Index, attempt::Attempt, kernel};
+use crate::{Counted, Execution, Index, attempt::Attempt, fault, kernel};
 
 /// A process that had a connection or gave an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,7 +36,7 @@ pub struct LifeStory {
     pub outcome: Outcome,
     /// What the client saw.
     pub seen_as: Outcome,
-    /// Nanoseconds from the start of the run to when it was meant to start.
+    /// Nanoseconds from the start of the load to when it was meant to start.
     pub intended_ns: Nanos,
     /// Nanoseconds from then to its end.
     pub took_ns: Nanos,
@@ -66,6 +66,8 @@ pub struct LifeStory {
     pub socket: Option<SocketState>,
     /// The nearest signal before its end.
     pub signal: Option<SignalBefore>,
+    /// What the scenario itself did to the path meanwhile: `net web reset`. It may be that, and not the server.
+    pub fault: Option<String>,
     /// What the kernel counted in the phases it was under way in, of what bears on its outcome. No counter knows
     /// whose connection it counted.
     pub kernel: Option<Counted>,
@@ -74,7 +76,7 @@ pub struct LifeStory {
 /// Tells the life of an attempt.
 pub(crate) fn story(index: &Index, attempt: &Attempt) -> LifeStory {
     let record = attempt.record;
-    let started = index.history.events.first().map_or(0, |line| line.at.earliest);
+    let started = index.loaded().map_or(0, |loaded| loaded.begin);
     let population = index.plan.populations.get(usize::from(record.population));
     LifeStory {
         id: record.id,
@@ -95,6 +97,7 @@ pub(crate) fn story(index: &Index, attempt: &Attempt) -> LifeStory {
         execution: attempt.execution,
         socket: socket_of(index, record.id),
         signal: signal_before(index, attempt.done_at()),
+        fault: fault::in_the_path(index, attempt),
         kernel: kernel::counted_about(index, (record.phase_intended, record.phase_done), attempt.outcome),
     }
 }
@@ -208,6 +211,9 @@ impl LifeStory {
             let before = signal.before_ns as f64 / 1e6;
             write!(f, "; {before:.1} ms after {} to {role} {}", signal.signal, signal.to)?;
         }
+        if let Some(fault) = &self.fault {
+            write!(f, "; while the scenario's own `{fault}` was in force")?;
+        }
         if let Some(counted) = &self.kernel {
             write!(f, "; kernel meanwhile: {counted}")?;
         }
@@ -239,7 +245,7 @@ mod tests {
         let judgement = judge(&built.plan, &built.history);
         assert_eq!(
             judgement.retriable[0].to_string(),
-            "#0000000000000098 +1.520s phase=upgrade users conn 149 reused (1 before): retriable_close by ECONNRESET \
+            "#0000000000000098 +1.510s phase=upgrade users conn 149 reused (1 before): retriable_close by ECONNRESET \
              after 1.0 ms, 100 B out, 0 B in; connection was held by pid 11 of generation 1; \
              21.0 ms after WINCH to master pid 10 of generation 1"
         );

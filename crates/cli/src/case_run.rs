@@ -153,6 +153,7 @@ pub(crate) fn result(plan: &Plan, shelf: &Shelf, disposition: Disposition) -> Ca
         file: plan.case.file.clone(),
         title: plan.case.title.clone(),
         seed: plan.seed,
+        is_repeated: plan.repeat > 1,
         took: Duration::ZERO,
         disposition,
         judgement: None,

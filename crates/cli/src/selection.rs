@@ -115,8 +115,9 @@ impl<'a> Selection<'a> {
         ignored || self.profile.filter.as_ref().is_none_or(|filter| filter.holds(plan))
     }
 
-    fn repeated(&self, plan: Plan) -> Vec<Plan> {
+    fn repeated(&self, mut plan: Plan) -> Vec<Plan> {
         let times = self.asked.repeat.or(self.profile.repeat).unwrap_or(plan.repeat).max(1);
+        plan.repeat = times;
         let first = self.asked.seed.unwrap_or(plan.seed);
         (0..u64::from(times)).map(|nth| plan.clone().seeded(first.wrapping_add(nth))).collect()
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use facts::Plan;
-use report::{CaseResult, PHASE_TABLE_NOTE, Paint, Tally, case_line, evidence, phase_table};
+use report::{CaseResult, PHASE_TABLE_NOTE, Paint, Tally, asides, case_line, evidence, phase_table};
 
 use crate::{
     arguments,
@@ -144,6 +144,7 @@ fn show(result: &CaseResult, asked: &arguments::Verify, paint: Paint) {
         }
         Some(judgement) if !asked.brief => {
             text.extend(phase_table(judgement).lines().map(|line| format!("          {line}\n")));
+            text.push_str(&asides(result, paint));
         }
         _ => {}
     }

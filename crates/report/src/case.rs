@@ -16,6 +16,8 @@ pub struct CaseResult {
     pub title: String,
     /// What its populations drew from.
     pub seed: u64,
+    /// The case runs several times, each with another seed.
+    pub is_repeated: bool,
     /// How long it took.
     pub took: Duration,
     /// How it counts.

@@ -42,6 +42,7 @@ pub(crate) fn failed() -> CaseResult {
         retried: vec![retried("none", 3), retried("browser", 3)],
         lost: vec![life()],
         retriable: vec![],
+        remarks: vec![],
     };
     let directory = Some("/tmp/run/1".into());
     CaseResult { judgement: Some(judgement), directory, ..without_judgement(Disposition::Failed) }
@@ -86,6 +87,7 @@ pub(crate) fn without_judgement(disposition: Disposition) -> CaseResult {
         file: "scenarios/upgrade/usr2.toml".into(),
         title: "an upgrade".into(),
         seed: 7,
+        is_repeated: false,
         took: Duration::from_millis(4200),
         disposition,
         judgement: None,
@@ -107,6 +109,7 @@ pub(crate) fn judged(must_fail: bool, known: Option<&str>, verdicts: &[Verdict])
         retried: vec![],
         lost: vec![],
         retriable: vec![],
+        remarks: vec![],
     };
     (plan(must_fail, known), judgement)
 }
@@ -153,6 +156,7 @@ fn life() -> LifeStory {
         execution: checks::Execution::Unknown,
         socket: None,
         signal: None,
+        fault: None,
         kernel: None,
     }
 }

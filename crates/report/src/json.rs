@@ -39,6 +39,7 @@ fn judgement(judgement: &Judgement) -> Value {
         "retries": judgement.retried,
         "lost": told(&judgement.lost),
         "retriable": told(&judgement.retriable),
+        "remarks": judgement.remarks,
     })
 }
 

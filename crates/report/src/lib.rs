@@ -24,4 +24,4 @@ pub use junit::junit;
 pub use paint::Paint;
 pub use phase_table::{PHASE_TABLE_NOTE, phase_table};
 pub use summary::Tally;
-pub use terminal::{case_line, evidence};
+pub use terminal::{asides, case_line, evidence};

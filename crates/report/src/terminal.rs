@@ -26,7 +26,9 @@ pub fn case_line(result: &CaseResult, paint: Paint) -> String {
         Disposition::Missed => "  (a planted loss was not found)".into(),
         other => first_line(other).map(|line| format!("  ({line})")).unwrap_or_default(),
     };
-    format!("{word} [{:>6.1}s] {}{figures}{}", result.took.as_secs_f64(), result.case, paint.aside(&why))
+    let seed = if result.is_repeated { format!(" seed={}", result.seed) } else { String::new() };
+    let (took, case) = (result.took.as_secs_f64(), &result.case);
+    format!("{word} [{took:>6.1}s] {case}{seed}{figures}{}", paint.aside(&why))
 }
 
 /// The reason a disposition carries, without its evidence.
@@ -55,9 +57,11 @@ pub fn evidence(result: &CaseResult, paint: Paint) -> String {
     let more = result.disposition.why().unwrap_or_default().lines().skip(1);
     let mut text: String = more.map(|line| format!("    {line}\n")).collect();
     if let Some(judgement) = &result.judgement {
+        let told = first_lives(judgement);
         for judged in judgement.verdicts.iter().filter(|judged| judged.verdict.rank() > 0) {
-            text.push_str(&complaint(judged, paint));
+            text.push_str(&complaint(judged, &told, paint));
         }
+        text.push_str(&remarks(judgement));
         text.push_str(&indented(&phase_table(judgement)));
         text.push_str(&indented(&kernel(judgement)));
         text.push_str(&populations(judgement));
@@ -71,27 +75,68 @@ pub fn evidence(result: &CaseResult, paint: Paint) -> String {
     text
 }
 
+/// What else there is to know of a case that did what it must: what failed as known, and what was allowed not to come
+/// to pass and did not.
+pub fn asides(result: &CaseResult, paint: Paint) -> String {
+    let Some(judgement) = &result.judgement else { return String::new() };
+    let bad = judgement.verdicts.iter().filter(|judged| judged.verdict.rank() > 0);
+    let known: String = match &result.disposition {
+        Disposition::FailedAsKnown { .. } => bad.map(|judged| headline(judged, "known", paint)).collect(),
+        _ => String::new(),
+    };
+    known + &remarks(judgement)
+}
+
+fn remarks(judgement: &Judgement) -> String {
+    judgement.remarks.iter().map(|remark| format!("    note  {remark}\n")).collect()
+}
+
 /// All that a terminal shows of a case, without colours.
 pub(crate) fn shown(result: &CaseResult) -> String {
     let line = case_line(result, Paint::Plain);
     match &result.disposition {
-        quiet if quiet.is_good() || quiet.is_skip() => format!("{line}\n"),
+        quiet if quiet.is_good() || quiet.is_skip() => {
+            format!("{line}\n{}", asides(result, Paint::Plain))
+        }
         _ => format!("{line}\n{}", evidence(result, Paint::Plain)),
     }
 }
 
 /// `    fail  scenarios/upgrade/x.toml:31:10  lost(upgrade..settled) == 0`, and below it why.
-fn complaint(judged: &Judged, paint: Paint) -> String {
+/// Lives that are told below the table are not told here.
+fn complaint(judged: &Judged, told: &[String], paint: Paint) -> String {
+    let mut text = headline(judged, word(&judged.verdict), paint);
+    let is_new = |line: &&str| !told.iter().any(|life| life == line);
+    text.extend(
+        reasons(&judged.verdict).into_iter().filter(is_new).map(|line| format!("          {line}\n")),
+    );
+    text
+}
+
+fn headline(judged: &Judged, word: &str, paint: Paint) -> String {
     let place = judged.expectation.place.as_ref();
     let place = place.map(|p| format!("{}:{}:{}  ", p.file, p.line, p.column)).unwrap_or_default();
-    let (word, lines) = match &judged.verdict {
-        Verdict::Fail { lines } => (paint.bad("fail"), lines.clone()),
-        Verdict::Unknown { why } => (paint.doubtful("unknown"), vec![why.clone()]),
-        Verdict::Pass { because } => (paint.good("pass"), vec![because.clone()]),
+    let word = match &judged.verdict {
+        Verdict::Fail { .. } => paint.bad(word),
+        Verdict::Unknown { .. } => paint.doubtful(word),
+        Verdict::Pass { .. } => paint.good(word),
     };
-    let mut text = format!("    {word}  {place}{}\n", judged.expectation.text);
-    text.extend(lines.iter().map(|line| format!("          {line}\n")));
-    text
+    format!("    {word}  {place}{}\n", judged.expectation.text)
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Fail { .. } => "fail",
+        Verdict::Unknown { .. } => "unknown",
+        Verdict::Pass { .. } => "pass",
+    }
+}
+
+fn reasons(verdict: &Verdict) -> Vec<&str> {
+    match verdict {
+        Verdict::Fail { lines } => lines.iter().map(String::as_str).collect(),
+        Verdict::Unknown { why: reason } | Verdict::Pass { because: reason } => vec![reason],
+    }
 }
 
 /// `kernel, in upgrade: EstabResets +3, OutRsts +3`, for each phase in which something moved.
@@ -128,15 +173,19 @@ fn retries(judgement: &Judgement) -> String {
     format!("    unanswered for users of clients that ask again: {}\n", all.join(", "))
 }
 
+/// The lives that are told.
+fn first_lives(judgement: &Judgement) -> Vec<String> {
+    judgement.lost.iter().chain(&judgement.retriable).take(TOLD).map(ToString::to_string).collect()
+}
+
 fn lives(judgement: &Judgement) -> String {
-    let all: Vec<_> = judgement.lost.iter().chain(&judgement.retriable).collect();
-    if all.is_empty() {
+    let told = first_lives(judgement);
+    if told.is_empty() {
         return String::new();
     }
-    let told = all.len().min(TOLD);
-    let count = grouped(all.len() as u64);
-    let mut text = format!("    the first {told} of {count} that got no right answer:\n");
-    text.extend(all.iter().take(TOLD).map(|life| format!("      {life}\n")));
+    let count = grouped((judgement.lost.len() + judgement.retriable.len()) as u64);
+    let mut text = format!("    the first {} of {count} that got no right answer:\n", told.len());
+    text.extend(told.iter().map(|life| format!("      {life}\n")));
     text
 }
 
@@ -148,7 +197,7 @@ fn indented(text: &str) -> String {
 mod tests {
     use facts::Verdict;
 
-    use super::{case_line, evidence};
+    use super::{asides, case_line, evidence};
     use crate::{Disposition, Paint, example};
 
     #[test]
@@ -197,6 +246,45 @@ mod tests {
         let told = format!("    {line}: none 3, go 0 (1 executed twice), hyper-util 3\n");
         let text = evidence(&result, Paint::Plain);
         assert!(text.contains(&told), "{text}");
+    }
+
+    #[test]
+    fn a_repeated_case_says_which_of_them_it_is() {
+        let repeated = crate::CaseResult { is_repeated: true, ..example::passed() };
+        let line = case_line(&repeated, Paint::Plain);
+        assert!(
+            line.starts_with("   PASS [   4.2s] upgrade/usr2::target=web seed=7  lost 0/1 906"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_life_is_told_once() {
+        let mut result = example::failed();
+        let judgement = result.judgement.as_mut().expect("it was judged");
+        let life = judgement.lost[0].to_string();
+        let lines = vec!["1 lost, which nothing bounds".into(), life.clone(), "another life".into()];
+        judgement.verdicts[0].verdict = Verdict::Fail { lines };
+        let text = evidence(&result, Paint::Plain);
+        assert_eq!(text.matches(&life).count(), 1, "{text}");
+        assert!(text.contains("          another life\n"), "{text}");
+    }
+
+    #[test]
+    fn a_good_case_says_what_failed_as_known_and_what_did_not_come_to_pass() {
+        let mut result = example::failed();
+        result.disposition = Disposition::FailedAsKnown { why: "it races".into() };
+        result.judgement.as_mut().expect("it was judged").remarks = vec!["reaction `x` did nothing".into()];
+        let expected = "    \
+    known  a.toml:31:10  lost(upgrade) == 0
+    known  a.toml:32:10  p99(upgrade) < 5ms
+    note  reaction `x` did nothing
+";
+        assert_eq!(asides(&result, Paint::Plain), expected);
+        result.disposition = Disposition::Caught;
+        assert_eq!(asides(&result, Paint::Plain), "    note  reaction `x` did nothing\n");
+        result.disposition = Disposition::Failed;
+        assert!(evidence(&result, Paint::Plain).contains("\n    note  reaction `x` did nothing\n"));
     }
 
     #[test]

@@ -103,7 +103,7 @@ fn analysis(success: Function, failure_limit: u32) -> Action {
     let left = Box::new(Expression::Call { function: success, arguments: vec![] });
     let right = Box::new(Expression::Literal(Value::Number(5.0)));
     let success = Expression::Binary { operator: Operator::Greater, left, right };
-    let (every_ms, count) = (150, 3);
+    let (every_ms, count) = (400, 3);
     Action::Analysis(Analysis { every_ms, count, success, text: "enough".into(), failure_limit })
 }
 
