@@ -58,9 +58,11 @@ pub fn evidence(result: &CaseResult, paint: Paint) -> String {
     let mut text: String = more.map(|line| format!("    {line}\n")).collect();
     if let Some(judgement) = &result.judgement {
         let told = first_lives(judgement);
-        for judged in judgement.verdicts.iter().filter(|judged| judged.verdict.rank() > 0) {
-            text.push_str(&complaint(judged, &told, paint));
-        }
+        let bad: Vec<&Judged> =
+            judgement.verdicts.iter().filter(|judged| judged.verdict.rank() > 0).collect();
+        let (shared, own): (Vec<&Judged>, Vec<&Judged>) = bad.iter().partition(|one| is_shared(one, &bad));
+        text.extend(own.into_iter().map(|judged| complaint(judged, &told, paint)));
+        text.push_str(&shared_complaints(&shared, paint));
         text.push_str(&remarks(judgement));
         text.push_str(&indented(&phase_table(judgement)));
         text.push_str(&indented(&kernel(judgement)));
@@ -103,6 +105,29 @@ pub(crate) fn shown(result: &CaseResult) -> String {
 }
 
 /// `    fail  scenarios/upgrade/x.toml:31:10  lost(upgrade..settled) == 0`, and below it why.
+/// Whether several checks that always hold are unknown for one reason: a run that was cut off, say.
+fn is_shared(one: &Judged, bad: &[&Judged]) -> bool {
+    let is_default = |judged: &Judged| judged.expectation.place.is_none();
+    let same = |other: &&&Judged| is_default(other) && other.verdict == one.verdict;
+    matches!(one.verdict, Verdict::Unknown { .. }) && is_default(one) && bad.iter().filter(same).count() > 1
+}
+
+/// Each reason once, below the names of the checks that it is the reason of.
+fn shared_complaints(shared: &[&Judged], paint: Paint) -> String {
+    let mut text = String::new();
+    for (number, first) in shared.iter().enumerate() {
+        if shared[..number].iter().any(|before| before.verdict == first.verdict) {
+            continue;
+        }
+        let same = shared.iter().filter(|other| other.verdict == first.verdict);
+        let names: Vec<&str> = same.map(|judged| judged.expectation.text.as_str()).collect();
+        let word = paint.doubtful(word(&first.verdict));
+        text.push_str(&format!("    {word}  {}\n", names.join(", ")));
+        text.extend(reasons(&first.verdict).into_iter().map(|line| format!("          {line}\n")));
+    }
+    text
+}
+
 /// Lives that are told below the table are not told here.
 fn complaint(judged: &Judged, told: &[String], paint: Paint) -> String {
     let mut text = headline(judged, word(&judged.verdict), paint);
@@ -256,6 +281,21 @@ mod tests {
             line.starts_with("   PASS [   4.2s] upgrade/usr2::target=web seed=7  lost 0/1 906"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn what_is_unknown_for_one_reason_is_told_once() {
+        let mut result = example::failed();
+        let judgement = result.judgement.as_mut().expect("it was judged");
+        for (name, why) in [("generator", "cut off"), ("sealed", "interrupted"), ("covered", "cut off")] {
+            let mut one = judgement.verdicts[1].clone();
+            (one.expectation.place, one.expectation.text) = (None, name.into());
+            one.verdict = Verdict::unknown(why);
+            judgement.verdicts.push(one);
+        }
+        let text = evidence(&result, Paint::Plain);
+        let told = "    unknown  sealed\n          interrupted\n    unknown  generator, covered\n          cut off\n";
+        assert!(text.contains(told), "{text}");
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn a_good_run_is_0_and_one_that_lost_a_request_is_1_with_its_life_story() {
     check(Wrong::Nothing, str::to_owned, 0, "PASS");
     let said = check(Wrong::Ended(Outcome::Refused), str::to_owned, 1, "FAIL");
     for part in
-        ["lost 1/100", "scenarios/quiet.toml:15:", "`lost == 0` is not true", "#0000000000000007 +0.070s"]
+        ["lost 1/100", "scenarios/quiet.toml:15:", "`lost == 0` is not true", "#0000000000000007 +0.060s"]
     {
         assert!(said.out.contains(part), "{part} in {}", said.out);
     }
