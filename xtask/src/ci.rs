@@ -10,7 +10,7 @@ use crate::binaries::{cargo, complain};
 
 /// Everything in order; the first step that is red is the last. Arguments (`--require nginx`) are for `verify`.
 pub(crate) fn ci(arguments: &[String]) -> ExitCode {
-    let steps: [(&str, Command); 5] = [
+    let steps: [(&str, Command); 6] = [
         ("fmt", with(cargo(), &["fmt", "--all", "--check"])),
         (
             "clippy",
@@ -18,6 +18,8 @@ pub(crate) fn ci(arguments: &[String]) -> ExitCode {
         ),
         ("test", with(ourselves(), &["test"])),
         ("scenarios", with(ourselves(), &["scenario", "check"])),
+        // First whether losses are seen at all: the verdicts that follow are worth as much.
+        ("selftest", with(ourselves(), &["selftest"])),
         ("verify", with(with(ourselves(), &["verify"]), arguments)),
     ];
     for (name, mut step) in steps {

@@ -8,6 +8,7 @@ mod compare;
 mod explain;
 mod replay;
 mod scenario;
+mod selftest;
 mod test;
 mod verify;
 
@@ -23,12 +24,17 @@ struct Verb {
 const VERBS: &[Verb] = &[
     Verb { name: "verify", says: "run scenarios on real servers and judge them", run: verify::verify },
     Verb { name: "test", says: "run all tests of the workspace", run: test::test },
+    Verb { name: "selftest", says: "show that the load engine sees every loss", run: selftest::selftest },
     Verb { name: "bench", says: "measure upgrades side by side", run: bench::bench },
     Verb { name: "scenario", says: "write, check, explain or list scenarios", run: scenario::scenario },
     Verb { name: "replay", says: "judge a kept run again", run: replay::replay },
     Verb { name: "compare", says: "set the figures of kept runs side by side", run: compare::compare },
     Verb { name: "explain", says: "say what the code of a mistake means", run: explain::explain },
-    Verb { name: "ci", says: "what CI runs: fmt, clippy, test, scenario check, verify", run: ci::ci },
+    Verb {
+        name: "ci",
+        says: "what CI runs: fmt, clippy, test, scenario check, selftest, verify",
+        run: ci::ci,
+    },
 ];
 
 /// clap's number for a command line that is not understood.

@@ -1,7 +1,7 @@
 //! A history arranged for questions: attempts in order of intention, phases as stretches of time, and how much of
 //! the run was not seen at all.
 
-use facts::{Blame, Event, History, Nanos, Plan, event::View, expression::Argument};
+use facts::{Blame, Event, History, Nanos, Outcome, Plan, Record, event::View, expression::Argument};
 
 use crate::attempt::{Attempt, attempts};
 
@@ -61,6 +61,11 @@ impl<'a> Index<'a> {
     /// Arranges a history.
     pub fn new(plan: &'a Plan, history: &'a History) -> Index<'a> {
         Index { plan, history, attempts: attempts(plan, history), phases: phases(plan, history) }
+    }
+
+    /// What every attempt was, in the light of the journals and of the kills of the run.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&Record, Outcome)> {
+        self.attempts.iter().map(|attempt| (&attempt.record, attempt.outcome))
     }
 
     /// The attempts a question is about, by the phase in which they were meant to start.

@@ -22,6 +22,7 @@ mod run_directory;
 mod scenarios;
 mod schedule;
 mod selection;
+mod selftest;
 mod shard;
 mod timed;
 mod verify;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Verb::Replay(asked) => replay::replay(&asked).into(),
         Verb::Compare(asked) => compare::compare(&asked).into(),
         Verb::Explain { code } => explain::explain(code.as_deref()).into(),
+        Verb::Selftest(asked) => selftest::selftest(&asked).into(),
         Verb::Bench(asked) => bench::bench(&asked).into(),
     }
 }

@@ -23,6 +23,8 @@ pub struct Configuration {
     pub worker_rlimit_nofile: Option<u64>,
     /// `changeover_ready_timeout`: a new generation that is not ready by then is given up. 30 s unless said.
     pub changeover_ready_timeout: Duration,
+    /// `changeover_journal`: where every worker writes down what it executes; off unless said.
+    pub changeover_journal: Option<Journal>,
     /// `worker_connections`: most connections of one worker at a time; 512 unless said.
     pub worker_connections: u32,
     /// `http`; empty if not written.
@@ -40,10 +42,20 @@ impl Default for Configuration {
             worker_shutdown_timeout: None,
             worker_rlimit_nofile: None,
             changeover_ready_timeout: Duration::from_secs(30),
+            changeover_journal: None,
             worker_connections: 512,
             http: Http::default(),
         }
     }
+}
+
+/// `changeover_journal`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Journal {
+    /// What the names of the files begin with: `PATH.PID.bin` is the journal of the worker with that pid.
+    pub path: String,
+    /// Requests that each has room for; 262144 unless said.
+    pub entries: u64,
 }
 
 /// How many workers a generation has.

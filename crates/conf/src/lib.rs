@@ -20,7 +20,7 @@ mod tree;
 mod value;
 
 pub use codes::CODES;
-pub use configuration::{Configuration, Destination, ErrorLog, Level, User, WorkerProcesses};
+pub use configuration::{Configuration, Destination, ErrorLog, Journal, Level, User, WorkerProcesses};
 pub use http::{
     AddedHeader, Handler, Http, Listen, Location, Matching, Peer, PeerRole, ProxyPass, ProxyVersion, Return,
     ReturnContent, Server, ServerName, Settings, Statuses, Upstream,

@@ -273,6 +273,14 @@ fn locations() {
 }
 
 #[test]
+fn a_journal_without_room_is_refused() {
+    check(
+        "changeover_journal j 0;\nevents { }",
+        &["1:22: error[CD0007]: invalid number \"0\" (write a number from 1 to 1073741824)"],
+    );
+}
+
+#[test]
 fn command_line() {
     let text = "daemon on; events { }";
     check_with_overrides(

@@ -65,6 +65,14 @@ fn a_whole_configuration() {
 }
 
 #[test]
+fn a_journal_is_off_unless_it_is_asked_for() {
+    let journal = |text: &str| parse(text).changeover_journal.map(|journal| (journal.path, journal.entries));
+    assert_eq!(journal("events {}"), None);
+    assert_eq!(journal("changeover_journal run/j; events {}"), Some(("run/j".into(), 262_144)));
+    assert_eq!(journal("changeover_journal j 1000; events {}"), Some(("j".into(), 1000)));
+}
+
+#[test]
 fn locations_are_chosen_as_in_nginx() {
     let configuration = parse(WHOLE);
     let server = configuration.http.server_for(address("127.0.0.1:8080"), "any").expect("a server");

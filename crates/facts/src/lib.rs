@@ -4,6 +4,7 @@
 pub mod content;
 pub mod event;
 pub mod expression;
+pub mod fault;
 pub mod history;
 pub mod journal;
 pub mod kernel;

@@ -198,6 +198,7 @@ fn values(target: &Target, program: &Path, directory: &Path, address: SocketAddr
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten();
     let mut values: Values = target.options.clone();
     values.extend([
+        ("name".into(), target.name.clone()),
         ("program".into(), program.display().to_string()),
         ("run".into(), directory.display().to_string()),
         ("address".into(), address.to_string()),

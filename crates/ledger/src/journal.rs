@@ -7,7 +7,7 @@ use facts::{Nanos, journal::Entry};
 use crate::{Error, Full, Slot, header::Kind, table::Table};
 
 /// Writes one entry per executed request. Clones, threads and forked children share the file.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Journal {
     table: Arc<Table<Entry>>,
 }

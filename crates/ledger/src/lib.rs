@@ -28,7 +28,8 @@ pub fn ledger_name(number: usize) -> String {
     format!("ledger-{number}.bin")
 }
 
-/// Name in a run directory of the journal of an origin or a target.
+/// Name in a run directory of the journal of an origin or a target. A server of several processes puts its own name
+/// behind that of each: `journal-web.1234.bin`.
 pub fn journal_name(server: &str) -> String {
     format!("journal-{server}.bin")
 }

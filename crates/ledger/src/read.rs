@@ -15,7 +15,8 @@ use crate::{
     header::{HEADER_BYTES, Header, Kind, SEALED, VERSION},
 };
 
-/// All facts of the run in this directory: `events.ndjson`, every `ledger-*.bin` and every `journal-*.bin`. What is
+/// All facts of the run in this directory: `events.ndjson`, every `ledger-*.bin` and every `journal-*.bin`; those of the
+/// processes of one server (`journal-NAME.PID.bin`) are one journal, in the order in which executions began. What is
 /// missing or cut is in the history (it then is not sealed); what is not of our making is an error.
 pub fn read_history(directory: &Path) -> Result<History, Error> {
     let mut history = History::default();
@@ -30,8 +31,16 @@ pub fn read_history(directory: &Path) -> Result<History, Error> {
     for (name, path) in files(directory, "journal-", ".bin")? {
         let mut entries = Vec::new();
         read_into(&path, Kind::Journal, &mut entries, &mut history.incomplete)?;
-        count_repeats(&mut entries);
-        history.journals.push((name, entries));
+        // `web.1234.bin` is the journal of one process of `web`.
+        let server = name.split_once('.').map_or(name.as_str(), |(server, _)| server);
+        match history.journals.iter_mut().find(|(known, _)| known == server) {
+            Some((_, all)) => all.append(&mut entries),
+            None => history.journals.push((server.to_owned(), entries)),
+        }
+    }
+    for (_, entries) in &mut history.journals {
+        entries.sort_by_key(|entry| entry.started);
+        count_repeats(entries);
     }
     Ok(history)
 }

@@ -26,6 +26,7 @@ const WORD_BYTES: usize = 8;
 pub struct Slot(u64);
 
 /// The mapping. `T` begins with a `u64` id that is never 0 in a used record, and is a multiple of 8 bytes long.
+#[derive(Debug)]
 pub(crate) struct Table<T> {
     map: MmapRaw,
     file: File,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
-use crate::fault::Fault;
+use crate::fault::Asked;
 
 /// A back end with a journal and, on request, faults.
 #[derive(Clone, Debug, Parser)]
@@ -42,7 +42,15 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) echo: bool,
 
-    /// Lose requests on purpose: `reset-every=N`, `swallow-every=N` or `drop-queue-on-usr2`.
+    /// Do something wrong on purpose: `NAME-every=N`, to each N-th request, or `drop-queue-on-usr2`.
     #[arg(long = "fault", value_name = "FAULT", num_args = 1..)]
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Vec<Asked>,
+
+    /// Where it writes down what it did wrong: a line `ID NAME` each. The file must not exist.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fault_log: Option<PathBuf>,
+
+    /// Say on standard output where it listens, and end when standard input ends.
+    #[arg(long, conflicts_with = "daemon")]
+    pub(crate) attended: bool,
 }

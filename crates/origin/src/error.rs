@@ -11,6 +11,9 @@ pub(crate) enum Error {
     /// The pid file.
     #[error("write pid file {path}: {source}")]
     PidFile { path: PathBuf, source: io::Error },
+    /// The log of faults.
+    #[error("create fault log {path}: {source}; name a file that does not exist")]
+    FaultLog { path: PathBuf, source: io::Error },
     /// The journal.
     #[error(transparent)]
     Journal(#[from] ledger::Error),

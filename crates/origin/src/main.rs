@@ -18,11 +18,13 @@
 mod arguments;
 mod body;
 mod daemon;
+mod damage;
 mod end;
 mod endpoint;
 mod error;
 mod fault;
 mod maker;
+mod outbox;
 mod pid_file;
 mod queue;
 mod server;

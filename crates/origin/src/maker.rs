@@ -1,6 +1,6 @@
 //! Makes bodies piece by piece: a stretch of bytes at a pace, and server-sent events.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
@@ -8,7 +8,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::end::End;
+use crate::{
+    end::End,
+    fault::{Faults, Occasion},
+};
 
 /// A piece of a body that nothing holds back.
 const LARGEST_PIECE: u64 = 64 * 1024;
@@ -40,14 +43,23 @@ fn piece(from: u64, count: u64) -> Bytes {
     piece.freeze()
 }
 
-/// Puts the events after number `last` into `pieces`, one at once and then one each `every`, until the client or this
-/// process leaves.
-pub(crate) async fn events(last: u64, every: Duration, pieces: Sender<Bytes>, end: End) {
-    let began = Instant::now();
+/// The events after number `last`, one at once and then one each `every`.
+pub(crate) struct Events {
+    pub(crate) last: u64,
+    pub(crate) every: Duration,
+    /// Who asked.
+    pub(crate) id: u64,
+    pub(crate) faults: Rc<Faults>,
+}
+
+/// Puts events into `pieces` until the client or this process leaves.
+pub(crate) async fn events(events: Events, pieces: Sender<Bytes>, end: End) {
+    let (Events { last, every, id, faults }, began) = (events, Instant::now());
     for number in last.saturating_add(1).. {
-        let event = Bytes::from(format!("id: {number}\ndata: {number}\n\n"));
-        if pieces.send(event).await.is_err() {
-            return;
+        match faults.strike(Occasion::Event, id) {
+            Some(struck) => struck.happens(),
+            None if pieces.send(event(number)).await.is_err() => return,
+            None => {}
         }
         let due = began + every * u32::try_from(number - last).unwrap_or(u32::MAX);
         tokio::select! {
@@ -56,4 +68,8 @@ pub(crate) async fn events(last: u64, every: Duration, pieces: Sender<Bytes>, en
             () = end.came() => return,
         }
     }
+}
+
+fn event(number: u64) -> Bytes {
+    format!("id: {number}\ndata: {number}\n\n").into()
 }

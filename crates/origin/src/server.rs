@@ -1,6 +1,10 @@
 //! Listens, accepts, and ends when it is told to.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -8,13 +12,21 @@ use ledger::Journal;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
     task::LocalSet,
     time::{Instant, sleep},
 };
 
 use crate::{
-    arguments::Arguments, daemon, end::Ending, error::Error, fault::Fault, pid_file::PidFile, queue,
-    service::Service, stream::Stream,
+    arguments::Arguments,
+    daemon,
+    end::Ending,
+    error::Error,
+    fault::{Asked, Faults},
+    pid_file::PidFile,
+    queue,
+    service::Service,
+    stream::Stream,
 };
 
 const BACKLOG: u32 = 1024;
@@ -29,16 +41,20 @@ const QUEUE_FILLS_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) async fn serve(arguments: &Arguments) -> Result<(), Error> {
     let mut ends = Ends::new()?;
     let mut usr2 = watch(SignalKind::user_defined2())?;
-    let drops_queue = arguments.faults.contains(&Fault::DropQueueOnUsr2);
+    let drops_queue = arguments.faults.contains(&Asked::DropQueueOnUsr2);
     let mut listener = listen(arguments.listen, drops_queue)?;
     let journal = arguments.journal.as_deref().map(|path| Journal::create(path, arguments.journal_capacity));
     let journal = journal.transpose()?;
     let pid_file = arguments.pid_file.as_deref().map(PidFile::write).transpose()?;
+    if arguments.attended {
+        say_where(&listener).map_err(|source| Error::Os { doing: "say where it listens", source })?;
+    }
     if arguments.detached {
         daemon::report_ready().map_err(|source| Error::Os { doing: "say that it listens", source })?;
     }
+    let faults = Faults::new(&arguments.faults, arguments.fault_log.as_deref())?;
     let ending = Ending::new();
-    let service = Service::new(arguments, journal, ending.clone());
+    let service = Service::new(arguments, journal, faults, ending.clone());
     let accepting = async {
         loop {
             tokio::select! {
@@ -55,6 +71,7 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<(), Error> {
     let serving = async {
         tokio::select! {
             () = ends.recv() => Ok(()),
+            () = unattended(), if arguments.attended => Ok(()),
             result = accepting => result,
         }
     };
@@ -64,6 +81,23 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<(), Error> {
     local.run_until(ending.tell()).await;
     drop(pid_file);
     result
+}
+
+fn say_where(listener: &TcpListener) -> io::Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "{}", listener.local_addr()?)?;
+    out.flush()
+}
+
+/// Returns when nobody holds the other end of standard input any more.
+async fn unattended() {
+    let (sender, ended) = oneshot::channel();
+    // A thread, because a read of a terminal or a pipe cannot be polled; it ends with the process.
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        sender.send(())
+    });
+    let _ = ended.await;
 }
 
 fn spawn(socket: TcpStream, service: &Service) {

@@ -1,14 +1,14 @@
 //! What happens to one request.
 
-use std::{cell::Cell, convert::Infallible, future, io, process, rc::Rc, time::Duration};
+use std::{cell::Cell, io, process, rc::Rc, time::Duration};
 
 use bytes::Bytes;
-use facts::Content;
+use facts::{Content, fault::Fault};
 use http_body_util::BodyExt;
 use hyper::{
     Request, Response, StatusCode,
     body::Incoming,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use ledger::{Begun, Journal, clock};
 use tokio::{task::spawn_local, time::sleep};
@@ -18,13 +18,16 @@ use crate::{
     body::AnswerBody,
     end::Ending,
     endpoint::{Endpoint, Framing, Refusal, endpoint},
-    fault::{Fate, Fault, fate},
-    maker,
+    fault::{Faults, Occasion, Struck},
+    maker::{self, Events},
     stream::Stream,
     websocket,
 };
 
 const BODY: &str = "ok\n";
+/// The id of nobody's request.
+const STRANGER: &str = "00000000deadbeef";
+const LONGEST_HANG: Duration = Duration::from_secs(60);
 /// The number that the load engine gave a request.
 const ID: HeaderName = HeaderName::from_static("x-changeover-id");
 /// How many bytes of an upload came.
@@ -41,17 +44,22 @@ pub(crate) struct Service {
 struct Inner {
     origin: HeaderValue,
     echo: bool,
-    faults: Vec<Fault>,
+    faults: Rc<Faults>,
     journal: Option<Journal>,
     requests: Cell<u64>,
     ending: Ending,
 }
 
 impl Service {
-    pub(crate) fn new(arguments: &Arguments, journal: Option<Journal>, ending: Ending) -> Service {
+    pub(crate) fn new(
+        arguments: &Arguments,
+        journal: Option<Journal>,
+        faults: Faults,
+        ending: Ending,
+    ) -> Service {
         // A name that no header can carry is simply not said.
         let origin = HeaderValue::from_str(&arguments.name).unwrap_or(HeaderValue::from_static("unnamed"));
-        let (echo, faults, requests) = (arguments.echo, arguments.faults.clone(), Cell::new(0));
+        let (echo, faults, requests) = (arguments.echo, Rc::new(faults), Cell::new(0));
         Service { inner: Rc::new(Inner { origin, echo, faults, journal, requests, ending }) }
     }
 
@@ -63,31 +71,66 @@ impl Service {
     ) -> io::Result<Response<AnswerBody>> {
         let number = self.inner.requests.get() + 1;
         self.inner.requests.set(number);
-        let fate = fate(&self.inner.faults, number);
-        if fate == Fate::Reset {
-            stream.condemn()?;
-            return Err(io::Error::other("reset on purpose"));
-        }
         let echo = request.headers().get(ID).cloned();
-        let begun = self.begin(id(echo.as_ref()));
-        if fate == Fate::Swallow {
-            future::pending::<Infallible>().await;
+        let id = id(echo.as_ref());
+        let struck = self.inner.faults.strike(Occasion::Request, id);
+        let fault = struck.as_ref().map(|struck| struck.fault);
+        if fault.is_some_and(happens_here) {
+            struck.as_ref().into_iter().for_each(Struck::happens);
         }
-        let mut response = self.execute(request, number).await?;
-        self.identify(&mut response, echo);
+        self.refuse(fault, &stream).await?;
+        let begun = if fault == Some(Fault::Unavailable) { None } else { self.begin(id) };
+        let mut response = match fault {
+            Some(Fault::Unavailable) => unavailable(request).await,
+            _ => self.execute(request, number, id).await,
+        }?;
+        match fault {
+            Some(Fault::Swallow) => hang().await?,
+            Some(Fault::LoseAnswer) => return Err(on_purpose()),
+            Some(Fault::ExecuteTwice) => self.execute_again(id, response.status()),
+            Some(Fault::AnnounceClose) => say_close(&mut response),
+            _ => {}
+        }
+        self.identify(&mut response, echo, fault);
         if let (Some(begun), Some(journal)) = (begun, &self.inner.journal) {
             let status = response.status().as_u16();
             response.body_mut().receipt = Some(stream.receipt(journal, begun, status));
         }
+        struck
+            .into_iter()
+            .filter(|struck| !happens_here(struck.fault))
+            .for_each(|struck| stream.strike(struck));
         Ok(response)
     }
 
-    /// A full journal says so itself; the answer is still due.
-    fn begin(&self, id: Option<u64>) -> Option<Begun> {
-        self.inner.journal.as_ref()?.begin(id?, clock::now(), process::id()).ok()
+    /// Faults that keep a request from being executed and answered.
+    async fn refuse(&self, fault: Option<Fault>, stream: &Stream) -> io::Result<()> {
+        match fault {
+            Some(Fault::Reset) => stream.condemn().and(Err(on_purpose())),
+            Some(Fault::Close) => Err(on_purpose()),
+            Some(Fault::Ignore) => hang().await,
+            _ => Ok(()),
+        }
     }
 
-    async fn execute(&self, request: Request<Incoming>, number: u64) -> io::Result<Response<AnswerBody>> {
+    fn execute_again(&self, id: u64, status: StatusCode) {
+        if let (Some(begun), Some(journal)) = (self.begin(id), &self.inner.journal) {
+            journal.answered(begun, clock::now(), status.as_u16());
+        }
+    }
+
+    /// A full journal says so itself; the answer is still due.
+    fn begin(&self, id: u64) -> Option<Begun> {
+        let journal = self.inner.journal.as_ref().filter(|_| id != 0)?;
+        journal.begin(id, clock::now(), process::id()).ok()
+    }
+
+    async fn execute(
+        &self,
+        request: Request<Incoming>,
+        number: u64,
+        id: u64,
+    ) -> io::Result<Response<AnswerBody>> {
         let uri = request.uri();
         match endpoint(request.method(), uri.path(), uri.query().unwrap_or_default()) {
             Err(refusal) => refused(request, refusal).await,
@@ -103,37 +146,49 @@ impl Service {
                 spawn_local(maker::stretch(bytes, per_second, pieces));
                 Ok(typed("application/octet-stream", body))
             }
-            Ok(Endpoint::Sink) => sink(request).await,
+            Ok(Endpoint::Sink) => {
+                let struck = self.inner.faults.strike(Occasion::Upload, id);
+                struck.iter().for_each(Struck::happens);
+                sink(request, struck.map_or(0, |_| 1)).await
+            }
             Ok(Endpoint::Echo) => echo(request).await,
-            Ok(Endpoint::Events { every_ms }) => Ok(self.events(&request, Duration::from_millis(every_ms))),
-            Ok(Endpoint::Websocket) => Ok(self.websocket(request)),
+            Ok(Endpoint::Events { every_ms }) => {
+                Ok(self.events(&request, id, Duration::from_millis(every_ms)))
+            }
+            Ok(Endpoint::Websocket) => Ok(self.websocket(request, id)),
         }
     }
 
-    fn events(&self, request: &Request<Incoming>, every: Duration) -> Response<AnswerBody> {
+    fn events(&self, request: &Request<Incoming>, id: u64, every: Duration) -> Response<AnswerBody> {
         let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
         let (pieces, body) = AnswerBody::made(None);
-        spawn_local(maker::events(last.unwrap_or(0), every, pieces, self.inner.ending.end()));
+        let events = Events { last: last.unwrap_or(0), every, id, faults: self.inner.faults.clone() };
+        spawn_local(maker::events(events, pieces, self.inner.ending.end()));
         let mut response = typed("text/event-stream", body);
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }
 
-    fn websocket(&self, request: Request<Incoming>) -> Response<AnswerBody> {
+    fn websocket(&self, request: Request<Incoming>, id: u64) -> Response<AnswerBody> {
         let (status, headers) = websocket::shake(request.headers());
         let mut response = Response::new(AnswerBody::whole(""));
         (*response.status_mut(), *response.headers_mut()) = (status, headers);
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            spawn_local(websocket::live(request, self.inner.ending.end()));
+            let faults = self.inner.faults.clone();
+            spawn_local(websocket::live(request, id, faults, self.inner.ending.end()));
         }
         response
     }
 
-    fn identify(&self, response: &mut Response<AnswerBody>, echo: Option<HeaderValue>) {
+    fn identify(&self, response: &mut Response<AnswerBody>, echo: Option<HeaderValue>, fault: Option<Fault>) {
         let headers = response.headers_mut();
         headers.insert("x-changeover-origin", self.inner.origin.clone());
         if self.inner.echo {
             headers.insert("x-changeover-pid", process::id().into());
+            let echo =
+                echo.map(
+                    |id| if fault == Some(Fault::WrongId) { HeaderValue::from_static(STRANGER) } else { id },
+                );
             echo.and_then(|id| headers.insert(ID, id));
         }
     }
@@ -158,17 +213,27 @@ async fn refused(request: Request<Incoming>, refusal: Refusal) -> io::Result<Res
     Ok(response)
 }
 
-/// Reads an upload without keeping it.
-async fn sink(request: Request<Incoming>) -> io::Result<Response<AnswerBody>> {
+async fn unavailable(request: Request<Incoming>) -> io::Result<Response<AnswerBody>> {
+    let mut response = plain(request, "not now\n").await?;
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    Ok(response)
+}
+
+fn say_close(response: &mut Response<AnswerBody>) {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+/// Reads an upload without keeping it; says that this many bytes less came.
+async fn sink(request: Request<Incoming>, less: u64) -> io::Result<Response<AnswerBody>> {
     let (mut body, mut content) = (request.into_body(), Content::EMPTY);
     while let Some(frame) = body.frame().await {
         if let Ok(bytes) = frame.map_err(io::Error::other)?.into_data() {
             content.take(&bytes);
         }
     }
-    let checksum = format!("{:016x}", content.checksum());
-    let mut response = Response::new(AnswerBody::whole(format!("{} {checksum}\n", content.bytes)));
-    response.headers_mut().insert(RECEIVED, content.bytes.into());
+    let (count, checksum) = (content.bytes.saturating_sub(less), format!("{:016x}", content.checksum()));
+    let mut response = Response::new(AnswerBody::whole(format!("{count} {checksum}\n")));
+    response.headers_mut().insert(RECEIVED, count.into());
     response.headers_mut().insert(CHECKSUM, HeaderValue::try_from(checksum).map_err(io::Error::other)?);
     Ok(response)
 }
@@ -189,8 +254,29 @@ fn typed(kind: &'static str, body: AnswerBody) -> Response<AnswerBody> {
     response
 }
 
-/// The id of a request; a probe has none.
-fn id(value: Option<&HeaderValue>) -> Option<u64> {
-    let id = u64::from_str_radix(value?.to_str().ok()?, 16).ok()?;
-    (id != 0).then_some(id)
+/// The id of a request; 0 when it has none.
+fn id(value: Option<&HeaderValue>) -> u64 {
+    let number = |value: &HeaderValue| u64::from_str_radix(value.to_str().ok()?, 16).ok();
+    value.and_then(number).unwrap_or(0)
+}
+
+/// Whether a fault is done by the service; the others are done to the bytes of the answer.
+fn happens_here(fault: Fault) -> bool {
+    use Fault::{
+        AnnounceClose, Close, ExecuteTwice, Ignore, LoseAnswer, Reset, Swallow, Unavailable, WrongId,
+    };
+    matches!(
+        fault,
+        AnnounceClose | Close | ExecuteTwice | Ignore | LoseAnswer | Reset | Swallow | Unavailable | WrongId
+    )
+}
+
+/// Never answers; but a client that is still there after this time is long past any deadline.
+async fn hang() -> io::Result<()> {
+    sleep(LONGEST_HANG).await;
+    Err(on_purpose())
+}
+
+fn on_purpose() -> io::Error {
+    io::Error::other("on purpose")
 }

@@ -1,5 +1,7 @@
 //! A websocket that echoes (RFC 6455), answers pings, and says goodbye.
 
+use std::rc::Rc;
+
 use futures_util::{SinkExt, StreamExt};
 use hyper::{
     HeaderMap, Request, StatusCode,
@@ -19,7 +21,10 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::end::End;
+use crate::{
+    end::End,
+    fault::{Faults, Occasion},
+};
 
 /// The version of RFC 6455.
 const VERSION: &str = "13";
@@ -51,8 +56,8 @@ pub(crate) fn shake(request: &HeaderMap) -> (StatusCode, HeaderMap) {
     }
 }
 
-/// The life of an upgraded connection.
-pub(crate) async fn live(request: Request<Incoming>, end: End) {
+/// The life of the connection that request `id` upgraded.
+pub(crate) async fn live(request: Request<Incoming>, id: u64, faults: Rc<Faults>, end: End) {
     // A client that leaves during the handshake has no websocket.
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
     let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
@@ -60,6 +65,9 @@ pub(crate) async fn live(request: Request<Incoming>, end: End) {
         tokio::select! {
             message = socket.next() => match message {
                 Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
+                    if let Some(struck) = faults.strike(Occasion::Message, id) {
+                        return struck.happens();
+                    }
                     if socket.send(message).await.is_err() {
                         return;
                     }

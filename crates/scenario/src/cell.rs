@@ -1,6 +1,10 @@
 //! One cell of the matrix: the file with every `${…}` filled, turned into a plan.
 
-use facts::plan::{Action, Case, Expectation, KnownFailure, Origin, Plan, Population, Step, Target};
+use diagnostic::closest;
+use facts::{
+    fault::{Fault, NotPlanted, Planted},
+    plan::{Action, Case, Expectation, KnownFailure, Origin, Plan, Population, Step, Target},
+};
 
 use crate::{
     codes, duration, expectations, known_failure,
@@ -20,8 +24,6 @@ const DEFAULT_DEADLINE_MS: u64 = 60_000;
 const DEFAULT_MINIMUM_SAMPLES: u64 = 1_000;
 const DEFAULT_SEED: u64 = 1;
 const LAYOUT: u32 = 1;
-/// What an origin can do wrong, each with how often.
-const ORIGIN_FAULTS: [&str; 2] = ["reset-every", "swallow-every"];
 
 /// The plan of one cell, and the mistakes on the way.
 pub(crate) struct Cell<'a, L> {
@@ -174,12 +176,12 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
     /// A fault of an origin, spelled as the origin takes it.
     fn fault(&self, word: &Word) -> Result<String, Mistake> {
         let text = self.reading.text(word)?;
-        let (kind, every) = text.as_str().split_once('=').unwrap_or((text.as_str(), ""));
-        if ORIGIN_FAULTS.contains(&kind) && every.parse::<u64>().is_ok_and(|every| every > 0) {
-            return Ok(text.as_str().to_owned());
-        }
+        let Err(why) = Planted::parse(text.as_str()) else { return Ok(text.as_str().to_owned()) };
         let message = format!("`{}` is not a fault of an origin", text.as_str());
-        let help = "write `reset-every=N` or `swallow-every=N`: each N-th request";
+        let help = match why {
+            NotPlanted::NoNumber(fault) => format!("write `{}-every=N`: each N-th, from 1", fault.name()),
+            NotPlanted::Unknown => unknown_fault(text.as_str()),
+        };
         Err(Mistake::new(codes::UNKNOWN_WORD, text.at(), message).help(help))
     }
 
@@ -217,6 +219,15 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
         let of_folder = || manuals.iter().find_map(|manual| manual.known_failure(path));
         let (failure, reading) = own.map(|(_, failure)| (failure, &self.reading)).or_else(of_folder)?;
         known_failure::read(failure, reading, expectations, mistakes)
+    }
+}
+
+fn unknown_fault(text: &str) -> String {
+    let (word, _) = text.split_once('=').unwrap_or((text, ""));
+    let names = Fault::ALL.iter().map(|fault| fault.name());
+    match closest(word.strip_suffix("-every").unwrap_or(word), names.clone()) {
+        Some(name) => format!("did you mean `{name}-every=N`?"),
+        None => format!("write `NAME-every=N`; names are {}", names.collect::<Vec<_>>().join(", ")),
     }
 }
 

@@ -18,8 +18,8 @@ use crate::{
 
 /// What the harness fills in when it starts a target, beside the target's options.
 /// `pid_directory` is `run`, but for a plan that makes it fail.
-pub(crate) const FACTS: [&str; 9] =
-    ["program", "run", "pid_directory", "address", "ip", "port", "workers", "members", "user"];
+pub(crate) const FACTS: [&str; 10] =
+    ["name", "program", "run", "pid_directory", "address", "ip", "port", "workers", "members", "user"];
 /// What the harness fills in for one upstream member.
 const MEMBER_FACTS: [&str; 2] = ["address", "weight"];
 const DEFAULT_WORKERS: u32 = 2;

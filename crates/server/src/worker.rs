@@ -10,6 +10,7 @@ mod exchange;
 mod forward;
 mod framing;
 mod headers;
+mod journal;
 mod life;
 mod linger;
 mod listen;
@@ -26,6 +27,7 @@ mod tests;
 use std::{io, net::SocketAddr, os::fd::OwnedFd, sync::Arc};
 
 use conf::Configuration;
+use ledger::Journal;
 use nix::sys::signal::SigSet;
 use protocol::signals::Signal;
 use tokio::{
@@ -49,6 +51,8 @@ pub(crate) struct Start {
     pub(crate) listeners: Vec<Listener>,
     /// To its master: SEQPACKET, non-blocking.
     pub(crate) channel: OwnedFd,
+    /// Where it writes down what it executes, if it does.
+    pub(crate) journal: Option<Journal>,
     /// Where it says what it does.
     pub(crate) log: Log,
     /// Where it waits for a new master, should it lose its own: see `orphan`.
@@ -88,8 +92,8 @@ fn live(start: Start) -> io::Result<i32> {
 
 /// Everything after the birth; tests begin here, with a channel and signals of their own.
 async fn serve(start: Start, signals: UnboundedReceiver<Signal>) -> io::Result<i32> {
-    let Start { configuration, generation, listeners, channel, log, family } = start;
-    let service = Service::new(configuration, generation, log);
+    let Start { configuration, generation, listeners, channel, journal, log, family } = start;
+    let service = Service::new(configuration, generation, journal, log);
     Ok(Life::new(service, listeners, channel, signals, family)?.live().await)
 }
 

@@ -70,3 +70,13 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 }
+
+/// `selftest`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Selftest {
+    /// The seed of every random choice
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use super::{argument_span, http, inside, set};
-use crate::configuration::{Configuration, Destination, ErrorLog, Level, User, WorkerProcesses};
+use crate::configuration::{Configuration, Destination, ErrorLog, Journal, Level, User, WorkerProcesses};
 use crate::problems::{Problems, Wrong};
 use crate::tree::Directive;
 use crate::value;
+
+/// Requests a journal has room for unless said: 8 MiB.
+const JOURNAL_ENTRIES: u64 = 1 << 18;
 
 /// Reads the directives of one source into `configuration`.
 pub(crate) fn main(directives: &[Directive], configuration: &mut Configuration, problems: &mut Problems) {
@@ -36,6 +39,7 @@ fn one(directive: &Directive, configuration: &mut Configuration, problems: &mut 
         "changeover_ready_timeout" => {
             set(&mut configuration.changeover_ready_timeout, directive, problems, ready_timeout);
         }
+        "changeover_journal" => configuration.changeover_journal = journal(directive, problems),
         "events" => inside(directive).iter().for_each(|inner| event(inner, configuration, problems)),
         "http" => configuration.http = http::http(inside(directive), problems),
         _ => {}
@@ -104,6 +108,23 @@ fn ready_timeout(text: &str) -> Result<Duration, Wrong> {
         return Err(Wrong::value("invalid time \"0\"", "a new generation needs some time to become ready"));
     }
     Ok(timeout)
+}
+
+fn journal(directive: &Directive, problems: &mut Problems) -> Option<Journal> {
+    let path = problems.note(&argument_span(directive, 0), path_of(directive.argument(0)));
+    let entries = match directive.arguments.get(1) {
+        None => Some(JOURNAL_ENTRIES),
+        Some(word) => problems.note(&word.span, entries(&word.text)),
+    };
+    Some(Journal { path: path?, entries: entries? })
+}
+
+fn entries(text: &str) -> Result<u64, Wrong> {
+    match value::number(text)? {
+        // 32 bytes each: 32 GiB, reserved when a worker starts.
+        entries @ 1..=0x4000_0000 => Ok(entries),
+        _ => Err(Wrong::value(format!("invalid number \"{text}\""), "write a number from 1 to 1073741824")),
+    }
 }
 
 fn error_log(directive: &Directive, configuration: &mut Configuration, problems: &mut Problems) {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use ledger::Journal;
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::resource::{Resource, setrlimit},
@@ -91,6 +92,8 @@ impl Master {
             let limited = setrlimit(Resource::RLIMIT_NOFILE, files, files);
             self.log_failure("set worker_rlimit_nofile", limited.map_err(io::Error::from));
         }
+        // While it may still write there.
+        let journal = self.journal(settings)?;
         privileges::drop(&settings.configuration)?;
         let listeners = addresses
             .into_iter()
@@ -102,9 +105,18 @@ impl Master {
             generation: self.state.generation,
             listeners,
             channel,
+            journal,
             log: self.log.clone(),
             family: orphan::family(&settings.pid_file),
         })
+    }
+
+    fn journal(&self, settings: &Settings) -> io::Result<Option<Journal>> {
+        let Some(conf::Journal { path, entries }) = &settings.configuration.changeover_journal else {
+            return Ok(None);
+        };
+        let path = self.home.prefix.join(format!("{path}.{}.bin", process::id()));
+        Journal::create(&path, *entries).map(Some).map_err(io::Error::other)
     }
 }
 

@@ -68,6 +68,7 @@ pub(super) async fn answer(
 ) -> Result<Response<AnswerBody>, Hangup> {
     let busy = connection.begin();
     let (request, incoming) = request.into_parts();
+    let execution = connection.service.begin(&request.headers);
     let host = exchange::requested_host(&request);
     let http = &connection.service.configuration.http;
     let server = http.server_for(connection.local, host.as_deref().unwrap_or_default()).ok_or(Hangup)?;
@@ -92,7 +93,9 @@ pub(super) async fn answer(
         let handler = location.map_or(&Handler::Nothing, |location| &location.handler);
         handle(&mut exchange, server.answer.as_ref(), handler, body).await?
     };
-    Ok(headers::finish(&exchange, draft).map(|content| content.with(busy)))
+    let response = headers::finish(&exchange, draft);
+    let execution = execution.map(|execution| execution.answered_with(response.status()));
+    Ok(response.map(|content| content.with(busy, execution)))
 }
 
 fn exchange<'a>(

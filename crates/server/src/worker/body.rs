@@ -15,7 +15,10 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::connection::{Busy, Connection};
+use super::{
+    connection::{Busy, Connection},
+    journal::Execution,
+};
 
 /// Why a body cannot be read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -150,7 +153,19 @@ fn fault_of(error: &hyper::Error) -> Fault {
 #[derive(Debug)]
 pub(super) struct AnswerBody {
     content: Content,
-    _busy: Busy,
+    busy: Busy,
+    execution: Option<Execution>,
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        // hyper takes text in one piece, and of a body that nobody may see it takes none.
+        if let Some(execution) = self.execution.take()
+            && (matches!(self.content, Content::Whole(_)) || self.is_end_stream())
+        {
+            self.busy.taken(execution);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -168,8 +183,8 @@ impl Content {
         Content::Whole((!text.is_empty()).then_some(text))
     }
 
-    pub(super) fn with(self, busy: Busy) -> AnswerBody {
-        AnswerBody { content: self, _busy: busy }
+    pub(super) fn with(self, busy: Busy, execution: Option<Execution>) -> AnswerBody {
+        AnswerBody { content: self, busy, execution }
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::{
 
 use super::{
     answer,
+    journal::Execution,
     linger::linger,
     service::{Service, Stage, Ticket},
     socket::{Handle, Socket, Stream},
@@ -64,6 +65,13 @@ pub(super) struct Connection {
 /// A request being answered. Dropped with the last byte of its answer handed over.
 #[derive(Debug)]
 pub(super) struct Busy(Rc<Connection>);
+
+impl Busy {
+    /// hyper has all of the answer.
+    pub(super) fn taken(&self, execution: Execution) {
+        self.0.socket.unwritten.add(execution);
+    }
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {

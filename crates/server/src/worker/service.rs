@@ -11,6 +11,7 @@ use std::{
 
 use balance::{Availability, Pool, Setup};
 use conf::{Configuration, Peer, PeerRole, Upstream};
+use ledger::Journal;
 use tokio::sync::{Notify, watch};
 
 use super::connection::Connection;
@@ -21,6 +22,7 @@ use crate::log::Log;
 pub(super) struct Service {
     pub(super) configuration: Arc<Configuration>,
     pub(super) generation: u32,
+    pub(super) journal: Option<Journal>,
     pub(super) log: Log,
     pub(super) hostname: String,
     /// One for each upstream, in the order of the configuration.
@@ -46,12 +48,18 @@ pub(super) enum Stage {
 }
 
 impl Service {
-    pub(super) fn new(configuration: Arc<Configuration>, generation: u32, log: Log) -> Rc<Self> {
+    pub(super) fn new(
+        configuration: Arc<Configuration>,
+        generation: u32,
+        journal: Option<Journal>,
+        log: Log,
+    ) -> Rc<Self> {
         let pools =
             configuration.http.upstreams.iter().map(|upstream| RefCell::new(pool(upstream))).collect();
         Rc::new(Service {
             configuration,
             generation,
+            journal,
             log,
             hostname: hostname(),
             pools,

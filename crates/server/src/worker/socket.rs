@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::framing::Framing;
+use super::{framing::Framing, journal::Unwritten};
 
 /// Most that is taken from the kernel before hyper asks for it.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
@@ -44,6 +44,8 @@ pub(super) struct Socket {
     ended: Cell<bool>,
     head_since: Cell<Instant>,
     written: Cell<Instant>,
+    /// Told when a flush has reached the kernel.
+    pub(super) unwritten: Unwritten,
     /// Since when something is to be written and nothing fits.
     blocked: Cell<Option<Instant>>,
 }
@@ -59,6 +61,7 @@ impl Socket {
             ended: Cell::new(false),
             head_since: Cell::new(now),
             written: Cell::new(now),
+            unwritten: Unwritten::default(),
             blocked: Cell::new(None),
         }
     }
@@ -276,6 +279,7 @@ impl AsyncWrite for Handle {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
+        self.0.unwritten.flushed();
         Poll::Ready(Ok(()))
     }
 

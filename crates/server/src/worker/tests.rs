@@ -2,6 +2,7 @@
 
 mod drain;
 mod http;
+mod journal;
 mod orders;
 mod proxy;
 
@@ -73,6 +74,7 @@ impl Rig {
         let directory = tempfile::tempdir().expect("a directory");
         let destination = Destination::File(log_path(&directory).to_str().expect("utf-8").to_owned());
         let log = Log::open(&[ErrorLog { destination, level: Level::Info }]).expect("opens");
+        let journal = ledger::Journal::create(&directory.path().join("journal.bin"), 1000).expect("creates");
         let (ours, theirs) = wire::channel().expect("a channel");
         let (signals, received) = unbounded_channel();
         let socket = listener.try_clone().expect("clones");
@@ -81,6 +83,7 @@ impl Rig {
             generation: 7,
             listeners: vec![Listener { address, socket }],
             channel: theirs,
+            journal: Some(journal),
             log,
             family: crate::orphan::family(&directory.path().join("server.pid")),
         };
@@ -138,6 +141,18 @@ impl Rig {
         let deadline = Instant::now() + DEADLINE;
         while !self.log().contains(text) {
             assert!(Instant::now() < deadline, "the log never said {text:?}, only:\n{}", self.log());
+            thread::yield_now();
+        }
+    }
+
+    fn journal(&self) -> Vec<facts::journal::Entry> {
+        ledger::read_journal(&self.directory.path().join("journal.bin")).expect("a journal")
+    }
+
+    fn wait_for(&self, what: &str, condition: impl Fn() -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !condition() {
+            assert!(Instant::now() < deadline, "never: {what}; the journal has {:?}", self.journal());
             thread::yield_now();
         }
     }
@@ -226,7 +241,7 @@ impl Client {
     }
 
     fn more(&mut self) -> io::Result<()> {
-        let mut buffer = [0; 4096];
+        let mut buffer = [0; 65536];
         match self.stream.read(&mut buffer)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             count => {

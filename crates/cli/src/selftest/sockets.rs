@@ -1,0 +1,89 @@
+//! Listening sockets that are in trouble, without a server behind them.
+
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    os::fd::{AsRawFd, OwnedFd},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket,
+};
+
+use super::{
+    cells::{PATIENT, Trouble},
+    judge::Truth,
+};
+
+/// A queue that is to be thrown away must hold somebody by then.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A socket in trouble.
+pub(crate) struct Troubled {
+    pub(crate) address: SocketAddr,
+    trouble: Trouble,
+    socket: Option<OwnedFd>,
+    /// Fills the queue.
+    _filler: Option<TcpStream>,
+    dropped: u64,
+}
+
+impl Troubled {
+    pub(crate) fn start(trouble: Trouble) -> io::Result<Troubled> {
+        let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+        bind(socket.as_raw_fd(), &SockaddrIn::from(std::net::SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)))?;
+        let port = getsockname::<SockaddrIn>(socket.as_raw_fd())?.port();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let backlog = match trouble {
+            // Bound and not listening: nobody else can listen there either.
+            Trouble::Nobody => None,
+            Trouble::Full => Some(0),
+            Trouble::Dropped | Trouble::Deaf => Some(128),
+        };
+        if let Some(backlog) = backlog {
+            listen(&socket, Backlog::new(backlog)?)?;
+        }
+        let filler = (trouble == Trouble::Full).then(|| TcpStream::connect(address)).transpose()?;
+        Ok(Troubled { address, trouble, socket: Some(socket), _filler: filler, dropped: 0 })
+    }
+
+    /// In the middle of the run: closes the socket with everybody who waits in its queue.
+    pub(crate) fn go_wrong(&mut self) -> io::Result<()> {
+        if self.trouble != Trouble::Dropped {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        self.dropped = loop {
+            match queued(self.address.port())? {
+                count if count == u64::from(PATIENT) => break count,
+                count if begun.elapsed() > QUEUE_PATIENCE => {
+                    let why = format!("{count} of {PATIENT} came into the queue that was to be thrown away");
+                    return Err(io::Error::other(why));
+                }
+                _ => sleep(Duration::from_millis(1)),
+            }
+        };
+        self.socket = None;
+        Ok(())
+    }
+
+    pub(crate) fn truth(&self) -> Truth {
+        match self.trouble {
+            Trouble::Dropped => Truth::Dropped(self.dropped),
+            _ => Truth::All,
+        }
+    }
+}
+
+/// Connections in the accept queue of the listener on a port (proc(5), `/proc/net/tcp`: `tx_queue:rx_queue`).
+fn queued(port: u16) -> io::Result<u64> {
+    const LISTEN: &str = "0A";
+    let local = format!("0100007F:{port:04X}");
+    let table = fs::read_to_string("/proc/net/tcp")?;
+    let ours = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let ours = ours.filter(|fields| fields.get(1) == Some(&local.as_str()) && fields.get(3) == Some(&LISTEN));
+    let queues = ours.filter_map(|fields| u64::from_str_radix(fields.get(4)?.split_once(':')?.1, 16).ok());
+    Ok(queues.sum())
+}
