@@ -14,6 +14,7 @@ use crate::{
     Index,
     ask::ask,
     attempt::Attempt,
+    cause::Causes,
     index::Scope,
     proof::{self, Shown},
     story::story,
@@ -150,7 +151,13 @@ fn holds_of_the_worst(index: &Index, bound: &Bound, outcome: Outcome) -> bool {
         false => *attempt,
     };
     let attempts = index.attempts.iter().map(worse).collect();
-    let worst = Index { plan: index.plan, history: index.history, attempts, phases: index.phases.clone() };
+    let worst = Index {
+        plan: index.plan,
+        history: index.history,
+        attempts,
+        phases: index.phases.clone(),
+        causes: Causes::of(index.history),
+    };
     let asked = |function, arguments: &[Argument]| ask(&worst, function, arguments);
     proof::shown(bound.line, &asked) == Shown::Truth(true)
 }

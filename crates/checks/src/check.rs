@@ -4,7 +4,7 @@ use facts::Verdict;
 
 use crate::{
     Index, allowance, coverage, descriptors, generations, generator, identities, leftovers, pid_file,
-    reactions, sealed, serving, steps, treatment,
+    reactions, sealed, serving, steps, tended, treatment,
 };
 
 /// A named property of a run.
@@ -85,6 +85,11 @@ pub const CHECKS: &[Check] = &[
         name: "right-generation",
         says: "once a generation had left, none of it answered a later request",
         judge: generations::right_generation,
+    },
+    Check {
+        name: "queues-tended",
+        says: "no connection was left waiting at a listening socket that nobody who kept it accepted from",
+        judge: tended::queues_tended,
     },
 ];
 

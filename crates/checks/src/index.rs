@@ -3,7 +3,10 @@
 
 use facts::{Blame, Event, History, Nanos, Outcome, Plan, Record, event::View, expression::Argument};
 
-use crate::attempt::{Attempt, attempts};
+use crate::{
+    attempt::{Attempt, attempts},
+    cause::Causes,
+};
 
 /// What every check is given.
 pub struct Index<'a> {
@@ -15,6 +18,8 @@ pub struct Index<'a> {
     pub(crate) attempts: Vec<Attempt>,
     /// When each phase of the plan was, if it began.
     pub(crate) phases: Vec<Option<Interval>>,
+    /// What is known of why attempts were lost.
+    pub(crate) causes: Causes<'a>,
 }
 
 /// A stretch of time.
@@ -60,7 +65,13 @@ impl Scope {
 impl<'a> Index<'a> {
     /// Arranges a history.
     pub fn new(plan: &'a Plan, history: &'a History) -> Index<'a> {
-        Index { plan, history, attempts: attempts(plan, history), phases: phases(plan, history) }
+        Index {
+            plan,
+            history,
+            attempts: attempts(plan, history),
+            phases: phases(plan, history),
+            causes: Causes::of(history),
+        }
     }
 
     /// What every attempt was, in the light of the journals and of the kills of the run.

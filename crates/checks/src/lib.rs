@@ -5,6 +5,7 @@
 mod allowance;
 mod ask;
 mod attempt;
+mod cause;
 mod check;
 mod coverage;
 mod descriptors;
@@ -31,6 +32,7 @@ mod serving;
 mod spelling;
 mod steps;
 mod story;
+mod tended;
 mod treatment;
 mod upgrade;
 mod watched;
@@ -39,6 +41,7 @@ mod watched;
 mod built;
 
 pub use attempt::Execution;
+pub use cause::Cause;
 pub use check::{CHECKS, Check};
 pub use index::Index;
 pub use judge::{Judged, Judgement, judge};

@@ -3,7 +3,7 @@
 use facts::{Event, Generation, Nanos, Outcome, Role, SocketState};
 use serde::Serialize;
 
-use crate::{Counted, Execution, Index, attempt::Attempt, fault, kernel};
+use crate::{Cause, Counted, Execution, Index, attempt::Attempt, fault, kernel};
 
 /// A process that had a connection or gave an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -71,6 +71,8 @@ pub struct LifeStory {
     /// What the kernel counted in the phases it was under way in, of what bears on its outcome. No counter knows
     /// whose connection it counted.
     pub kernel: Option<Counted>,
+    /// Why it got no answer, where that is shown.
+    pub cause: Cause,
 }
 
 /// Tells the life of an attempt.
@@ -99,6 +101,7 @@ pub(crate) fn story(index: &Index, attempt: &Attempt) -> LifeStory {
         signal: signal_before(index, attempt.done_at()),
         fault: fault::in_the_path(index, attempt),
         kernel: kernel::counted_about(index, (record.phase_intended, record.phase_done), attempt.outcome),
+        cause: index.causes.cause(index.plan, attempt),
     }
 }
 
@@ -217,7 +220,7 @@ impl LifeStory {
         if let Some(counted) = &self.kernel {
             write!(f, "; kernel meanwhile: {counted}")?;
         }
-        Ok(())
+        write!(f, "; {}", self.cause)
     }
 }
 
@@ -247,7 +250,7 @@ mod tests {
             judgement.retriable[0].to_string(),
             "#0000000000000098 +1.510s phase=upgrade users conn 149 reused (1 before): retriable_close by ECONNRESET \
              after 1.0 ms, 100 B out, 0 B in; connection was held by pid 11 of generation 1; \
-             21.0 ms after WINCH to master pid 10 of generation 1"
+             21.0 ms after WINCH to master pid 10 of generation 1; cause unknown"
         );
         assert!(judgement.lost.is_empty());
     }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Generation, Nanos, kernel::Extent};
+use crate::{
+    Generation, Nanos,
+    kernel::{Extent, Keeper},
+};
 
 /// When something happened. What was polled happened somewhere in an interval, and says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +76,9 @@ pub enum PidFile {
     Names(u32),
 }
 
+/// A queue is left alone when nobody has accepted from it for this long.
+pub const LEFT_AFTER: Nanos = 100_000_000;
+
 /// One thing that happened in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -136,6 +142,25 @@ pub enum Event {
     PidFileChanged { target: String, file: String, holds: PidFile, live_master: bool },
     /// First answer of a generation, as told by a probe of the harness.
     GenerationAnswered { target: String, generation: Generation },
+    /// The queues of the sockets that this target listens on, and who keeps them, are looked at from here on.
+    QueuesWatched { target: String },
+    /// They are not, or not all the time: what is told of them is not the whole truth.
+    QueuesUnwatched { target: String, why: String },
+    /// Connections have waited in the queue of this listening socket since the earliest instant, at least
+    /// [`LEFT_AFTER`] long, and none of the processes that keep it accepts. Told again when others keep it.
+    QueueLeft { target: String, socket: u64, waiting: u32, keepers: Vec<Keeper> },
+    /// Nobody waits in that queue any more, or somebody may accept again.
+    QueueTaken { target: String, socket: u64 },
+    /// A listening socket is gone, and as last seen connections were waiting in its queue. `keepers` are those at that
+    /// time; `None` where we may not know.
+    QueueClosed { target: String, socket: u64, waiting: u32, keepers: Option<Vec<Keeper>> },
+    /// Connections that nobody has accepted, by the ports of their clients: those that were found waiting (twice in a
+    /// row), and those that no longer are. Those that came wait at one of these sockets.
+    Waiting { target: String, sockets: Vec<u64>, came: Vec<u16>, left: Vec<u16> },
+    /// Nobody listens at the address of the target any more; as last seen these kept the last socket that did.
+    NobodyListens { target: String, keepers: Option<Vec<Keeper>> },
+    /// Somebody does again.
+    SomebodyListens { target: String },
     /// Everything an expectation about the end needs, taken when the last step is done and the dust has settled.
     Settled { target: String, view: View },
     /// Something outlived the run that had to be removed by force.

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Generation, Role};
+
 /// Whose doings a counter of the kernel counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,3 +33,28 @@ pub const COUNTERS: [&str; 14] = [
     "AttemptFails",
     "OutRsts",
 ];
+
+/// A process with a descriptor of a listening socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keeper {
+    /// Process id.
+    pub pid: u32,
+    /// Its generation; 0: not known.
+    pub generation: Generation,
+    /// What it is.
+    pub role: Role,
+    /// What it does.
+    pub activity: Activity,
+}
+
+/// What a process does with the connections that wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activity {
+    /// It runs, and may accept.
+    MayAccept,
+    /// Its workers accept; a master serves nothing.
+    ServesNothing,
+    /// It was stopped by a signal.
+    Stopped,
+}

@@ -155,7 +155,7 @@ pub struct Origin {
 
 /// The name of every property in `checks::CHECKS`, in its order. Here, so that a scenario can be told about a name
 /// that does not exist without knowing how anything is judged.
-pub const CHECK_NAMES: [&str; 15] = [
+pub const CHECK_NAMES: [&str; 16] = [
     "sealed",
     "generator",
     "identities",
@@ -171,4 +171,5 @@ pub const CHECK_NAMES: [&str; 15] = [
     "no-leaked-descriptors",
     "no-orphans",
     "right-generation",
+    "queues-tended",
 ];

@@ -18,6 +18,8 @@ const HEADER_BYTES: usize = 16;
 const REQUEST: u16 = 1;
 /// `NLM_F_ACK`: answered by an error message, of number 0 when all is well.
 pub(crate) const ACKNOWLEDGE: u16 = 4;
+/// `NLM_F_DUMP`: answered by as many messages as there are things, and one that says so.
+pub(crate) const DUMP: u16 = 0x300;
 /// `NLM_F_DUMP_INTR`: things changed under the kernel's feet, and the answer is not the truth of any instant.
 const INTERRUPTED: u16 = 0x10;
 
@@ -133,11 +135,9 @@ impl<'b> Iterator for Messages<'b> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ACKNOWLEDGE, Messages, Netlink, request};
+    use super::{ACKNOWLEDGE, DUMP, Messages, Netlink, request};
 
     const RTM_GETLINK: u16 = 18;
-    /// `NLM_F_DUMP`: answered by as many messages as there are things, and one that says so.
-    const DUMP: u16 = 0x300;
 
     #[test]
     fn a_datagram_holds_several_messages_each_at_a_multiple_of_four() {

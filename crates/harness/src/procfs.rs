@@ -1,7 +1,7 @@
 //! What `/proc` says about processes. All of it may be outdated when it is read: a process that is gone reads
 //! as nothing, never as an error.
 
-use std::{fs, net::Ipv4Addr, path::PathBuf};
+use std::{fs, io, net::Ipv4Addr, path::PathBuf};
 
 use rustix::process::Rlimit;
 
@@ -104,9 +104,24 @@ pub(crate) fn fds(pid: u32) -> u32 {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |entries| entries.count() as u32)
 }
 
+/// Inodes of the sockets that a process has descriptors of; none of one that is gone.
+///
+/// # Errors
+/// We may not know.
+pub(crate) fn sockets(pid: u32) -> io::Result<Vec<u64>> {
+    let entries = match fs::read_dir(format!("/proc/{pid}/fd")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    // A descriptor that was closed since it was listed is none.
+    let links = entries.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    let inode = |link: PathBuf| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
+    Ok(links.filter_map(inode).collect())
+}
+
 /// A line of `/proc/PID/limits`, by its name; `None` in it is "unlimited". The call that sets a limit is no way to
 /// read one: it sets both or nothing.
-pub(crate) fn limit(pid: u32, name: &str) -> std::io::Result<Rlimit> {
+pub(crate) fn limit(pid: u32, name: &str) -> io::Result<Rlimit> {
     let text = fs::read_to_string(format!("/proc/{pid}/limits"))?;
     let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
     let mut numbers = line.split_whitespace().map(|word| word.parse().ok());
@@ -151,6 +166,7 @@ mod tests {
         let listener = std::net::TcpListener::bind((ip, 0)).expect("bind");
         let port = listener.local_addr().expect("an address").port();
         let found = listeners(ip);
+        assert!(sockets(std::process::id()).expect("we may know our own").contains(&found[0].1));
         assert!(found.len() == 1 && found[0].0 == port && found[0].1 > 0, "{found:?}");
     }
 }

@@ -6,6 +6,7 @@
 
 mod answers;
 mod endings;
+mod queues;
 mod scan;
 mod telling;
 
@@ -24,6 +25,7 @@ use ledger::{EventLog, clock::now};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use self::endings::Endings;
+pub(crate) use self::queues::AllQueues;
 use crate::{
     Error,
     census::{Census, Person},
@@ -65,6 +67,8 @@ pub(crate) struct Watcher {
     /// What was last told of each pid file: contents, and whether that was a live master.
     told: Vec<(PidFile, bool)>,
     endings: Endings,
+    /// `None` where the kernel does not tell.
+    queues: Option<AllQueues>,
     probe: Probe,
     /// Targets that are asked all the time.
     always_wanted: Vec<usize>,
@@ -94,6 +98,7 @@ impl Watcher {
         site: Site,
         pid_files: PidFiles,
         addresses: Vec<SocketAddr>,
+        queues: Option<AllQueues>,
     ) -> Result<Watcher, Error> {
         let told = pid_files.files.iter().map(|file| (file.holds, false)).collect();
         Ok(Watcher {
@@ -105,6 +110,7 @@ impl Watcher {
             pid_files,
             told,
             endings: Endings::default(),
+            queues,
             probe: Probe::start().map_err(Error::system("start the probe thread"))?,
             always_wanted: Vec::new(),
             wanted: Vec::new(),
@@ -150,6 +156,7 @@ impl Watcher {
         }
         self.tell_pid_files()?;
         self.tell_endings()?;
+        self.look_at_queues()?;
         self.take_answers()?;
         self.ask();
         self.site.refresh(&self.census);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use checks::{Counted, Judged, Judgement, LifeStory, PhaseRow, PopulationRow, Retried};
+use checks::{Cause, Counted, Judged, Judgement, LifeStory, PhaseRow, PopulationRow, Retried};
 use facts::{
     Expression, Outcome, Plan, Verdict,
     expression::Value,
@@ -158,6 +158,7 @@ fn life() -> LifeStory {
         signal: None,
         fault: None,
         kernel: None,
+        cause: Cause::Unknown,
     }
 }
 

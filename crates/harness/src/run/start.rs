@@ -29,7 +29,7 @@ use crate::{
     proxy::Proxy,
     site::Site,
     warden::Warden,
-    watcher::Watcher,
+    watcher::{AllQueues, Watcher},
 };
 
 /// Name of a pid directory that is a file system of its own.
@@ -54,9 +54,9 @@ impl<'a> Run<'a> {
         let mut warden = Warden::start(&setup.warden_program, &directory.join("warden.log"))?;
         let origins = start_origins(plan, setup, &directory, &mut warden)?;
         let targets = install(plan, setup, &directory, &origins, &mut warden)?;
-        let mut watcher = watch(log, warden, &targets)?;
-        origins.iter().for_each(|origin| watcher.ignore(origin.pid));
         let proxies = proxies(plan, &targets)?;
+        let mut watcher = watch(log, warden, &targets, &proxies)?;
+        origins.iter().for_each(|origin| watcher.ignore(origin.pid));
         let mut run = Run {
             plan,
             setup,
@@ -84,6 +84,7 @@ impl<'a> Run<'a> {
             step_ended_at: begun_at,
             deadline,
         };
+        run.watcher.begin_with_queues()?;
         for target in 0..run.targets.len() {
             run.launch(target)?;
         }
@@ -209,7 +210,12 @@ fn program<'s>(setup: &'s Setup, program: &str, what: &str) -> Result<&'s Path, 
         .ok_or_else(|| Error::ProgramUnknown { program: program.to_owned(), what: what.to_owned() })
 }
 
-fn watch(log: EventLog, warden: Warden, targets: &[Installed]) -> Result<Watcher, Error> {
+fn watch(
+    log: EventLog,
+    warden: Warden,
+    targets: &[Installed],
+    proxies: &[Option<Proxy>],
+) -> Result<Watcher, Error> {
     let mut files = Vec::new();
     let mut breeds = Vec::new();
     for (index, installed) in targets.iter().enumerate() {
@@ -223,9 +229,11 @@ fn watch(log: EventLog, warden: Warden, targets: &[Installed]) -> Result<Watcher
     }
     let site = Site::new(targets.iter().map(|t| (t.target.name.clone(), first_view(&t.target))));
     let addresses = targets.iter().map(|target| target.address).collect();
+    let direct = targets.iter().zip(proxies).map(|(target, proxy)| proxy.is_none().then_some(target.address));
+    let queues = AllQueues::open(direct.collect());
     let itself = procfs::program(warden.pid()).map(|path| path.to_string_lossy().into_owned());
     let census = Census::new(warden.pid(), itself, breeds);
-    Watcher::new(log, warden, census, site, PidFiles::watch(files)?, addresses)
+    Watcher::new(log, warden, census, site, PidFiles::watch(files)?, addresses, queues)
 }
 
 fn first_view(target: &Target) -> View {
