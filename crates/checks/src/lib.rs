@@ -2,6 +2,7 @@
 //! are judged by [`judge`] too. It never runs anything and reads no file: the same history gives the same verdict,
 //! today and in a replay. Nothing passes by default: what was not seen is unknown.
 
+mod accounts;
 mod allowance;
 mod ask;
 mod attempt;
@@ -40,6 +41,7 @@ mod watched;
 #[cfg(test)]
 mod built;
 
+pub use accounts::{Fates, Identity, accounts, fates};
 pub use attempt::Execution;
 pub use cause::Cause;
 pub use check::{CHECKS, Check};

@@ -8,7 +8,7 @@ use std::os::fd::RawFd;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(crate) use runs::{Bench, Compare, Netns, Place, Replay, Selftest};
+pub(crate) use runs::{Bench, Books, Compare, Netns, Place, Replay, Selftest};
 pub(crate) use scenario::{New, Scenario, Shelf};
 pub(crate) use verify::Verify;
 
@@ -49,6 +49,8 @@ pub(crate) enum Verb {
     Replay(Replay),
     /// Set the figures of kept runs side by side
     Compare(Compare),
+    /// Print the books of a kept run: its identities, with their numbers
+    Ledger(Books),
     /// Show that the load engine sees every loss, and none where there is none
     Selftest(Selftest),
     /// Measure upgrades side by side, interleaved

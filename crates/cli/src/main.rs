@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bench;
+mod books;
 mod case_run;
 mod catalogue;
 mod codes;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Verb::Replay(asked) => replay::replay(&asked).into(),
         Verb::Compare(asked) => compare::compare(&asked).into(),
         Verb::Explain { code } => explain::explain(code.as_deref()).into(),
+        Verb::Ledger(asked) => books::books(&asked).into(),
         Verb::Selftest(asked) => selftest::selftest(&asked).into(),
         Verb::Bench(asked) => bench::bench(&asked).into(),
     }

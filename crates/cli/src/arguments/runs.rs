@@ -80,3 +80,10 @@ pub(crate) struct Selftest {
     #[command(flatten)]
     pub(crate) place: Place,
 }
+
+/// `ledger`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Books {
+    /// The directory of a kept run
+    pub(crate) directory: PathBuf,
+}
