@@ -1,14 +1,30 @@
-//! Which peer answers next: smooth weighted round robin and the accounting of failures, as nginx does them
-//! (`ngx_http_upstream_get_round_robin_peer`, `ngx_http_upstream_free_round_robin_peer`), pick for pick.
+//! Which peer answers next, as nginx 1.22.1 decides it, pick for pick: the methods of `upstream`, one file each, the
+//! accounting of failures, and the parts of `split_clients`.
 //!
-//! Knows no clock and no connection: seconds come in, the index of a peer goes out. The state is one worker's.
+//! Knows no clock, no chance and no connection: seconds and random numbers come in, the index of a peer goes out. The
+//! state is one worker's. `golden/` holds picks recorded from nginx, and the recorder.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod attempts;
+mod consistent_hash;
+mod hash;
+mod ip_hash;
+mod least_conn;
+mod list;
 mod peer;
 mod pool;
+mod random;
+mod round_robin;
+mod split_clients;
 
+pub use attempts::Attempts;
+pub use ip_hash::hashed_part;
 pub use peer::{Availability, Setup};
-pub use pool::{Attempts, Ended, Pool};
+pub use pool::{Ended, Method, Pool};
+pub use split_clients::{Part, Split};
+
+/// Picks that meet no usable peer before a method gives up and leaves the choice to round robin.
+const MISSES_MAX: u32 = 20;

@@ -1,123 +1,168 @@
-//! A pool of peers, and the attempts of one request on them.
+//! A pool of peers: who is asked, and how it went.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::attempts::{Attempts, InUse};
+use crate::list::List;
 use crate::peer::{Peer, Setup};
+use crate::{consistent_hash, hash, ip_hash, least_conn, random, round_robin};
+
+/// How a peer is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// By weight, in turn.
+    RoundRobin,
+    /// `ip_hash`; the key is [`crate::hashed_part`] of the client's address.
+    IpHash,
+    /// `hash KEY`. An empty key means round robin.
+    Hash,
+    /// `hash KEY consistent`. An empty key means round robin.
+    ConsistentHash,
+    /// `least_conn`.
+    LeastConn,
+    /// `random`.
+    Random,
+    /// `random two`, by the fewest connections.
+    RandomTwo,
+}
 
 /// The peers of an upstream, as one worker sees them.
 #[derive(Debug, Clone)]
 pub struct Pool {
-    primaries: Vec<Peer>,
-    backups: Vec<Peer>,
-}
-
-/// The attempts of one request.
-#[derive(Debug, Clone)]
-pub struct Attempts {
-    /// By index of the list that the pool was made of.
-    tried: Vec<bool>,
-    left: usize,
-    list: List,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum List {
-    Primaries,
-    Backups,
+    method: Method,
+    primaries: List,
+    backups: List,
+    /// Of a consistent hash; empty for any other method.
+    ring: Vec<consistent_hash::Point>,
 }
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// With an answer.
+    /// With an answer, or for a reason that is not the peer's.
     Succeeded,
-    /// Without one: refused, reset, too late, unreadable.
+    /// Without one (refused, reset, too late, unreadable), or with one that counts as a failure.
     Failed,
-}
-
-impl Attempts {
-    /// Whether the request may try another peer.
-    pub fn any_left(&self) -> bool {
-        self.left > 0
-    }
 }
 
 impl Pool {
     /// A pool in which nothing has happened yet. Peers are known by their index in `setups`.
-    pub fn new(setups: &[Setup]) -> Self {
-        let peers = || setups.iter().enumerate().map(|(index, setup)| (setup, Peer::new(index, *setup)));
+    pub fn new(method: Method, setups: &[Setup]) -> Self {
         let list = |backup: bool| {
-            peers()
-                .filter(|(setup, _)| setup.availability.is_backup() == backup)
-                .map(|(_, peer)| peer)
-                .collect()
+            let chosen = setups.iter().enumerate();
+            let chosen = chosen.filter(|(_, setup)| setup.availability.is_backup() == backup);
+            List::new(chosen.map(|(index, setup)| Peer::new(index, setup.clone())).collect())
         };
-        Pool { primaries: list(false), backups: list(true) }
+        let (primaries, backups) = (list(false), list(true));
+        let ring = match method {
+            Method::ConsistentHash => consistent_hash::ring(&primaries),
+            _ => Vec::new(),
+        };
+        Pool { method, primaries, backups, ring }
     }
 
-    /// The attempts of a new request: as many as there are peers that are not down.
-    pub fn attempts(&self) -> Attempts {
-        let peers = self.primaries.iter().chain(&self.backups);
-        let left = peers.clone().filter(|peer| !peer.is_down()).count();
-        Attempts { tried: vec![false; peers.count()], left, list: List::Primaries }
+    /// The attempts of a new request: as many as there are peers that are not down. `key` is what the method hashes.
+    pub fn attempts(&self, key: &[u8]) -> Attempts {
+        let hash = match self.method {
+            Method::IpHash => ip_hash::START,
+            Method::ConsistentHash => consistent_hash::start(&self.ring, key),
+            _ => 0,
+        };
+        let peers = self.primaries.peers.iter().chain(&self.backups.peers);
+        let left = peers.filter(|peer| !peer.is_down()).count();
+        Attempts::new(key, hash, self.primaries.peers.len(), left)
     }
 
-    /// The peer for the next attempt. None if there is no live one that this request has not tried.
-    pub fn pick(&mut self, attempts: &mut Attempts, now_seconds: i64) -> Option<usize> {
-        if self.is_single() {
+    /// The peer for the next attempt. `None` if there is no live one that this request has not tried.
+    /// `now_seconds` are those since 1970; `random` gives numbers for the methods that draw.
+    pub fn pick(
+        &mut self,
+        attempts: &mut Attempts,
+        now_seconds: i64,
+        mut random: impl FnMut() -> u32,
+    ) -> Option<usize> {
+        let picked = self.pick_in_use(attempts, now_seconds, &mut random);
+        if picked.is_some() || attempts.in_use == InUse::Backups || self.backups.peers.is_empty() {
+            return picked;
+        }
+        attempts.turn_to_backups(self.backups.peers.len());
+        self.pick_in_use(attempts, now_seconds, &mut random)
+    }
+
+    fn pick_in_use(
+        &mut self,
+        attempts: &mut Attempts,
+        now_seconds: i64,
+        random: &mut dyn FnMut() -> u32,
+    ) -> Option<usize> {
+        let place = if self.is_single() {
             // Its failures are not counted: there is nobody else to ask.
-            return self.primaries.first().filter(|peer| !peer.is_down()).map(|peer| peer.index);
+            let peer = self.primaries.peers.first()?;
+            (!peer.is_down() && peer.has_room()).then_some(0)?
+        } else {
+            let place = self.choose(attempts, now_seconds, random)?;
+            attempts.tried[place] = true;
+            place
+        };
+        let single = self.is_single();
+        let peer = &mut self.list(attempts.in_use).peers[place];
+        if !single {
+            peer.check(now_seconds);
         }
-        if attempts.list == List::Primaries {
-            if let Some(index) = pick_from(&mut self.primaries, attempts, now_seconds) {
-                return Some(index);
-            }
-            attempts.list = List::Backups;
-        }
-        pick_from(&mut self.backups, attempts, now_seconds)
+        peer.connect();
+        attempts.current = Some(place);
+        Some(peer.index)
     }
 
-    /// The end of the attempt on the peer that [`Pool::pick`] gave.
-    pub fn finish(&mut self, attempts: &mut Attempts, index: usize, ended: Ended, now_seconds: i64) {
-        if self.is_single() {
+    /// By the method; by round robin if it finds nobody.
+    fn choose(
+        &mut self,
+        attempts: &mut Attempts,
+        now_seconds: i64,
+        random: &mut dyn FnMut() -> u32,
+    ) -> Option<usize> {
+        let list = match attempts.in_use {
+            InUse::Primaries => &mut self.primaries,
+            InUse::Backups => &mut self.backups,
+        };
+        let chosen = match self.method {
+            Method::RoundRobin => None,
+            Method::LeastConn => return least_conn::pick(list, &attempts.tried, now_seconds),
+            Method::IpHash => ip_hash::pick(list, attempts, now_seconds),
+            Method::Hash => hash::pick(list, attempts, now_seconds),
+            Method::ConsistentHash => consistent_hash::pick(list, &self.ring, attempts, now_seconds),
+            Method::Random => random::pick(list, attempts, now_seconds, random),
+            Method::RandomTwo => random::pick_of_two(list, attempts, now_seconds, random),
+        };
+        chosen.or_else(|| round_robin::pick(list, &attempts.tried, now_seconds))
+    }
+
+    /// The end of the attempt that [`Pool::pick`] began last. What counts as a failure is the caller's to say.
+    pub fn finish(&mut self, attempts: &mut Attempts, ended: Ended, now_seconds: i64) {
+        let Some(place) = attempts.current.take() else { return };
+        let single = self.is_single();
+        let peer = &mut self.list(attempts.in_use).peers[place];
+        peer.disconnect();
+        if single {
             attempts.left = 0;
             return;
         }
         attempts.left = attempts.left.saturating_sub(1);
-        let Some(peer) = self.primaries.iter_mut().chain(&mut self.backups).find(|peer| peer.index == index)
-        else {
-            return;
-        };
         match ended {
             Ended::Failed => peer.fail(now_seconds),
             Ended::Succeeded => peer.succeed(),
         }
     }
 
+    fn list(&mut self, in_use: InUse) -> &mut List {
+        match in_use {
+            InUse::Primaries => &mut self.primaries,
+            InUse::Backups => &mut self.backups,
+        }
+    }
+
     /// One primary and no backup.
     fn is_single(&self) -> bool {
-        self.primaries.len() == 1 && self.backups.is_empty()
+        self.primaries.peers.len() == 1 && self.backups.peers.is_empty()
     }
-}
-
-/// Every usable peer gains its weight; the one that stands highest wins and pays all that was gained.
-/// Of equals the first in the list wins.
-fn pick_from(peers: &mut [Peer], attempts: &mut Attempts, now_seconds: i64) -> Option<usize> {
-    let mut total_weight = 0;
-    let mut best: Option<(i64, usize)> = None;
-    for (place, peer) in peers.iter_mut().enumerate() {
-        if attempts.tried[peer.index] || !peer.is_usable(now_seconds) {
-            continue;
-        }
-        let (gained, stands) = peer.compete();
-        total_weight += gained;
-        if best.is_none_or(|(highest, _)| stands > highest) {
-            best = Some((stands, place));
-        }
-    }
-    let winner = &mut peers[best?.1];
-    winner.win(total_weight, now_seconds);
-    attempts.tried[winner.index] = true;
-    Some(winner.index)
 }

@@ -32,9 +32,9 @@ pub(super) async fn forward(
     let service = &exchange.connection.service;
     let (upstream, pool) =
         (&service.configuration.http.upstreams[proxy.upstream], &service.pools[proxy.upstream]);
-    let mut attempts = pool.borrow().attempts();
+    let mut attempts = pool.borrow().attempts(b"");
     loop {
-        let picked = pool.borrow_mut().pick(&mut attempts, now_seconds());
+        let picked = pool.borrow_mut().pick(&mut attempts, now_seconds(), || 0);
         let Some(index) = picked else {
             say(exchange, upstream, None, "no live upstreams while connecting to upstream");
             return Ok(Draft::page(StatusCode::BAD_GATEWAY, exchange.settings));
@@ -44,7 +44,7 @@ pub(super) async fn forward(
         let asking = attempt::attempt(exchange, peer, body.clone());
         let Some(outcome) = unless_abandoned(exchange, asking).await else {
             // The peer is not to blame.
-            pool.borrow_mut().finish(&mut attempts, index, Ended::Succeeded, now_seconds());
+            pool.borrow_mut().finish(&mut attempts, Ended::Succeeded, now_seconds());
             say(
                 exchange,
                 upstream,
@@ -54,7 +54,7 @@ pub(super) async fn forward(
             return Err(Hangup);
         };
         let ended = if outcome.is_ok() || body.fault().is_some() { Ended::Succeeded } else { Ended::Failed };
-        pool.borrow_mut().finish(&mut attempts, index, ended, now_seconds());
+        pool.borrow_mut().finish(&mut attempts, ended, now_seconds());
         match outcome {
             Ok(response) => return Ok(passed_on(exchange, response)),
             Err(failure) => {

@@ -9,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-use balance::{Availability, Pool, Setup};
+use balance::{Availability, Method, Pool, Setup};
 use conf::{Configuration, Peer, PeerRole, Upstream};
 use ledger::Journal;
 use tokio::sync::{Notify, watch};
@@ -115,7 +115,7 @@ impl Drop for Ticket {
 }
 
 fn pool(upstream: &Upstream) -> Pool {
-    Pool::new(&upstream.peers.iter().map(setup).collect::<Vec<_>>())
+    Pool::new(Method::RoundRobin, &upstream.peers.iter().map(setup).collect::<Vec<_>>())
 }
 
 fn setup(peer: &Peer) -> Setup {
@@ -126,7 +126,9 @@ fn setup(peer: &Peer) -> Setup {
         (PeerRole::Backup, true) => Availability::BackupDown,
     };
     Setup {
+        name: peer.name.clone(),
         weight: peer.weight,
+        max_conns: 0,
         max_fails: peer.max_fails,
         fail_timeout_seconds: u32::try_from(peer.fail_timeout.as_secs()).unwrap_or(u32::MAX),
         availability,
