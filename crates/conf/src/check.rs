@@ -26,9 +26,23 @@ fn one(rule: &Rule, mut directive: Directive, problems: &mut Problems) -> Option
     let formed = form(rule, &directive, problems) && arguments(rule, &directive, problems);
     // The inside of a block is looked at even if its head is wrong.
     if let (Form::Block(inside), Some(inner)) = (rule.form, directive.block.take()) {
-        directive.block = Some(block(inside, inner, problems));
+        directive.block = Some(match inside {
+            Context::SplitClients => parts(inner, problems),
+            _ => block(inside, inner, problems),
+        });
     }
     formed.then_some(directive)
+}
+
+/// The inside of `split_clients`: a size and a value, as often as one likes.
+fn parts(directives: Vec<Directive>, problems: &mut Problems) -> Vec<Directive> {
+    let is_part = |part: &Directive| part.block.is_none() && part.arguments.len() == 1;
+    let (parts, others): (Vec<_>, Vec<_>) = directives.into_iter().partition(is_part);
+    for other in others {
+        let message = "a part is a size and one value".to_owned();
+        problems.add(codes::ARGUMENTS, other.span(), message, "here", Some("write: 10% VALUE;".to_owned()));
+    }
+    parts
 }
 
 fn form(rule: &Rule, directive: &Directive, problems: &mut Problems) -> bool {

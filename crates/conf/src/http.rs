@@ -1,5 +1,6 @@
 //! What `http` says: upstreams, servers, locations, and the settings each level hands down to the next.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::template::Template;
@@ -11,6 +12,26 @@ pub struct Http {
     pub upstreams: Vec<Upstream>,
     /// Every `server`, in order.
     pub servers: Vec<Server>,
+    /// Every `split_clients`, in order.
+    pub splits: Vec<SplitClients>,
+}
+
+/// A `split_clients`: a variable whose value depends on which part of all keys a key falls into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitClients {
+    /// What is hashed.
+    pub key: Template,
+    /// Sizes and values, in order.
+    pub parts: Vec<(Share, String)>,
+}
+
+/// The size of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// In 1/100 %.
+    Hundredths(u32),
+    /// `*`: all that is left.
+    Rest,
 }
 
 /// A group of peers.
@@ -20,8 +41,42 @@ pub struct Upstream {
     pub name: String,
     /// Every `server`, in order.
     pub peers: Vec<Peer>,
-    /// `keepalive`: idle connections kept open to the peers. Accepted; every request opens its own for now.
-    pub keepalive: Option<u32>,
+    /// Who of them is asked.
+    pub method: Method,
+    /// `keepalive`: idle connections that each worker keeps open to the peers. None are unless it is written.
+    pub keepalive: Option<Keepalive>,
+}
+
+/// How an upstream chooses a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// By weight, in turn: what is done unless said otherwise.
+    RoundRobin,
+    /// `ip_hash`.
+    IpHash,
+    /// `hash KEY`.
+    Hash(Template),
+    /// `hash KEY consistent`.
+    ConsistentHash(Template),
+    /// `least_conn`.
+    LeastConn,
+    /// `random`.
+    Random,
+    /// `random two`, with or without `least_conn`, which it means anyway.
+    RandomTwo,
+}
+
+/// Connections to peers that are kept for a next request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keepalive {
+    /// `keepalive`: how many of them may be idle in each worker, at least 1.
+    pub connections: u32,
+    /// `keepalive_requests`: how many requests one may carry. 1000.
+    pub requests: u64,
+    /// `keepalive_timeout`: how long one may be idle. 60 s.
+    pub timeout: Duration,
+    /// `keepalive_time`: how old one may become. 1 h.
+    pub time: Duration,
 }
 
 /// One peer of an upstream.
@@ -33,6 +88,8 @@ pub struct Peer {
     pub address: std::net::SocketAddr,
     /// `weight`, at least 1.
     pub weight: u32,
+    /// `max_conns`: connections of one worker at a time; 0 means any number.
+    pub max_conns: u32,
     /// `max_fails`; 0 means that failures are not counted.
     pub max_fails: u32,
     /// `fail_timeout`, whole seconds.
@@ -143,10 +200,22 @@ pub enum ReturnContent {
 /// A `proxy_pass`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyPass {
-    /// Index in [`Http::upstreams`].
-    pub upstream: usize,
-    /// `$proxy_host`: host and port as written.
-    pub host: String,
+    /// Whose peers are asked.
+    pub target: ProxyTarget,
+}
+
+/// Where a `proxy_pass` leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyTarget {
+    /// To this upstream.
+    Upstream {
+        /// Index in [`Http::upstreams`].
+        index: usize,
+        /// `$proxy_host`: host and port as written.
+        host: String,
+    },
+    /// To the upstream of the name that variables give, known only with the request.
+    Named(Template),
 }
 
 /// What `http`, `server` and `location` may all say. An inner level takes what the outer one says.
@@ -180,6 +249,10 @@ pub struct Settings {
     pub proxy_ignore_client_abort: bool,
     /// `proxy_http_version`. 1.0.
     pub proxy_http_version: ProxyVersion,
+    /// `proxy_next_upstream` and what belongs to it.
+    pub next_upstream: NextUpstream,
+    /// `set_real_ip_from` and what belongs to it.
+    pub real_ip: RealIp,
     /// `proxy_set_header`: name and value. A level that has any takes none from outside.
     pub proxy_headers: Vec<(String, Template)>,
 }
@@ -202,6 +275,8 @@ impl Default for Settings {
             proxy_send_timeout: minute,
             proxy_ignore_client_abort: false,
             proxy_http_version: ProxyVersion::Http10,
+            next_upstream: NextUpstream::default(),
+            real_ip: RealIp::default(),
             proxy_headers: Vec::new(),
         }
     }
@@ -241,4 +316,78 @@ pub enum ProxyVersion {
     Http10,
     /// HTTP/1.1.
     Http11,
+}
+
+/// When another peer is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextUpstream {
+    /// `proxy_next_upstream`. `error timeout`; none if it is `off`.
+    pub conditions: Vec<NextCondition>,
+    /// `proxy_next_upstream_tries`: most peers for one request; 0 means all there are.
+    pub tries: u32,
+    /// `proxy_next_upstream_timeout`: for how long; zero means for ever.
+    pub timeout: Duration,
+}
+
+impl Default for NextUpstream {
+    fn default() -> Self {
+        let conditions = vec![NextCondition::Error, NextCondition::Timeout];
+        NextUpstream { conditions, tries: 0, timeout: Duration::ZERO }
+    }
+}
+
+/// What makes a request go on to the next peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextCondition {
+    /// `error`: connecting, sending or reading failed.
+    Error,
+    /// `timeout`: of any of these.
+    Timeout,
+    /// `invalid_header`: what came is no answer.
+    InvalidHeader,
+    /// `http_NNN`: an answer with this status.
+    Status(u16),
+    /// `non_idempotent`: also requests that may have been executed and should not be twice.
+    NonIdempotent,
+}
+
+/// Whose word is taken for who a client is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RealIp {
+    /// `set_real_ip_from`. Nobody's unless said.
+    pub from: Vec<Network>,
+    /// `real_ip_header`, lower case. `x-real-ip`.
+    pub header: String,
+    /// `real_ip_recursive`: whether addresses that are trusted themselves are passed over.
+    pub recursive: bool,
+}
+
+impl Default for RealIp {
+    fn default() -> Self {
+        RealIp { from: Vec::new(), header: "x-real-ip".to_owned(), recursive: false }
+    }
+}
+
+/// An address, or all that begin with the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    /// One of them.
+    pub address: IpAddr,
+    /// How many bits they share.
+    pub bits: u32,
+}
+
+impl Network {
+    /// Whether an address is one of these.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                (own.to_bits() ^ other.to_bits()).leading_zeros() >= self.bits
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                (own.to_bits() ^ other.to_bits()).leading_zeros() >= self.bits
+            }
+            _ => false,
+        }
+    }
 }

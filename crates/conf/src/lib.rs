@@ -22,8 +22,9 @@ mod value;
 pub use codes::CODES;
 pub use configuration::{Configuration, Destination, ErrorLog, Journal, Level, User, WorkerProcesses};
 pub use http::{
-    AddedHeader, Handler, Http, Listen, Location, Matching, Peer, PeerRole, ProxyPass, ProxyVersion, Return,
-    ReturnContent, Server, ServerName, Settings, Statuses, Upstream,
+    AddedHeader, Handler, Http, Keepalive, Listen, Location, Matching, Method, Network, NextCondition,
+    NextUpstream, Peer, PeerRole, ProxyPass, ProxyTarget, ProxyVersion, RealIp, Return, ReturnContent,
+    Server, ServerName, Settings, Share, SplitClients, Statuses, Upstream,
 };
 pub use template::{Part, Template, Variable};
 

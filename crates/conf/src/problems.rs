@@ -1,16 +1,19 @@
-//! Collects what is wrong, so that one run of `-t` reports all of it.
+//! Collects what is wrong, so that one run of `-t` reports all of it; and knows the variables that the text defines.
 
 use std::ops::Range;
 
 use diagnostic::{Code, Diagnostic};
 
 use crate::codes;
+use crate::template::Template;
 
 /// The diagnostics of one source file so far.
 #[derive(Debug)]
 pub(crate) struct Problems {
     file: String,
     found: Vec<Diagnostic>,
+    /// Names of `split_clients`, in their order.
+    variables: Vec<String>,
 }
 
 /// A value that could not be read: what is wrong, and what to write instead.
@@ -30,7 +33,7 @@ impl Wrong {
 
 impl Problems {
     pub(crate) fn of(file: &str) -> Self {
-        Problems { file: file.to_owned(), found: Vec::new() }
+        Problems { file: file.to_owned(), found: Vec::new(), variables: Vec::new() }
     }
 
     pub(crate) fn add(
@@ -55,6 +58,17 @@ impl Problems {
                 None
             }
         }
+    }
+
+    /// From here on there is a variable of this name.
+    pub(crate) fn define(&mut self, name: String) {
+        self.variables.push(name);
+    }
+
+    /// A value with variables, or a report of what is wrong with it at `span`.
+    pub(crate) fn template(&mut self, span: &Range<usize>, text: &str) -> Option<Template> {
+        let read = Template::parse(text, &self.variables);
+        self.note(span, read)
     }
 
     pub(crate) fn append(&mut self, other: Problems) {

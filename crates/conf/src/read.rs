@@ -5,6 +5,7 @@ mod location;
 mod main;
 mod server;
 mod settings;
+mod split_clients;
 mod upstream;
 
 pub(crate) use main::main;

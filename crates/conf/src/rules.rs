@@ -9,6 +9,8 @@ pub(crate) enum Context {
     Events,
     Http,
     Upstream,
+    /// Sizes stand where other blocks have names of directives.
+    SplitClients,
     Server,
     Location,
 }
@@ -20,6 +22,7 @@ impl Context {
             Context::Events => "\"events\"",
             Context::Http => "\"http\"",
             Context::Upstream => "\"upstream\"",
+            Context::SplitClients => "\"split_clients\"",
             Context::Server => "\"server\"",
             Context::Location => "\"location\"",
         }
@@ -103,12 +106,32 @@ pub(crate) const RULES: &[Rule] = &[
     block("upstream", HTTP, 1..=1, Context::Upstream, Repeat::Many, "upstream NAME { server ADDRESS; }"),
     block("server", HTTP, 0..=0, Context::Server, Repeat::Many, "server { }"),
     many("server", UPSTREAM, 1..=MANY, SERVER_USAGE),
+    once("ip_hash", UPSTREAM, 0..=0, "ip_hash;"),
+    once("hash", UPSTREAM, 1..=2, "hash KEY [consistent];"),
+    once("least_conn", UPSTREAM, 0..=0, "least_conn;"),
+    once("random", UPSTREAM, 0..=2, "random [two [least_conn]];"),
     once("keepalive", UPSTREAM, 1..=1, "keepalive CONNECTIONS;"),
+    once("keepalive_requests", UPSTREAM, 1..=1, "keepalive_requests NUMBER;"),
+    once("keepalive_timeout", UPSTREAM, 1..=1, "keepalive_timeout TIME;"),
+    once("keepalive_time", UPSTREAM, 1..=1, "keepalive_time TIME;"),
+    block(
+        "split_clients",
+        HTTP,
+        2..=2,
+        Context::SplitClients,
+        Repeat::Many,
+        "split_clients KEY $VARIABLE { 10% VALUE; * VALUE; }",
+    ),
     many("listen", SERVER, 1..=MANY, "listen ADDRESS[:PORT] | PORT [backlog=NUMBER] [default_server];"),
     many("server_name", SERVER, 1..=MANY, "server_name NAME ...;"),
     block("location", SERVER, 1..=2, Context::Location, Repeat::Many, "location [=] URI { }"),
     many("return", SERVER_LOCATION, 1..=2, "return CODE [TEXT | URL];"),
-    once("proxy_pass", LOCATION, 1..=1, "proxy_pass http://UPSTREAM | http://ADDRESS:PORT;"),
+    once(
+        "proxy_pass",
+        LOCATION,
+        1..=1,
+        "proxy_pass http://UPSTREAM | http://ADDRESS:PORT | http://$VARIABLE;",
+    ),
     many("add_header", HTTP_SERVER_LOCATION, 2..=3, "add_header NAME VALUE [always];"),
     many("access_log", HTTP_SERVER_LOCATION, 1..=1, "access_log off;"),
     once("keepalive_timeout", HTTP_SERVER_LOCATION, 1..=1, "keepalive_timeout TIME;"),
@@ -132,14 +155,23 @@ pub(crate) const RULES: &[Rule] = &[
     once("proxy_send_timeout", HTTP_SERVER_LOCATION, 1..=1, "proxy_send_timeout TIME;"),
     once("proxy_ignore_client_abort", HTTP_SERVER_LOCATION, 1..=1, "proxy_ignore_client_abort on | off;"),
     once("proxy_http_version", HTTP_SERVER_LOCATION, 1..=1, "proxy_http_version 1.0 | 1.1;"),
+    once("proxy_next_upstream", HTTP_SERVER_LOCATION, 1..=MANY, NEXT_UPSTREAM_USAGE),
+    once("proxy_next_upstream_tries", HTTP_SERVER_LOCATION, 1..=1, "proxy_next_upstream_tries NUMBER;"),
+    once("proxy_next_upstream_timeout", HTTP_SERVER_LOCATION, 1..=1, "proxy_next_upstream_timeout TIME;"),
+    many("set_real_ip_from", HTTP_SERVER_LOCATION, 1..=1, "set_real_ip_from ADDRESS | NETWORK/BITS;"),
+    once("real_ip_header", HTTP_SERVER_LOCATION, 1..=1, "real_ip_header X-Real-IP | X-Forwarded-For | NAME;"),
+    once("real_ip_recursive", HTTP_SERVER_LOCATION, 1..=1, "real_ip_recursive on | off;"),
     many("proxy_set_header", HTTP_SERVER_LOCATION, 2..=2, "proxy_set_header NAME VALUE;"),
 ];
 
-const SERVER_USAGE: &str =
-    "server ADDRESS:PORT [weight=NUMBER] [max_fails=NUMBER] [fail_timeout=TIME] [backup] [down];";
+const SERVER_USAGE: &str = "server ADDRESS:PORT [weight=NUMBER] [max_conns=NUMBER] [max_fails=NUMBER] [fail_timeout=TIME] [backup] [down];";
+
+const NEXT_UPSTREAM_USAGE: &str = "proxy_next_upstream error | timeout | invalid_header | http_500 | http_502 | http_503 | http_504 | \
+     http_403 | http_404 | http_429 | non_idempotent | off ...;";
 
 /// Parameters of `server` inside `upstream`, which people also write as directives of their own.
-pub(crate) const SERVER_PARAMETERS: &[&str] = &["weight", "max_fails", "fail_timeout", "backup", "down"];
+pub(crate) const SERVER_PARAMETERS: &[&str] =
+    &["weight", "max_conns", "max_fails", "fail_timeout", "backup", "down"];
 
 const fn block(
     name: &'static str,

@@ -54,6 +54,12 @@ pub enum Variable {
     UpstreamAddress,
     /// `$uri`: decoded, without the query.
     Uri,
+    /// `$realip_remote_addr`: of the connection, whatever `real_ip_header` says.
+    ConnectionAddress,
+    /// `$realip_remote_port`.
+    ConnectionPort,
+    /// The variable of a `split_clients`: its index in [`crate::Http::splits`].
+    Split(usize),
 }
 
 const NAMED: &[(&str, Variable)] = &[
@@ -68,6 +74,8 @@ const NAMED: &[(&str, Variable)] = &[
     ("pid", Variable::Pid),
     ("proxy_add_x_forwarded_for", Variable::ProxyAddForwardedFor),
     ("proxy_host", Variable::ProxyHost),
+    ("realip_remote_addr", Variable::ConnectionAddress),
+    ("realip_remote_port", Variable::ConnectionPort),
     ("remote_addr", Variable::RemoteAddress),
     ("remote_port", Variable::RemotePort),
     ("request_method", Variable::RequestMethod),
@@ -117,13 +125,14 @@ impl Template {
     }
 
     /// Cuts a value at its variables (`ngx_http_script_compile`).
-    pub(crate) fn parse(text: &str) -> Result<Template, Wrong> {
+    /// `defined` are the names of `split_clients`.
+    pub(crate) fn parse(text: &str, defined: &[String]) -> Result<Template, Wrong> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((literal, after)) = rest.split_once('$') {
             push_literal(&mut parts, literal);
             let (name, after) = name(after)?;
-            parts.push(Part::Variable(variable(name)?));
+            parts.push(Part::Variable(variable(name, defined)?));
             rest = after;
         }
         push_literal(&mut parts, rest);
@@ -161,21 +170,29 @@ fn is_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
 }
 
-fn variable(name: &str) -> Result<Variable, Wrong> {
+/// Whether there is a variable of this name whatever the configuration defines.
+pub(crate) fn is_built_in(name: &str) -> bool {
+    variable(name, &[]).is_ok()
+}
+
+fn variable(name: &str, defined: &[String]) -> Result<Variable, Wrong> {
     if let Some((_, known)) = NAMED.iter().find(|(known, _)| *known == name) {
         return Ok(known.clone());
+    }
+    if let Some(index) = defined.iter().position(|known| known == name) {
+        return Ok(Variable::Split(index));
     }
     match name.split_once('_') {
         Some(("http", header)) if !header.is_empty() => {
             Ok(Variable::RequestHeader(header.to_ascii_lowercase().replace('_', "-")))
         }
         Some(("arg", argument)) if !argument.is_empty() => Ok(Variable::Argument(argument.to_owned())),
-        _ => Err(unknown(name)),
+        _ => Err(unknown(name, defined)),
     }
 }
 
-fn unknown(name: &str) -> Wrong {
-    let names = || NAMED.iter().map(|(known, _)| *known);
+fn unknown(name: &str, defined: &[String]) -> Wrong {
+    let names = || NAMED.iter().map(|(known, _)| *known).chain(defined.iter().map(String::as_str));
     let help = match diagnostic::closest(name, names()) {
         Some(near) => format!("did you mean \"${near}\"?"),
         None => {
@@ -191,8 +208,8 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &str) {
-        let filled =
-            Template::parse(text).map(|template| template.fill(|variable| format!("<{variable:?}>")));
+        let filled = Template::parse(text, &["variant".to_owned()])
+            .map(|template| template.fill(|variable| format!("<{variable:?}>")));
         assert_eq!(filled.as_deref(), Ok(expected), "{text}");
     }
 
@@ -205,13 +222,14 @@ mod tests {
         check("$http_x_changeover_id", "<RequestHeader(\"x-changeover-id\")>");
         check("$arg_n.", "<Argument(\"n\")>.");
         check("é$uri", "é<Uri>");
+        check("$variant", "<Split(0)>");
     }
 
     #[test]
     fn mistakes_are_named() {
         let check = |text: &str, message: &str| {
             assert_eq!(
-                Template::parse(text).map_err(|wrong| wrong.message),
+                Template::parse(text, &["variant".to_owned()]).map_err(|wrong| wrong.message),
                 Err(message.to_owned()),
                 "{text}"
             );

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::codes;
+use crate::http::Network;
 use crate::problems::Wrong;
 
 /// `on` or `off`.
@@ -110,6 +111,24 @@ pub(crate) fn peer_address(text: &str, default_port: u16) -> Result<SocketAddr, 
         Some(port) => valid_port(port, digits(port).unwrap_or(0))?,
     };
     Ok(SocketAddr::new(host_address(host)?, port))
+}
+
+/// `ADDRESS` or `ADDRESS/BITS`. Bits beyond the length mean nothing, as in nginx, which warns of them.
+pub(crate) fn network(text: &str) -> Result<Network, Wrong> {
+    refuse_unix(text)?;
+    let (host, bits) = text.split_once('/').map_or((text, None), |(host, bits)| (host, Some(bits)));
+    let address = host_address(host)?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let bits = match bits {
+        None => most,
+        Some(bits) => digits(bits)
+            .and_then(|bits| u32::try_from(bits).ok())
+            .filter(|bits| *bits <= most)
+            .ok_or_else(|| {
+                Wrong::value(format!("invalid network \"{text}\""), format!("write from 0 to {most} bits"))
+            })?,
+    };
+    Ok(Network { address, bits })
 }
 
 /// The host without brackets, and what follows the last colon outside brackets.

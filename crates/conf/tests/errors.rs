@@ -154,7 +154,7 @@ fn upstreams() {
         "server 127.0.0.1:1 fail_timeout=15 max_fails 3;",
         &[
             "2:36: error[CD0007]: invalid parameter \"max_fails\" (write it with an equals sign: max_fails=3)",
-            "2:46: error[CD0007]: invalid parameter \"3\" (known: weight, max_fails, fail_timeout, backup, down)",
+            "2:46: error[CD0007]: invalid parameter \"3\" (known: weight, max_conns, max_fails, fail_timeout, backup, down)",
         ],
     );
     check_upstream(
@@ -181,6 +181,91 @@ fn upstreams() {
     check_http(
         "upstream a { server 127.0.0.1; } upstream a { server 127.0.0.1; }",
         &["2:34: error[CD0005]: duplicate upstream \"a\" (give it another name)"],
+    );
+}
+
+#[test]
+fn methods() {
+    check_upstream(
+        "ip_hash; least_conn; server 127.0.0.1:1;",
+        &["2:10: error[CD0005]: load balancing method redefined (keep one of them)"],
+    );
+    check_upstream(
+        "hash $uri; server 127.0.0.1:1; server 127.0.0.1:2 backup;",
+        &[
+            "2:51: error[CD0007]: balancing method does not support parameter \"backup\" (remove it, or balance by \
+         weight or by least_conn)",
+        ],
+    );
+    check_upstream(
+        "hash $uri ketama; server 127.0.0.1:1;",
+        &["2:11: error[CD0007]: invalid parameter \"ketama\" (the only one here is \"consistent\")"],
+    );
+    check_upstream(
+        "random two least_time; server 127.0.0.1:1;",
+        &["2:1: error[CD0007]: invalid parameter \"least_time\" (write: random; random two; or random two \
+         least_conn;)"],
+    );
+    check_upstream(
+        "keepalive 0; server 127.0.0.1:1;",
+        &["2:11: error[CD0007]: invalid value \"0\" (write a number from 1, or leave \"keepalive\" out)"],
+    );
+}
+
+#[test]
+fn parts_of_clients() {
+    check_http(
+        "split_clients $uri variant { 10% a; }",
+        &[
+            "2:20: error[CD0007]: invalid variable name \"variant\" (write a name of your own after the key: $variant)",
+        ],
+    );
+    check_http(
+        "split_clients $variant $pid { 10% a; }",
+        &[
+            "2:15: error[CD0009]: unknown \"variant\" variable (known: $args, $query_string, $is_args, $connection, \
+             $connection_requests, $host, $hostname, $nginx_version, $pid, $proxy_add_x_forwarded_for, $proxy_host, \
+             $realip_remote_addr, $realip_remote_port, $remote_addr, $remote_port, $request_method, $request_uri, \
+             $scheme, $server_addr, $server_name, $server_port, $server_protocol, $status, $upstream_addr, $uri, \
+             $document_uri, $http_NAME, $arg_NAME)",
+            "2:24: error[CD0005]: the duplicate \"pid\" variable (write a name of your own after the key: $variant)",
+        ],
+    );
+    check_http(
+        "split_clients $uri $v { 0% a; 0.001% b; ten c; 50% d e; }",
+        &[
+            "2:25: error[CD0007]: invalid percent value \"0%\" (write a percentage with at most two decimals, or *: 0.5%)",
+            "2:31: error[CD0007]: invalid percent value \"0.001%\" (write a percentage with at most two decimals, or \
+             *: 0.5%)",
+            "2:41: error[CD0007]: invalid percent value \"ten\" (write a percentage with at most two decimals, or *: 0.5%)",
+            "2:48: error[CD0004]: a part is a size and one value (write: 10% VALUE;)",
+        ],
+    );
+    check_http(
+        "split_clients $uri $v { 60% a; 50% b; }",
+        &[
+            "2:1: error[CD0007]: percent total is greater than 100% (make some part smaller; nothing may follow *)",
+        ],
+    );
+}
+
+#[test]
+fn next_peers_and_trusted_proxies() {
+    check_location(
+        "proxy_next_upstream http_501;",
+        &[
+            "2:21: error[CD0007]: invalid value \"http_501\" (known: error, timeout, invalid_header, non_idempotent, \
+         http_500, http_502, http_503, http_504, http_403, http_404, http_429, off)",
+        ],
+    );
+    check_location(
+        "set_real_ip_from 10.0.0.0/33;",
+        &["2:18: error[CD0007]: invalid network \"10.0.0.0/33\" (write from 0 to 32 bits)"],
+    );
+    check_location(
+        "real_ip_header proxy_protocol;",
+        &["2:16: error[CD0007]: the PROXY protocol is not supported here (write the name of a header: \
+         real_ip_header X-Forwarded-For;)"],
     );
 }
 
@@ -268,7 +353,8 @@ fn locations() {
          send_timeout, client_max_body_size, default_type, server_tokens, sendfile, tcp_nopush, tcp_nodelay, \
          client_body_temp_path, proxy_temp_path, fastcgi_temp_path, uwsgi_temp_path, scgi_temp_path, \
          proxy_connect_timeout, proxy_read_timeout, proxy_send_timeout, proxy_ignore_client_abort, proxy_http_version, \
-         proxy_set_header)"],
+         proxy_next_upstream, proxy_next_upstream_tries, proxy_next_upstream_timeout, set_real_ip_from, real_ip_header, \
+         real_ip_recursive, proxy_set_header)"],
     );
 }
 

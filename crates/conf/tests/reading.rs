@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use conf::{Configuration, Handler, ReturnContent, Statuses, WorkerProcesses};
+use conf::{
+    Configuration, Handler, Keepalive, Method, NextCondition, ProxyPass, ProxyTarget, ReturnContent, Share,
+    Statuses, WorkerProcesses,
+};
 
 fn parse(text: &str) -> Configuration {
     conf::parse("a.conf", text, "").unwrap_or_else(|wrong| {
@@ -79,7 +82,8 @@ fn locations_are_chosen_as_in_nginx() {
     let check = |path: &str, expected: &str| {
         let handler = server.location_for(path).map(|location| match &location.handler {
             Handler::Return(answer) => format!("{}", answer.status),
-            Handler::Proxy(proxy) => proxy.host.clone(),
+            Handler::Proxy(ProxyPass { target: ProxyTarget::Upstream { host, .. } }) => host.clone(),
+            Handler::Proxy(_) => "a name".to_owned(),
             Handler::Nothing => "nothing".to_owned(),
         });
         assert_eq!(handler.as_deref(), Some(expected), "{path}");
@@ -172,4 +176,88 @@ fn directives_of_the_command_line_count() {
         conf::parse("a.conf", "events { }", "daemon off; worker_processes 3;").expect("right");
     assert!(!configuration.daemon);
     assert_eq!(configuration.worker_processes, WorkerProcesses::Count(3));
+}
+
+#[test]
+fn methods_of_upstreams() {
+    let check = |text: &str, expected: &str| {
+        let configuration = parse_http(&format!("upstream a {{ {text}; server 127.0.0.1:1 max_conns=7; }}"));
+        let upstream = &configuration.http.upstreams[0];
+        let method = match &upstream.method {
+            Method::Hash(_) => "Hash".to_owned(),
+            Method::ConsistentHash(_) => "ConsistentHash".to_owned(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!((method.as_str(), upstream.peers[0].max_conns), (expected, 7), "{text}");
+    };
+    check("keepalive 1", "RoundRobin");
+    check("ip_hash", "IpHash");
+    check("hash $remote_addr", "Hash");
+    check("hash $http_x_key$uri consistent", "ConsistentHash");
+    check("least_conn", "LeastConn");
+    check("random", "Random");
+    check("random two", "RandomTwo");
+    check("random two least_conn", "RandomTwo");
+}
+
+#[test]
+fn connections_to_peers_are_kept_where_it_is_said() {
+    let read = |text: &str| {
+        let configuration = parse_http(&format!("upstream a {{ server 127.0.0.1:1; {text} }}"));
+        configuration.http.upstreams[0].keepalive
+    };
+    assert_eq!(read(""), None);
+    let hour = Duration::from_secs(3600);
+    let kept = Keepalive { connections: 8, requests: 1000, timeout: Duration::from_secs(60), time: hour };
+    assert_eq!(read("keepalive 8;"), Some(kept));
+    let all = "keepalive_requests 9; keepalive_timeout 5s; keepalive 8; keepalive_time 1m;";
+    let (timeout, time) = (Duration::from_secs(5), Duration::from_secs(60));
+    assert_eq!(read(all), Some(Keepalive { requests: 9, timeout, time, ..kept }));
+}
+
+#[test]
+fn parts_of_clients_are_a_variable() {
+    let configuration = parse_http(
+        "split_clients $remote_addr $variant { 10% new; 0.5% odd; .25% less; * \"\"; }
+         split_clients $variant$uri $second { 100% x; }
+         server { listen 1; location / { proxy_pass http://$variant; add_header X $second; } }",
+    );
+    let http = &configuration.http;
+    let parts: Vec<(Share, &str)> =
+        http.splits[0].parts.iter().map(|(share, value)| (*share, value.as_str())).collect();
+    let hundredths = Share::Hundredths;
+    assert_eq!(
+        parts,
+        [(hundredths(1000), "new"), (hundredths(50), "odd"), (hundredths(25), "less"), (Share::Rest, "")]
+    );
+    assert_eq!(http.splits.len(), 2);
+    let handler = http.servers[0].location_for("/").map(|location| &location.handler);
+    assert!(matches!(handler, Some(Handler::Proxy(ProxyPass { target: ProxyTarget::Named(_) }))));
+}
+
+#[test]
+fn when_the_next_peer_is_asked_and_whose_word_is_taken() {
+    let configuration = parse_http(
+        "set_real_ip_from 10.0.0.0/8; set_real_ip_from ::1; real_ip_header X-Forwarded-For; real_ip_recursive on;
+         proxy_next_upstream error http_502 non_idempotent; proxy_next_upstream_tries 2;
+         server { listen 1; proxy_next_upstream error off; proxy_next_upstream_timeout 3s; }
+         server { listen 2; set_real_ip_from 127.0.0.1; }",
+    );
+    let settings: Vec<_> = configuration.http.servers.iter().map(|server| &server.settings).collect();
+    let next = &settings[0].next_upstream;
+    assert_eq!((next.conditions.len(), next.tries, next.timeout), (0, 2, Duration::from_secs(3)));
+    assert_eq!(
+        settings[1].next_upstream.conditions,
+        [NextCondition::Error, NextCondition::Status(502), NextCondition::NonIdempotent]
+    );
+    let trusts = |settings: &conf::Settings, text: &str| {
+        settings.real_ip.from.iter().any(|network| network.contains(text.parse().expect("an address")))
+    };
+    let asked = ["10.1.2.3", "11.0.0.0", "::1", "::2", "127.0.0.1"];
+    assert_eq!(asked.map(|text| trusts(settings[0], text)), [true, false, true, false, false]);
+    assert_eq!(asked.map(|text| trusts(settings[1], text)), [false, false, false, false, true]);
+    assert_eq!(
+        (settings[1].real_ip.header.as_str(), settings[1].real_ip.recursive),
+        ("x-forwarded-for", true)
+    );
 }

@@ -17,6 +17,7 @@ mod listen;
 mod orphan;
 mod page;
 mod path;
+mod real_ip;
 mod room;
 mod self_test;
 mod service;

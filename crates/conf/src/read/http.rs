@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::{inside, server, settings, upstream};
+use super::{inside, server, settings, split_clients, upstream};
 use crate::codes;
 use crate::http::{Http, Settings};
 use crate::problems::Problems;
@@ -11,9 +11,12 @@ use crate::tree::Directive;
 
 pub(super) fn http(directives: &[Directive], problems: &mut Problems) -> Http {
     let named = |name: &'static str| directives.iter().filter(move |directive| directive.name.text == name);
-    let settings = settings::settings(directives, &Settings::default(), problems);
     let mut http = Http::default();
-    // First, because a `proxy_pass` may name an upstream that is written below it.
+    // First, because everything may name their variables.
+    let splits = named("split_clients");
+    http.splits = splits.filter_map(|block| split_clients::split_clients(block, problems)).collect();
+    let settings = settings::settings(directives, &Settings::default(), problems);
+    // Before servers, because a `proxy_pass` may name an upstream that is written below it.
     named("upstream").for_each(|block| upstream::upstream(block, &mut http.upstreams, problems));
     for block in named("server") {
         let server = server::server(inside(block), &settings, &mut http.upstreams, problems);

@@ -3,10 +3,10 @@
 use super::{argument_span, inside, settings};
 use crate::codes;
 use crate::http::{
-    Handler, Location, Matching, Peer, PeerRole, ProxyPass, Return, ReturnContent, Settings, Upstream,
+    Handler, Location, Matching, Method, Peer, PeerRole, ProxyPass, ProxyTarget, Return, ReturnContent,
+    Settings, Upstream,
 };
 use crate::problems::{Problems, Wrong};
-use crate::template::Template;
 use crate::tree::Directive;
 use crate::value;
 
@@ -59,13 +59,13 @@ pub(super) fn first_return(directives: &[Directive], problems: &mut Problems) ->
 fn answer(directive: &Directive, problems: &mut Problems) -> Option<Return> {
     let first = directive.argument(0);
     if directive.arguments.len() == 1 && is_url(first) {
-        let url = problems.note(&argument_span(directive, 0), Template::parse(first))?;
+        let url = problems.template(&argument_span(directive, 0), first)?;
         return Some(Return { status: 302, content: ReturnContent::Location(url) });
     }
     let status = problems.note(&argument_span(directive, 0), status(first));
     let text = match directive.arguments.get(1) {
         None => None,
-        Some(word) => Some(problems.note(&word.span, Template::parse(&word.text))?),
+        Some(word) => Some(problems.template(&word.span, &word.text)?),
     };
     let status = status?;
     let content = match text {
@@ -95,8 +95,12 @@ fn proxy_pass(
     let directive = directives.iter().find(|directive| directive.name.text == "proxy_pass")?;
     let span = argument_span(directive, 0);
     let host = problems.note(&span, proxied_host(directive.argument(0)))?;
-    let upstream = problems.note(&span, find_or_make(host, upstreams))?;
-    Some(ProxyPass { upstream, host: host.to_owned() })
+    if host.contains('$') {
+        let name = problems.template(&span, host)?;
+        return Some(ProxyPass { target: ProxyTarget::Named(name) });
+    }
+    let index = problems.note(&span, find_or_make(host, upstreams))?;
+    Some(ProxyPass { target: ProxyTarget::Upstream { index, host: host.to_owned() } })
 }
 
 /// What stands between `http://` and the end.
@@ -108,9 +112,6 @@ fn proxied_host(url: &str) -> Result<&str, Wrong> {
     let Some(host) = url.strip_prefix("http://") else {
         return Err(Wrong::value("invalid URL prefix", help));
     };
-    if host.contains('$') {
-        return Err(Wrong::value("variables are not supported in \"proxy_pass\" here", help));
-    }
     match host.split_once('/') {
         Some((host, path)) => Err(Wrong::value(
             format!("a path (\"/{path}\") is not supported in \"proxy_pass\" here"),
@@ -129,12 +130,18 @@ fn find_or_make(host: &str, upstreams: &mut Vec<Upstream>) -> Result<usize, Wron
         name: address.to_string(),
         address,
         weight: 1,
+        max_conns: 0,
         max_fails: 1,
         fail_timeout: std::time::Duration::from_secs(10),
         role: PeerRole::Primary,
         down: false,
     };
-    upstreams.push(Upstream { name: host.to_owned(), peers: vec![peer], keepalive: None });
+    upstreams.push(Upstream {
+        name: host.to_owned(),
+        peers: vec![peer],
+        method: Method::RoundRobin,
+        keepalive: None,
+    });
     Ok(upstreams.len() - 1)
 }
 

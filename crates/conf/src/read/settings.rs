@@ -1,7 +1,7 @@
 //! What `http`, `server` and `location` may all say.
 
 use super::{argument_span, set};
-use crate::http::{AddedHeader, ProxyVersion, Settings, Statuses};
+use crate::http::{AddedHeader, Network, NextCondition, ProxyVersion, Settings, Statuses};
 use crate::problems::{Problems, Wrong};
 use crate::template::Template;
 use crate::tree::Directive;
@@ -22,6 +22,17 @@ pub(super) fn settings(directives: &[Directive], outer: &Settings, problems: &mu
     }
     if !sent.is_empty() {
         settings.proxy_headers = sent;
+    }
+    if let Some(directive) = named(directives, "proxy_next_upstream").next() {
+        settings.next_upstream.conditions = conditions(directive, problems);
+    }
+    let from: Vec<Network> = named(directives, "set_real_ip_from")
+        .filter_map(|directive| {
+            problems.note(&argument_span(directive, 0), value::network(directive.argument(0)))
+        })
+        .collect();
+    if !from.is_empty() {
+        settings.real_ip.from = from;
     }
     settings
 }
@@ -47,12 +58,57 @@ fn one(directive: &Directive, settings: &mut Settings, problems: &mut Problems) 
             set(&mut settings.proxy_ignore_client_abort, directive, problems, value::switch);
         }
         "proxy_http_version" => set(&mut settings.proxy_http_version, directive, problems, proxy_version),
+        "proxy_next_upstream_tries" => {
+            set(&mut settings.next_upstream.tries, directive, problems, value::small_number);
+        }
+        "proxy_next_upstream_timeout" => {
+            set(&mut settings.next_upstream.timeout, directive, problems, value::time);
+        }
+        "real_ip_header" => set(&mut settings.real_ip.header, directive, problems, real_ip_header),
+        "real_ip_recursive" => set(&mut settings.real_ip.recursive, directive, problems, value::switch),
         // Taken and without effect: there are no files to send, and small writes are never held back.
         "sendfile" | "tcp_nopush" | "tcp_nodelay" => set(&mut true, directive, problems, value::switch),
         "access_log" => set(&mut (), directive, problems, access_log),
         // `*_temp_path` is taken too: nothing is ever written there.
         _ => {}
     }
+}
+
+fn conditions(directive: &Directive, problems: &mut Problems) -> Vec<NextCondition> {
+    let words = directive.arguments.iter();
+    let read: Vec<Option<NextCondition>> =
+        words.filter_map(|word| problems.note(&word.span, condition(&word.text))).collect();
+    // As in nginx: one `off` among others turns all of them off.
+    if read.contains(&None) { Vec::new() } else { read.into_iter().flatten().collect() }
+}
+
+/// `None` is `off`.
+fn condition(text: &str) -> Result<Option<NextCondition>, Wrong> {
+    match text {
+        "off" => Ok(None),
+        "error" => Ok(Some(NextCondition::Error)),
+        "timeout" => Ok(Some(NextCondition::Timeout)),
+        "invalid_header" => Ok(Some(NextCondition::InvalidHeader)),
+        "non_idempotent" => Ok(Some(NextCondition::NonIdempotent)),
+        _ => match text.strip_prefix("http_").map(str::parse) {
+            Some(Ok(status @ (500 | 502..=504 | 403 | 404 | 429))) => Ok(Some(NextCondition::Status(status))),
+            _ => Err(Wrong::value(
+                format!("invalid value \"{text}\""),
+                "known: error, timeout, invalid_header, non_idempotent, http_500, http_502, http_503, http_504, \
+                 http_403, http_404, http_429, off",
+            )),
+        },
+    }
+}
+
+fn real_ip_header(text: &str) -> Result<String, Wrong> {
+    if text == "proxy_protocol" {
+        return Err(Wrong::value(
+            "the PROXY protocol is not supported here",
+            "write the name of a header: real_ip_header X-Forwarded-For;",
+        ));
+    }
+    Ok(header_name(text)?.to_ascii_lowercase())
 }
 
 fn access_log(text: &str) -> Result<(), Wrong> {
@@ -96,7 +152,9 @@ fn always(text: &str) -> Result<Statuses, Wrong> {
 
 fn header(directive: &Directive, problems: &mut Problems) -> Option<(String, Template)> {
     let name = problems.note(&argument_span(directive, 0), header_name(directive.argument(0)));
-    let value = problems.note(&argument_span(directive, 1), header_value(directive.argument(1)));
+    let span = argument_span(directive, 1);
+    let value = problems.note(&span, header_value(directive.argument(1)));
+    let value = value.and_then(|text| problems.template(&span, text));
     Some((name?, value?))
 }
 
@@ -112,9 +170,9 @@ fn header_name(text: &str) -> Result<String, Wrong> {
 }
 
 /// nginx lets a line break through and so splits the response; here it is refused.
-fn header_value(text: &str) -> Result<Template, Wrong> {
+fn header_value(text: &str) -> Result<&str, Wrong> {
     if text.chars().any(|character| character.is_control() && character != '\t') {
         return Err(Wrong::value("control characters in a header value", "write it on one line"));
     }
-    Template::parse(text)
+    Ok(text)
 }

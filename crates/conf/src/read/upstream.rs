@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{argument_span, inside};
+use super::{argument_span, inside, set};
 use crate::codes;
-use crate::http::{Peer, PeerRole, Upstream};
+use crate::http::{Keepalive, Method, Peer, PeerRole, Upstream};
 use crate::lexer::Word;
 use crate::problems::{Problems, Wrong};
 use crate::rules::SERVER_PARAMETERS;
@@ -25,7 +25,71 @@ pub(super) fn upstream(block: &Directive, upstreams: &mut Vec<Upstream>, problem
         return;
     }
     // Kept even if a server in it is wrong, so that a `proxy_pass` to it is not reported too.
-    upstreams.push(Upstream { name, peers: peers(block, problems), keepalive: keepalive(block, problems) });
+    let peers = peers(block, problems);
+    let method = method(block, problems);
+    no_backups(block, &method, problems);
+    upstreams.push(Upstream { name, peers, method, keepalive: keepalive(block, problems) });
+}
+
+/// The method that is written; a second one is a mistake that nginx only warns of.
+fn method(block: &Directive, problems: &mut Problems) -> Method {
+    let methods = ["ip_hash", "hash", "least_conn", "random"];
+    let mut written = inside(block).iter().filter(|inner| methods.contains(&inner.name.text.as_str()));
+    let Some(first) = written.next() else { return Method::RoundRobin };
+    for second in written {
+        let message = "load balancing method redefined".to_owned();
+        let help = "keep one of them".to_owned();
+        problems.add(codes::DUPLICATE, second.span(), message, "another is written before", Some(help));
+    }
+    match first.name.text.as_str() {
+        "ip_hash" => Method::IpHash,
+        "least_conn" => Method::LeastConn,
+        "random" => problems.note(&first.span(), random(first)).unwrap_or(Method::Random),
+        _ => hash(first, problems),
+    }
+}
+
+fn random(directive: &Directive) -> Result<Method, Wrong> {
+    let strange = |text: &str| {
+        Wrong::value(
+            format!("invalid parameter \"{text}\""),
+            "write: random; random two; or random two least_conn;",
+        )
+    };
+    match (directive.argument(0), directive.argument(1)) {
+        ("", _) => Ok(Method::Random),
+        ("two", "" | "least_conn") => Ok(Method::RandomTwo),
+        ("two", other) | (other, _) => Err(strange(other)),
+    }
+}
+
+fn hash(directive: &Directive, problems: &mut Problems) -> Method {
+    let key = problems.template(&argument_span(directive, 0), directive.argument(0)).unwrap_or_default();
+    match directive.argument(1) {
+        "" => Method::Hash(key),
+        "consistent" => Method::ConsistentHash(key),
+        other => {
+            let wrong =
+                Wrong::value(format!("invalid parameter \"{other}\""), "the only one here is \"consistent\"");
+            problems.note::<()>(&argument_span(directive, 1), Err(wrong));
+            Method::Hash(key)
+        }
+    }
+}
+
+/// nginx refuses them too, unless they are written before the method.
+fn no_backups(block: &Directive, method: &Method, problems: &mut Problems) {
+    if matches!(method, Method::RoundRobin | Method::LeastConn) {
+        return;
+    }
+    let servers = inside(block).iter().filter(|inner| inner.name.text == "server");
+    for word in servers.flat_map(|server| &server.arguments).filter(|word| word.text == "backup") {
+        let wrong = Wrong::value(
+            "balancing method does not support parameter \"backup\"",
+            "remove it, or balance by weight or by least_conn",
+        );
+        problems.note::<()>(&word.span, Err(wrong));
+    }
 }
 
 fn peers(block: &Directive, problems: &mut Problems) -> Vec<Peer> {
@@ -40,9 +104,27 @@ fn peers(block: &Directive, problems: &mut Problems) -> Vec<Peer> {
     peers
 }
 
-fn keepalive(block: &Directive, problems: &mut Problems) -> Option<u32> {
-    let directive = inside(block).iter().find(|inner| inner.name.text == "keepalive")?;
-    problems.note(&argument_span(directive, 0), value::small_number(directive.argument(0)))
+fn keepalive(block: &Directive, problems: &mut Problems) -> Option<Keepalive> {
+    let hour = Duration::from_secs(3600);
+    let mut keepalive =
+        Keepalive { connections: 0, requests: 1000, timeout: Duration::from_secs(60), time: hour };
+    for directive in inside(block) {
+        match directive.name.text.as_str() {
+            "keepalive" => set(&mut keepalive.connections, directive, problems, connections),
+            "keepalive_requests" => set(&mut keepalive.requests, directive, problems, value::number),
+            "keepalive_timeout" => set(&mut keepalive.timeout, directive, problems, value::time),
+            "keepalive_time" => set(&mut keepalive.time, directive, problems, value::time),
+            _ => {}
+        }
+    }
+    (keepalive.connections > 0).then_some(keepalive)
+}
+
+fn connections(text: &str) -> Result<u32, Wrong> {
+    match value::small_number(text)? {
+        0 => Err(Wrong::value("invalid value \"0\"", "write a number from 1, or leave \"keepalive\" out")),
+        connections => Ok(connections),
+    }
 }
 
 fn peer(directive: &Directive, problems: &mut Problems) -> Option<Peer> {
@@ -53,6 +135,7 @@ fn peer(directive: &Directive, problems: &mut Problems) -> Option<Peer> {
         address: address.unwrap_or_else(|| std::net::SocketAddr::from(([0, 0, 0, 0], 0))),
         name,
         weight: 1,
+        max_conns: 0,
         max_fails: 1,
         fail_timeout: Duration::from_secs(10),
         role: PeerRole::Primary,
@@ -87,6 +170,7 @@ fn in_upstream(wrong: Wrong, name: &str) -> Wrong {
 fn parameter(peer: &mut Peer, word: &Word, next: Option<&str>) -> Result<(), Wrong> {
     match word.text.split_once('=') {
         Some(("weight", text)) => peer.weight = weight(text)?,
+        Some(("max_conns", text)) => peer.max_conns = value::small_number(text)?,
         Some(("max_fails", text)) => peer.max_fails = value::small_number(text)?,
         Some(("fail_timeout", text)) => peer.fail_timeout = whole_seconds(text)?,
         None if word.text == "down" => peer.down = true,

@@ -16,7 +16,7 @@ use super::{
     exchange::{self, Exchange},
     forward,
     headers::{self, Persistence},
-    page, path,
+    page, path, real_ip,
 };
 
 /// The connection is to be closed without an answer.
@@ -107,7 +107,23 @@ fn exchange<'a>(
     path: String,
 ) -> Exchange<'a> {
     let host = host.filter(|host| !host.is_empty()).unwrap_or_else(|| exchange::server_name(server));
-    Exchange { connection, request, server, settings, path, host, proxy_host: "", tried: Vec::new().into() }
+    let client = client(connection, &request, server, settings);
+    let (proxy_host, tried) = (String::new(), Vec::new().into());
+    Exchange { connection, request, server, settings, path, host, proxy_host, client, tried }
+}
+
+/// As in nginx, what the server says of trusted proxies is tried first, and what the location says only if that leads
+/// nowhere.
+fn client(
+    connection: &Connection,
+    request: &Parts,
+    server: &Server,
+    settings: &Settings,
+) -> Option<std::net::SocketAddr> {
+    let remote = connection.client.address()?;
+    let levels = [&server.settings.real_ip, &settings.real_ip];
+    let said = levels.into_iter().find_map(|level| real_ip::forwarded(level, &request.headers, remote));
+    Some(said.unwrap_or(remote))
 }
 
 /// A `return` of the server comes before whatever the location says.
@@ -122,7 +138,6 @@ async fn handle<'a>(
         (Some(answer), _) | (None, Handler::Return(answer)) => Some(answer),
         (None, Handler::Nothing) => None,
         (None, Handler::Proxy(proxy)) => {
-            exchange.proxy_host = &proxy.host;
             return forward::forward(exchange, proxy, body).await;
         }
     };

@@ -15,10 +15,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{
-    connection::{Busy, Connection},
-    journal::Execution,
-};
+use super::{connection::Busy, forward::Passing, journal::Execution};
 
 /// Why a body cannot be read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,17 +37,34 @@ pub(super) enum Fault {
     Abandoned,
 }
 
+/// Most of a request body that is kept, so that another peer can be sent it too: nginx's `client_max_body_size`, unless it
+/// is set.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+
 /// The body of a request. Shared, because it is read by the connection to an upstream peer while whoever answers
-/// must know how it fared.
+/// must know how it fared. A clone of one that was not read begins at the start, as long as all that came is kept; only
+/// one of them may be read at a time.
 #[derive(Debug, Clone)]
-pub(super) struct RequestBody(Rc<Inner>);
+pub(super) struct RequestBody {
+    inner: Rc<Inner>,
+    /// How many of the kept pieces were given.
+    given: usize,
+}
+
+/// What has come of a body.
+#[derive(Debug)]
+enum Kept {
+    All(Vec<Bytes>),
+    /// It was too much.
+    NotAll,
+}
 
 #[derive(Debug)]
 struct Inner {
     incoming: RefCell<Incoming>,
     silence: RefCell<Silence>,
     left: Cell<u64>,
-    touched: Cell<bool>,
+    kept: RefCell<Kept>,
     fault: Cell<Option<Fault>>,
     progress: Cell<Instant>,
 }
@@ -58,34 +72,40 @@ struct Inner {
 impl RequestBody {
     /// `size_max_bytes` 0 means no limit, as in nginx.
     pub(super) fn new(incoming: Incoming, size_max_bytes: u64, silence_max: Duration) -> Self {
-        RequestBody(Rc::new(Inner {
+        let inner = Rc::new(Inner {
             incoming: RefCell::new(incoming),
             silence: RefCell::new(Silence::new(silence_max)),
             left: Cell::new(if size_max_bytes == 0 { u64::MAX } else { size_max_bytes }),
-            touched: Cell::new(false),
+            kept: RefCell::new(Kept::All(Vec::new())),
             fault: Cell::new(None),
             progress: Cell::new(Instant::now()),
-        }))
+        });
+        RequestBody { inner, given: 0 }
     }
 
     /// Whether its announced length is already too much.
     pub(super) fn is_announced_too_large(&self) -> bool {
-        self.0.incoming.borrow().size_hint().lower() > self.0.left.get()
+        self.inner.incoming.borrow().size_hint().lower() > self.inner.left.get()
     }
 
-    /// Whether any of it was taken: then it cannot be sent a second time.
-    pub(super) fn is_touched(&self) -> bool {
-        self.0.touched.get()
+    /// Whether it can be sent from its start.
+    pub(super) fn is_repeatable(&self) -> bool {
+        matches!(*self.inner.kept.borrow(), Kept::All(_))
+    }
+
+    /// Whether the client has sent all of it.
+    pub(super) fn is_received(&self) -> bool {
+        self.inner.incoming.borrow().is_end_stream()
     }
 
     /// What went wrong with it.
     pub(super) fn fault(&self) -> Option<Fault> {
-        self.0.fault.get()
+        self.inner.fault.get()
     }
 
     /// When some of it last came.
     pub(super) fn progress(&self) -> Instant {
-        self.0.progress.get()
+        self.inner.progress.get()
     }
 
     /// Reads all of it and forgets it.
@@ -96,8 +116,35 @@ impl RequestBody {
         Ok(())
     }
 
+    /// A piece that came before, for somebody who is sent it again.
+    fn kept(&mut self) -> Option<Bytes> {
+        let Kept::All(pieces) = &*self.inner.kept.borrow() else { return None };
+        let piece = pieces.get(self.given)?.clone();
+        self.given += 1;
+        Some(piece)
+    }
+
+    /// Bytes that came before and are given again.
+    fn left_to_give(&self) -> u64 {
+        match &*self.inner.kept.borrow() {
+            Kept::All(pieces) => pieces.iter().skip(self.given).map(|piece| piece.len() as u64).sum(),
+            Kept::NotAll => 0,
+        }
+    }
+
+    fn keep(&mut self, piece: &Bytes) {
+        let mut kept = self.inner.kept.borrow_mut();
+        let Kept::All(pieces) = &mut *kept else { return };
+        if pieces.iter().map(Bytes::len).sum::<usize>() + piece.len() > KEPT_BYTES_MAX {
+            *kept = Kept::NotAll;
+        } else {
+            pieces.push(piece.clone());
+            self.given += 1;
+        }
+    }
+
     fn frame_within_limits(&self, cx: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let inner = &self.0;
+        let inner = &self.inner;
         match Pin::new(&mut *inner.incoming.borrow_mut()).poll_frame(cx) {
             Poll::Pending => inner.silence.borrow_mut().poll(cx).map(|()| Some(Err(Fault::TimedOut))),
             Poll::Ready(Some(Ok(frame))) => {
@@ -108,7 +155,6 @@ impl RequestBody {
                     None => Err(Fault::TooLarge),
                     Some(left) => {
                         inner.left.set(left);
-                        inner.touched.set(inner.touched.get() || length > 0);
                         Ok(frame)
                     }
                 }))
@@ -123,20 +169,30 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = Fault;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        if let Some(piece) = self.kept() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
         let polled = self.frame_within_limits(cx);
-        if let Poll::Ready(Some(Err(fault))) = &polled {
-            self.0.fault.set(Some(*fault));
+        match &polled {
+            Poll::Ready(Some(Err(fault))) => self.inner.fault.set(Some(*fault)),
+            Poll::Ready(Some(Ok(frame))) => frame.data_ref().into_iter().for_each(|piece| self.keep(piece)),
+            Poll::Ready(None) | Poll::Pending => {}
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.incoming.borrow().is_end_stream()
+        self.left_to_give() == 0 && self.is_received()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.incoming.borrow().size_hint()
+        let (mut hint, again) = (self.inner.incoming.borrow().size_hint(), self.left_to_give());
+        match hint.exact() {
+            Some(rest) => hint.set_exact(rest + again),
+            None => hint.set_lower(hint.lower() + again),
+        }
+        hint
     }
 }
 
@@ -173,7 +229,7 @@ pub(super) enum Content {
     /// All of it.
     Whole(Option<Bytes>),
     /// From an upstream peer, as it comes.
-    Forwarded(Incoming, Waiting),
+    Forwarded(Box<Passing>),
 }
 
 impl Content {
@@ -195,20 +251,14 @@ impl Body for AnswerBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         match &mut self.content {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Content::Forwarded(incoming, waiting) => match Pin::new(incoming).poll_frame(cx) {
-                Poll::Pending => waiting.poll(cx).map(|fault| Some(Err(fault))),
-                Poll::Ready(frame) => {
-                    waiting.silence.stop();
-                    Poll::Ready(frame.map(|frame| frame.map_err(|_| Fault::Broken)))
-                }
-            },
+            Content::Forwarded(passing) => Pin::new(&mut **passing).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
             Content::Whole(bytes) => bytes.is_none(),
-            Content::Forwarded(incoming, _) => incoming.is_end_stream(),
+            Content::Forwarded(passing) => passing.is_end_stream(),
         }
     }
 
@@ -217,25 +267,8 @@ impl Body for AnswerBody {
             Content::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Content::Forwarded(incoming, _) => incoming.size_hint(),
+            Content::Forwarded(passing) => passing.size_hint(),
         }
-    }
-}
-
-/// For how long the next frame of a peer's answer is waited for.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) silence: Silence,
-    /// For whom. Without it the answer is read to its end, whoever wants it.
-    pub(super) client: Option<Rc<Connection>>,
-}
-
-impl Waiting {
-    fn poll(&mut self, cx: &mut Context) -> Poll<Fault> {
-        if self.client.as_ref().is_some_and(|client| client.poll_abandoned(cx).is_ready()) {
-            return Poll::Ready(Fault::Abandoned);
-        }
-        self.silence.poll(cx).map(|()| Fault::TimedOut)
     }
 }
 
@@ -251,11 +284,11 @@ impl Silence {
         Silence { longest, running: None }
     }
 
-    fn poll(&mut self, cx: &mut Context) -> Poll<()> {
+    pub(super) fn poll(&mut self, cx: &mut Context) -> Poll<()> {
         self.running.get_or_insert_with(|| Box::pin(sleep(self.longest))).as_mut().poll(cx)
     }
 
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.running = None;
     }
 }

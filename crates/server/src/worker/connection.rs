@@ -38,6 +38,16 @@ pub(super) enum Client {
     SelfTest,
 }
 
+impl Client {
+    /// Where it connected from.
+    pub(super) fn address(self) -> Option<SocketAddr> {
+        match self {
+            Client::Remote(address) => Some(address),
+            Client::SelfTest => None,
+        }
+    }
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection {

@@ -1,6 +1,10 @@
 //! One request, and everything about it that a configuration can ask for by name.
 
-use std::{cell::RefCell, net::IpAddr, rc::Rc};
+use std::{
+    cell::RefCell,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+};
 
 use conf::{Server, Settings, Variable};
 use hyper::{
@@ -9,7 +13,7 @@ use hyper::{
     http::request::Parts,
 };
 
-use super::connection::{Client, Connection};
+use super::connection::Connection;
 
 /// A request being answered.
 pub(super) struct Exchange<'a> {
@@ -22,7 +26,9 @@ pub(super) struct Exchange<'a> {
     /// `$host`.
     pub(super) host: String,
     /// `$proxy_host`; empty where nothing is proxied.
-    pub(super) proxy_host: &'a str,
+    pub(super) proxy_host: String,
+    /// Who asks, as a trusted proxy says where one does; `None` for the self-test.
+    pub(super) client: Option<SocketAddr>,
     /// `$upstream_addr`: the peers that were tried.
     pub(super) tried: RefCell<Vec<String>>,
 }
@@ -45,11 +51,12 @@ impl Exchange<'_> {
             Variable::NginxVersion => env!("CARGO_PKG_VERSION").to_owned(),
             Variable::Pid => text(std::process::id().into()),
             Variable::ProxyAddForwardedFor => self.forwarded_for(),
-            Variable::ProxyHost => self.proxy_host.to_owned(),
+            Variable::ProxyHost => self.proxy_host.clone(),
             Variable::RemoteAddress => self.remote_address(),
-            Variable::RemotePort => {
-                self.remote().map_or_else(String::new, |remote| remote.port().to_string())
-            }
+            Variable::RemotePort => port(self.remote()),
+            Variable::ConnectionAddress => address_of(self.connection.client.address()),
+            Variable::ConnectionPort => port(self.connection.client.address()),
+            Variable::Split(index) => self.part(*index),
             Variable::RequestMethod => self.request.method.to_string(),
             Variable::RequestUri => self.request_uri(),
             Variable::Scheme => "http".to_owned(),
@@ -86,15 +93,22 @@ impl Exchange<'_> {
         )
     }
 
-    fn remote(&self) -> Option<std::net::SocketAddr> {
-        match self.connection.client {
-            Client::Remote(address) => Some(address),
-            Client::SelfTest => None,
-        }
+    /// Who asks.
+    pub(super) fn remote(&self) -> Option<SocketAddr> {
+        self.client
     }
 
     fn remote_address(&self) -> String {
-        self.remote().map_or_else(|| "unix:".to_owned(), |remote| address(remote.ip()))
+        address_of(self.remote())
+    }
+
+    /// The value of the part of `split_clients` that this request falls into.
+    fn part(&self, index: usize) -> String {
+        let service = &self.connection.service;
+        let split = &service.configuration.http.splits[index];
+        let key = split.key.fill(|variable| self.value(variable, 0));
+        let part = service.splits[index].part(key.as_bytes());
+        part.map_or_else(String::new, |part| split.parts[part].1.clone())
     }
 
     fn forwarded_for(&self) -> String {
@@ -152,6 +166,18 @@ fn without_port(host: &str) -> &str {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
         _ => host,
     }
+}
+
+fn address_of(client: Option<SocketAddr>) -> String {
+    client.map_or_else(|| "unix:".to_owned(), |client| address(client.ip()))
+}
+
+/// Empty if nobody said which.
+fn port(client: Option<SocketAddr>) -> String {
+    client
+        .map(|client| client.port())
+        .filter(|port| *port > 0)
+        .map_or_else(String::new, |port| port.to_string())
 }
 
 fn address(ip: IpAddr) -> String {

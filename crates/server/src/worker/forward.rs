@@ -1,26 +1,36 @@
 //! `proxy_pass`: asks one peer after another until one answers, and passes its answer on as it comes.
 
+mod asking;
 mod attempt;
+mod keepalive;
+mod link;
+mod next;
+mod passing;
 mod request;
 
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    rc::Rc,
     task::Poll,
 };
 
-use balance::{Attempts, Ended};
-use conf::{Peer, ProxyPass, Upstream};
-use hyper::{Method, Response, StatusCode, body::Incoming, header::DATE};
+use balance::Ended;
+use conf::{NextCondition, Peer, ProxyPass, ProxyTarget};
+use hyper::{Response, StatusCode, body::Incoming, header::DATE};
+use tokio::time::Instant;
 
-use self::attempt::Failure;
+use self::{
+    asking::Asking,
+    attempt::Failure,
+    link::Link,
+    next::{Safety, Standing},
+};
+pub(super) use self::{keepalive::Idle, passing::Passing};
 use super::{
     answer::{Draft, Hangup},
-    body::{Content, RequestBody, Silence, Waiting},
+    body::{Content, RequestBody},
     exchange::Exchange,
     headers::{self, Persistence},
-    service::now_seconds,
 };
 
 /// Passes a request on.
@@ -29,44 +39,137 @@ pub(super) async fn forward(
     proxy: &ProxyPass,
     body: RequestBody,
 ) -> Result<Draft, Hangup> {
-    let service = &exchange.connection.service;
-    let (upstream, pool) =
-        (&service.configuration.http.upstreams[proxy.upstream], &service.pools[proxy.upstream]);
-    let mut attempts = pool.borrow().attempts(b"");
-    loop {
-        let picked = pool.borrow_mut().pick(&mut attempts, now_seconds(), || 0);
-        let Some(index) = picked else {
-            say(exchange, upstream, None, "no live upstreams while connecting to upstream");
-            return Ok(Draft::page(StatusCode::BAD_GATEWAY, exchange.settings));
-        };
-        let peer = &upstream.peers[index];
-        exchange.tried.borrow_mut().push(peer.address.to_string());
-        let asking = attempt::attempt(exchange, peer, body.clone());
-        let Some(outcome) = unless_abandoned(exchange, asking).await else {
-            // The peer is not to blame.
-            pool.borrow_mut().finish(&mut attempts, Ended::Succeeded, now_seconds());
-            say(
-                exchange,
-                upstream,
-                Some(peer),
-                "client prematurely closed connection, so upstream connection is closed too",
-            );
-            return Err(Hangup);
-        };
-        let ended = if outcome.is_ok() || body.fault().is_some() { Ended::Succeeded } else { Ended::Failed };
-        pool.borrow_mut().finish(&mut attempts, ended, now_seconds());
-        match outcome {
-            Ok(response) => return Ok(passed_on(exchange, response)),
-            Err(failure) => {
-                if let Some(fault) = body.fault() {
-                    return Draft::of_fault(fault, exchange.settings);
-                }
-                say(exchange, upstream, Some(peer), &failure.to_string());
-                if !may_retry(exchange, &failure, &body, &attempts) {
-                    return Ok(given_up(exchange, &failure, &body));
-                }
+    let Some(upstream) = find(exchange, proxy) else {
+        let name = exchange.proxy_host.clone();
+        say(exchange, &name, &format!("there is no upstream \"{name}\", and names are not resolved"));
+        return Ok(Draft::page(StatusCode::BAD_GATEWAY, exchange.settings));
+    };
+    let (asking, started) = (Asking::new(exchange, upstream), Instant::now());
+    Request { exchange, upstream, body, asking, started }.pass_on().await
+}
+
+/// The upstream, by its index; `$proxy_host` is known from here on.
+fn find(exchange: &mut Exchange, proxy: &ProxyPass) -> Option<usize> {
+    match &proxy.target {
+        ProxyTarget::Upstream { index, host } => {
+            exchange.proxy_host.clone_from(host);
+            Some(*index)
+        }
+        ProxyTarget::Named(name) => {
+            exchange.proxy_host = name.fill(|variable| exchange.value(variable, 0));
+            let upstreams = &exchange.connection.service.configuration.http.upstreams;
+            upstreams.iter().position(|upstream| upstream.name == exchange.proxy_host)
+        }
+    }
+}
+
+/// A request that is passed on to the peers of one upstream.
+struct Request<'a, 'b> {
+    exchange: &'a Exchange<'b>,
+    upstream: usize,
+    body: RequestBody,
+    asking: Asking,
+    started: Instant,
+}
+
+/// What comes of an attempt.
+enum Turn {
+    Answered(Response<Incoming>, Link),
+    /// To the next peer.
+    GoesOn,
+    Over(Draft),
+}
+
+impl Request<'_, '_> {
+    async fn pass_on(mut self) -> Result<Draft, Hangup> {
+        let exchange = self.exchange;
+        let upstream = &exchange.connection.service.configuration.http.upstreams[self.upstream];
+        loop {
+            let Some(index) = self.asking.next() else {
+                exchange.tried.borrow_mut().push(upstream.name.clone());
+                say(exchange, &upstream.name, "no live upstreams while connecting to upstream");
+                return Ok(Draft::page(StatusCode::BAD_GATEWAY, exchange.settings));
+            };
+            match self.ask(&upstream.peers[index]).await? {
+                Turn::Answered(response, link) => return Ok(self.passed_on(response, link)),
+                Turn::GoesOn => {}
+                Turn::Over(draft) => return Ok(draft),
             }
         }
+    }
+
+    async fn ask(&mut self, peer: &Peer) -> Result<Turn, Hangup> {
+        let exchange = self.exchange;
+        exchange.tried.borrow_mut().push(peer.address.to_string());
+        let attempt = attempt::attempt(exchange, self.upstream, peer.address, &self.body);
+        let Some(outcome) = unless_abandoned(exchange, attempt).await else {
+            // The peer is not to blame.
+            let message = "client prematurely closed connection, so upstream connection is closed too";
+            say(exchange, &peer.address.to_string(), message);
+            return Err(Hangup);
+        };
+        match (outcome, self.body.fault()) {
+            (Ok((response, link)), _) => Ok(self.answered(response, link)),
+            (Err(_), Some(fault)) => Draft::of_fault(fault, exchange.settings).map(Turn::Over),
+            (Err(failure), None) => Ok(self.failed(&failure, peer)),
+        }
+    }
+
+    /// An answer that the configuration takes for a failure is one only while another peer can be asked instead.
+    fn answered(&mut self, response: Response<Incoming>, link: Link) -> Turn {
+        let status = response.status();
+        let reason = NextCondition::Status(status.as_u16());
+        if self.asking.left() < 2 || !self.goes_on(reason, self.safety(true)) {
+            return Turn::Answered(response, link);
+        }
+        link.cut();
+        self.asking.ended(if next::is_failure(status) { Ended::Failed } else { Ended::Succeeded });
+        Turn::GoesOn
+    }
+
+    fn failed(&mut self, failure: &Failure, peer: &Peer) -> Turn {
+        self.asking.ended(Ended::Failed);
+        say(self.exchange, &peer.address.to_string(), &failure.to_string());
+        if self.asking.left() > 0 && self.goes_on(failure.condition(), self.safety(failure.was_sent())) {
+            return Turn::GoesOn;
+        }
+        let status = match failure.condition() {
+            NextCondition::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        Turn::Over(match self.body.is_received() {
+            true => Draft::page(status, self.exchange.settings),
+            false => Draft::last_page(status, self.exchange.settings),
+        })
+    }
+
+    fn goes_on(&self, reason: NextCondition, safety: Safety) -> bool {
+        let standing = Standing { safety, elapsed: self.started.elapsed() };
+        next::goes_on(&self.exchange.settings.next_upstream, reason, standing)
+    }
+
+    fn safety(&self, was_sent: bool) -> Safety {
+        match (self.body.is_repeatable(), was_sent && !next::is_idempotent(&self.exchange.request.method)) {
+            (false, _) => Safety::Spent,
+            (true, true) => Safety::MayBeDone,
+            (true, false) => Safety::Repeatable,
+        }
+    }
+
+    /// What the peer says of itself and of its connection is left out; the rest is passed on.
+    fn passed_on(self, response: Response<Incoming>, link: Link) -> Draft {
+        let Request { exchange, upstream, asking, .. } = self;
+        let (parts, incoming) = response.into_parts();
+        let passing =
+            Passing::new(incoming, (upstream, link), asking, exchange.connection, exchange.settings);
+        let mut response = Response::from_parts(parts, Content::Forwarded(Box::new(passing)));
+        *response.version_mut() = hyper::Version::HTTP_11;
+        let headers = response.headers_mut();
+        request::remove_hop_by_hop(headers);
+        for name in [DATE, headers::ID, headers::PID, headers::GENERATION] {
+            headers.remove(name);
+        }
+        Draft { response, persistence: Persistence::Stays }
     }
 }
 
@@ -81,41 +184,10 @@ async fn unless_abandoned<T>(exchange: &Exchange<'_>, asking: impl Future<Output
     .await
 }
 
-/// nginx's `proxy_next_upstream error timeout`: another peer is asked unless this one may already have done what a
-/// second must not do again, or the body is no longer whole.
-fn may_retry(exchange: &Exchange, failure: &Failure, body: &RequestBody, attempts: &Attempts) -> bool {
-    let method = &exchange.request.method;
-    let repeatable = *method != Method::POST && *method != Method::PATCH && method.as_str() != "LOCK";
-    attempts.any_left() && !body.is_touched() && (repeatable || !failure.was_sent())
-}
-
-fn given_up(exchange: &Exchange, failure: &Failure, body: &RequestBody) -> Draft {
-    let status = if failure.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
-    match hyper::body::Body::is_end_stream(body) {
-        true => Draft::page(status, exchange.settings),
-        false => Draft::last_page(status, exchange.settings),
-    }
-}
-
-/// What the peer says of itself and of its connection is left out; the rest is passed on.
-fn passed_on(exchange: &Exchange, response: Response<Incoming>) -> Draft {
-    let settings = exchange.settings;
-    let client = (!settings.proxy_ignore_client_abort).then(|| Rc::clone(exchange.connection));
-    let waiting = Waiting { silence: Silence::new(settings.proxy_read_timeout), client };
-    let mut response = response.map(|incoming| Content::Forwarded(incoming, waiting));
-    *response.version_mut() = hyper::Version::HTTP_11;
-    let headers = response.headers_mut();
-    request::remove_hop_by_hop(headers);
-    for name in [DATE, headers::ID, headers::PID, headers::GENERATION] {
-        headers.remove(name);
-    }
-    Draft { response, persistence: Persistence::Stays }
-}
-
-fn say(exchange: &Exchange, upstream: &Upstream, peer: Option<&Peer>, message: &str) {
+/// A line about an upstream, or a peer of it.
+fn say(exchange: &Exchange, whom: &str, message: &str) {
     let connection = exchange.connection;
-    let address = peer.map_or_else(|| upstream.name.clone(), |peer| peer.address.to_string());
-    let url = format!("http://{address}{}", exchange.request_uri());
+    let url = format!("http://{whom}{}", exchange.request_uri());
     let line = format!("*{} {message}, {}, upstream: \"{url}\"", connection.number, exchange.context());
     connection.service.log.error(&line);
 }

@@ -9,12 +9,12 @@ use std::{
     time::SystemTime,
 };
 
-use balance::{Availability, Method, Pool, Setup};
-use conf::{Configuration, Peer, PeerRole, Upstream};
+use balance::{Availability, Method, Part, Pool, Setup, Split};
+use conf::{Configuration, Peer, PeerRole, Share, SplitClients, Upstream};
 use ledger::Journal;
 use tokio::sync::{Notify, watch};
 
-use super::connection::Connection;
+use super::{connection::Connection, forward::Idle};
 use crate::log::Log;
 
 /// The services of a worker, and the count of its connections.
@@ -27,6 +27,10 @@ pub(super) struct Service {
     pub(super) hostname: String,
     /// One for each upstream, in the order of the configuration.
     pub(super) pools: Vec<RefCell<Pool>>,
+    /// Connections to peers that wait for a next request; one for each upstream.
+    pub(super) idle: Vec<Idle>,
+    /// One for each `split_clients`, in the order of the configuration.
+    pub(super) splits: Vec<Split>,
     stage: watch::Sender<Stage>,
     open: Cell<usize>,
     accepted: Cell<u64>,
@@ -54,8 +58,10 @@ impl Service {
         journal: Option<Journal>,
         log: Log,
     ) -> Rc<Self> {
-        let pools =
-            configuration.http.upstreams.iter().map(|upstream| RefCell::new(pool(upstream))).collect();
+        let http = &configuration.http;
+        let pools = http.upstreams.iter().map(|upstream| RefCell::new(pool(upstream))).collect();
+        let idle = http.upstreams.iter().map(|_| Idle::default()).collect();
+        let splits = http.splits.iter().map(split).collect();
         Rc::new(Service {
             configuration,
             generation,
@@ -63,6 +69,8 @@ impl Service {
             log,
             hostname: hostname(),
             pools,
+            idle,
+            splits,
             stage: watch::Sender::new(Stage::Serving),
             open: Cell::new(0),
             accepted: Cell::new(0),
@@ -76,6 +84,8 @@ impl Service {
     }
 
     pub(super) fn enter(&self, stage: Stage) {
+        // As in nginx: whoever leaves waits for no further request, and keeps no connection for one.
+        self.idle.iter().for_each(Idle::clear);
         self.stage.send_replace(stage);
     }
 
@@ -115,7 +125,24 @@ impl Drop for Ticket {
 }
 
 fn pool(upstream: &Upstream) -> Pool {
-    Pool::new(Method::RoundRobin, &upstream.peers.iter().map(setup).collect::<Vec<_>>())
+    let method = match upstream.method {
+        conf::Method::RoundRobin => Method::RoundRobin,
+        conf::Method::IpHash => Method::IpHash,
+        conf::Method::Hash(_) => Method::Hash,
+        conf::Method::ConsistentHash(_) => Method::ConsistentHash,
+        conf::Method::LeastConn => Method::LeastConn,
+        conf::Method::Random => Method::Random,
+        conf::Method::RandomTwo => Method::RandomTwo,
+    };
+    Pool::new(method, &upstream.peers.iter().map(setup).collect::<Vec<_>>())
+}
+
+fn split(split: &SplitClients) -> Split {
+    let part = |(share, _): &(Share, String)| match share {
+        Share::Hundredths(hundredths) => Part::Hundredths(*hundredths),
+        Share::Rest => Part::Rest,
+    };
+    Split::new(&split.parts.iter().map(part).collect::<Vec<_>>())
 }
 
 fn setup(peer: &Peer) -> Setup {
@@ -128,7 +155,7 @@ fn setup(peer: &Peer) -> Setup {
     Setup {
         name: peer.name.clone(),
         weight: peer.weight,
-        max_conns: 0,
+        max_conns: peer.max_conns,
         max_fails: peer.max_fails,
         fail_timeout_seconds: u32::try_from(peer.fail_timeout.as_secs()).unwrap_or(u32::MAX),
         availability,

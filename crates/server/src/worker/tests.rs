@@ -1,5 +1,6 @@
 //! A worker in a thread of the test, with the test in place of its master and of its clients.
 
+mod director;
 mod drain;
 mod http;
 mod journal;
@@ -237,6 +238,29 @@ impl Client {
                 return String::from_utf8(head).expect("text");
             }
             self.more().unwrap_or_else(|error| panic!("{error} in the head after {:?}", self.read));
+        }
+    }
+
+    /// A chunked body.
+    fn read_chunks(&mut self) -> String {
+        let mut body = String::new();
+        loop {
+            let end = loop {
+                match self.read.windows(2).position(|window| window == b"\r\n") {
+                    Some(end) => break end,
+                    None => self.more().expect("a chunk"),
+                }
+            };
+            let line: Vec<u8> = self.read.drain(..end + 2).collect();
+            let size = usize::from_str_radix(String::from_utf8_lossy(&line).trim(), 16).expect("a size");
+            while self.read.len() < size + 2 {
+                self.more().expect("a chunk");
+            }
+            let chunk: Vec<u8> = self.read.drain(..size + 2).take(size).collect();
+            body.push_str(&String::from_utf8(chunk).expect("text"));
+            if size == 0 {
+                return body;
+            }
         }
     }
 

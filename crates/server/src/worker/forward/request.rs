@@ -37,7 +37,7 @@ fn headers(exchange: &Exchange) -> HeaderMap {
     for name in [EXPECT, CONTENT_LENGTH, HOST] {
         headers.remove(name);
     }
-    if let Ok(host) = HeaderValue::from_str(exchange.proxy_host) {
+    if let Ok(host) = HeaderValue::from_str(&exchange.proxy_host) {
         headers.insert(HOST, host);
     }
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -52,10 +52,7 @@ fn set(exchange: &Exchange, headers: &mut HeaderMap, name: &str, value: &Templat
     let Ok(name) = HeaderName::try_from(name) else { return };
     let value = value.fill(|variable| exchange.value(variable, 0));
     headers.remove(&name);
-    // Every request has a connection of its own, and hyper frames the body: neither is open to change.
-    if name == CONNECTION {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    } else if let (false, Ok(value)) = (value.is_empty(), HeaderValue::try_from(&value)) {
+    if let (false, Ok(value)) = (value.is_empty(), HeaderValue::try_from(&value)) {
         headers.insert(name, value);
     }
 }

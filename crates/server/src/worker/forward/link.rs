@@ -1,0 +1,119 @@
+//! A connection to a peer: made, or kept from an earlier request.
+
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::AsRawFd,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use nix::{
+    errno::Errno,
+    sys::socket::{MsgFlags, Shutdown, recv, shutdown},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    task::{AbortHandle, spawn_local},
+    time::{Instant, timeout},
+};
+
+use super::{super::body::RequestBody, attempt::Failure};
+
+/// An open connection.
+#[derive(Debug)]
+pub(in crate::worker) struct Link {
+    pub(super) peer: SocketAddr,
+    pub(super) sender: SendRequest<RequestBody>,
+    pub(super) opened: Instant,
+    /// How many requests it has carried.
+    pub(super) requests: u64,
+    wire: Wire,
+    task: AbortHandle,
+}
+
+impl Link {
+    /// Connects.
+    pub(super) async fn open(peer: SocketAddr, longest: Duration) -> Result<Link, Failure> {
+        let stream = timeout(longest, TcpStream::connect(peer))
+            .await
+            .map_err(|_| Failure::ConnectTimeout)?
+            .map_err(Failure::Connect)?;
+        // Small requests must not wait for the acknowledgement of their head.
+        stream.set_nodelay(true).map_err(Failure::Connect)?;
+        let wire = Wire(Rc::new(stream));
+        let (sender, connection) = http1::Builder::new()
+            .title_case_headers(true)
+            .handshake(TokioIo::new(wire.clone()))
+            .await
+            .map_err(Failure::Exchange)?;
+        // It ends with the answer, or when whoever asked is gone.
+        let task = spawn_local(connection).abort_handle();
+        Ok(Link { peer, sender, opened: Instant::now(), requests: 0, wire, task })
+    }
+
+    /// Whether the peer has neither closed it nor said anything unasked. Looks into the socket: what has just come is not
+    /// known to hyper yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        let looked = recv(self.wire.0.as_raw_fd(), &mut [0; 1], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
+        !self.sender.is_closed() && looked == Err(Errno::EAGAIN)
+    }
+
+    /// Closes it, whatever is still on its way.
+    pub(super) fn cut(self) {
+        self.task.abort();
+    }
+}
+
+/// The socket, shared so that one can look at it beside hyper.
+#[derive(Debug, Clone)]
+struct Wire(Rc<TcpStream>);
+
+impl AsyncRead for Wire {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
+        loop {
+            std::task::ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read_buf(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result.map(drop)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context,
+        buffers: &[io::IoSlice],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            std::task::ready!(self.0.poll_write_ready(cx))?;
+            match self.0.try_write_vectored(buffers) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
+        Poll::Ready(shutdown(self.0.as_raw_fd(), Shutdown::Write).map_err(io::Error::from))
+    }
+}

@@ -1,0 +1,268 @@
+//! Which peer answers, and over which connection, seen from both sides.
+
+use std::sync::{
+    Arc,
+    mpsc::{Receiver, channel},
+};
+
+use super::*;
+
+/// What a scripted peer does with a request.
+enum Reply {
+    Answer(&'static str),
+    /// Closes without an answer.
+    Close,
+    /// Answers, and closes without having said that it would.
+    AnswerAndClose(&'static str),
+}
+
+/// A request as a scripted peer got it.
+#[derive(Debug)]
+struct Got {
+    /// Of this peer, from 0.
+    connection: usize,
+    head: String,
+    body: String,
+}
+
+/// A peer whose answers depend on the connection and on the request of that connection, both counted from 0.
+struct Scripted {
+    address: SocketAddr,
+    got: Receiver<Got>,
+    /// Connections that ended.
+    ended: Receiver<usize>,
+}
+
+fn scripted(reply: impl Fn(usize, usize) -> Reply + Send + Sync + 'static) -> Scripted {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = listener.local_addr().expect("has an address");
+    let ((sender, got), (ending, ended)) = (channel(), channel());
+    let reply = Arc::new(reply);
+    thread::spawn(move || {
+        for (connection, stream) in listener.incoming().enumerate() {
+            let (reply, sender, ending) = (Arc::clone(&reply), sender.clone(), ending.clone());
+            let mut client = Client { stream: stream.expect("accepts"), read: Vec::new() };
+            thread::spawn(move || {
+                for number in 0.. {
+                    let Some((head, body)) = request(&mut client) else { break };
+                    // The test may be over.
+                    let _ = sender.send(Got { connection, head, body });
+                    match reply(connection, number) {
+                        Reply::Answer(answer) => client.send(answer),
+                        Reply::Close => break,
+                        Reply::AnswerAndClose(answer) => {
+                            client.send(answer);
+                            break;
+                        }
+                    }
+                }
+                drop(client);
+                let _ = ending.send(connection);
+            });
+        }
+    });
+    Scripted { address, got, ended }
+}
+
+/// The next request; `None` if the other side has closed.
+fn request(client: &mut Client) -> Option<(String, String)> {
+    while !client.read.windows(4).any(|window| window == b"\r\n\r\n") {
+        client.more().ok()?;
+    }
+    let head = Answer { head: client.head(), body: String::new() };
+    let length: usize = head.header("content-length").map_or(0, |text| text.parse().expect("a number"));
+    while client.read.len() < length {
+        client.more().ok()?;
+    }
+    let body = client.read.drain(..length).collect();
+    Some((head.head, String::from_utf8(body).expect("text")))
+}
+
+impl Scripted {
+    fn next(&self) -> Got {
+        self.got.recv_timeout(DEADLINE).expect("a request")
+    }
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 6\r\n\r\nbroken";
+const KEPT: &str = "proxy_http_version 1.1; proxy_set_header Connection \"\";";
+
+fn site(upstream: &str, settings: &str) -> String {
+    format!(
+        "{settings}
+         upstream back {{ {upstream} }}
+         server {{
+             listen LISTEN; add_header X-Peer $upstream_addr always; add_header X-Client $remote_addr:$remote_port;
+             location / {{ proxy_pass http://back; }}
+         }}"
+    )
+}
+
+fn always(answer: &'static str) -> Scripted {
+    scripted(move |_, _| Reply::Answer(answer))
+}
+
+#[test]
+fn a_network_stays_with_its_peer() {
+    let (a, b) = (always(OK), always(OK));
+    let rig = Rig::accepting(&site(
+        &format!("ip_hash; server {} weight=1; server {} weight=2;", a.address, b.address),
+        "set_real_ip_from 127.0.0.0/8; real_ip_header X-Forwarded-For;",
+    ));
+    let mut client = rig.connect();
+    let networks = ["127.0.1", "127.0.2", "127.0.3", "127.1.0", "10.0.0", "192.168.1", "8.8.8"];
+    let picked: String = networks
+        .iter()
+        .map(|network| {
+            let answer = client.request("GET /", &format!("X-Forwarded-For: {network}.77\r\n"));
+            assert_eq!(answer.header("x-client"), Some(format!("{network}.77:").as_str()));
+            if answer.header("x-peer") == Some(a.address.to_string().as_str()) { 'a' } else { 'b' }
+        })
+        .collect();
+    assert_eq!(picked, "abbbabb", "as nginx 1.22.1");
+}
+
+#[test]
+fn a_part_of_the_clients_gets_an_upstream_of_its_own() {
+    let (stable, canary) = (always(OK), always(OK));
+    let rig = Rig::accepting(&format!(
+        "split_clients $arg_user $variant {{ 30% canary; * stable; }}
+         upstream stable {{ server {}; }}
+         upstream canary {{ server {}; }}
+         server {{
+             listen LISTEN; add_header X-Variant $variant; add_header X-Host $proxy_host;
+             location / {{ proxy_pass http://$variant; }}
+             location /none {{ proxy_pass http://no$variant; }}
+         }}",
+        stable.address, canary.address
+    ));
+    let mut client = rig.connect();
+    // By MurmurHash2: 0.11, 0.33, 0.20 and 0.52 of all.
+    for (user, variant) in [("alice", "canary"), ("bob", "stable"), ("carol", "canary"), ("dave", "stable")] {
+        let answer = client.request(&format!("GET /?user={user}"), "");
+        assert_eq!(
+            (answer.header("x-variant"), answer.header("x-host")),
+            (Some(variant), Some(variant)),
+            "{user}"
+        );
+        let asked = if variant == "canary" { &canary } else { &stable };
+        assert!(asked.next().head.contains(user));
+    }
+    assert_eq!(client.request("GET /none?user=bob", "").status(), 502);
+    assert!(rig.log().contains("there is no upstream \"nostable\""), "{}", rig.log());
+}
+
+#[test]
+fn a_connection_to_a_peer_is_used_again() {
+    for answer in [OK, CHUNKED] {
+        let peer = always(answer);
+        let rig = Rig::accepting(&site(&format!("server {}; keepalive 2;", peer.address), KEPT));
+        let mut client = rig.connect();
+        for _ in 0..5 {
+            assert_eq!(client.get().status(), 200);
+            if answer == CHUNKED {
+                assert_eq!(client.read_chunks(), "ok");
+            }
+            let got = peer.next();
+            assert_eq!(got.connection, 0);
+            assert!(!got.head.to_ascii_lowercase().contains("connection:"), "{}", got.head);
+        }
+        rig.drain();
+        assert_eq!(peer.ended.recv_timeout(DEADLINE), Ok(0), "whoever leaves keeps no connection");
+        assert_eq!(client.get().status(), 200, "and still asks peers");
+        assert_eq!(peer.next().connection, 1);
+    }
+}
+
+#[test]
+fn kept_connections_are_limited_in_number_requests_and_time() {
+    let peer = always(OK);
+    let limits = "keepalive 1; keepalive_requests 2; keepalive_timeout 100ms;";
+    let rig = Rig::accepting(&site(&format!("server {}; {limits}", peer.address), KEPT));
+    let mut client = rig.connect();
+    let connections: Vec<usize> = (0..4)
+        .map(|_| {
+            client.get();
+            peer.next().connection
+        })
+        .collect();
+    assert_eq!(connections, [0, 0, 1, 1]);
+    client.get();
+    assert_eq!(peer.next().connection, 2);
+    let ended: Vec<usize> = (0..3).map(|_| peer.ended.recv_timeout(DEADLINE).expect("it ends")).collect();
+    assert_eq!(ended, [0, 1, 2], "the last one for being idle");
+}
+
+#[test]
+fn a_peer_that_closes_a_kept_connection_loses_no_request() {
+    // It says nothing and closes: seen before the connection is used again.
+    let peer = scripted(|_, _| Reply::AnswerAndClose(OK));
+    let rig = Rig::accepting(&site(&format!("server {}; keepalive 2;", peer.address), KEPT));
+    let mut client = rig.connect();
+    for connection in 0..4 {
+        assert_eq!(client.request("POST /", "Content-Length: 0\r\n").status(), 200);
+        assert_eq!(peer.next().connection, connection);
+        peer.ended.recv_timeout(DEADLINE).expect("it closes");
+    }
+    // It closes when the connection is used again: another one is made for what can be repeated.
+    let peer = scripted(|_, number| if number == 0 { Reply::Answer(OK) } else { Reply::Close });
+    let rig = Rig::accepting(&site(&format!("server {}; keepalive 2;", peer.address), KEPT));
+    let mut client = rig.connect();
+    let statuses = [("GET /", 200), ("GET /", 200), ("PUT /", 200), ("POST /", 502), ("POST /", 200)];
+    for (line, status) in statuses {
+        assert_eq!(client.request(line, "Content-Length: 4\r\n\r\nbody\r\n").status(), status, "{line}");
+    }
+    assert!(!rig.log().contains("no live upstreams"));
+}
+
+#[test]
+fn what_is_retried_and_what_is_held_against_a_peer() {
+    let post = "Content-Length: 4\r\n\r\nbo";
+    let check = |settings: &str, line: &str, expected: &[(u16, &str)]| {
+        let (bad, good) = (always(BROKEN), always(OK));
+        let upstream =
+            format!("server {} max_fails=1 fail_timeout=1h; server {};", bad.address, good.address);
+        let rig = Rig::accepting(&site(&upstream, settings));
+        let mut client = rig.connect();
+        for (number, (status, peers)) in expected.iter().enumerate() {
+            client.send(&format!("{line} HTTP/1.1\r\nHost: a\r\n{post}"));
+            client.send("dy");
+            let answer = client.answer();
+            let tried: Vec<&str> = answer.header("x-peer").expect("peers").split(", ").collect();
+            let name = |address: &&str| if *address == bad.address.to_string() { 'x' } else { 'o' };
+            let tried: String = tried.iter().map(name).collect();
+            assert_eq!((answer.status(), tried.as_str()), (*status, *peers), "{settings} {line} {number}");
+        }
+        for got in good.got.try_iter().chain(bad.got.try_iter()) {
+            assert_eq!(got.body, "body", "whoever is asked is sent all of it: {}", got.head);
+        }
+    };
+    check("", "PUT /", &[(500, "x"), (200, "o"), (500, "x")]);
+    let retried = "proxy_next_upstream error http_500;";
+    check(retried, "PUT /", &[(200, "xo"), (200, "o"), (200, "o")]);
+    // The blind spot of nginx: what may not be done twice is not retried, and what is not retried does not count.
+    check(retried, "POST /", &[(500, "x"), (200, "o"), (500, "x"), (200, "o")]);
+    check("proxy_next_upstream http_500 non_idempotent;", "POST /", &[(200, "xo"), (200, "o"), (200, "o")]);
+    check(&format!("{retried} proxy_next_upstream_tries 1;"), "PUT /", &[(500, "x"), (200, "o"), (500, "x")]);
+}
+
+#[test]
+fn a_peer_is_busy_until_the_end_of_its_answer_is_passed_on() {
+    const HALF: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok";
+    let (a, b) = (always(HALF), always(HALF));
+    let upstream = format!("server {} max_conns=1; server {} max_conns=1;", a.address, b.address);
+    let rig = Rig::accepting(&site(&upstream, "proxy_next_upstream off;"));
+    let (mut first, mut second) = (rig.connect(), rig.connect());
+    for client in [&mut first, &mut second] {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.head();
+    }
+    let mut third = rig.connect();
+    assert_eq!((third.get().status(), third.get().header("x-peer")), (502, Some("back")), "both are full");
+    drop(first);
+    rig.wait_for_log("client prematurely closed connection");
+    third.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(third.head().contains("200 OK"));
+}
