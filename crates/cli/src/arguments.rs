@@ -1,5 +1,6 @@
 //! The command line.
 
+mod load;
 mod runs;
 mod scenario;
 mod verify;
@@ -8,6 +9,7 @@ use std::os::fd::RawFd;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use load::{Arrivals, Load, Method, Pacing};
 pub(crate) use runs::{Bench, Books, Compare, Netns, Place, Replay, Selftest};
 pub(crate) use scenario::{New, Scenario, Shelf};
 pub(crate) use verify::Verify;
@@ -55,6 +57,8 @@ pub(crate) enum Verb {
     Selftest(Selftest),
     /// Measure upgrades side by side, interleaved
     Bench(Bench),
+    /// Send requests to any server, and say what came of each
+    Load(Box<Load>),
     /// Say what the code of a mistake means, with an example
     Explain {
         /// Such as CO0009 [default: list them all]

@@ -13,6 +13,7 @@ mod explain;
 mod filter;
 mod interrupt;
 mod kept_run;
+mod load;
 mod mistakes;
 mod printed;
 mod profiles;
@@ -47,5 +48,6 @@ fn main() -> ExitCode {
         Verb::Ledger(asked) => books::books(&asked).into(),
         Verb::Selftest(asked) => selftest::selftest(&asked).into(),
         Verb::Bench(asked) => bench::bench(&asked).into(),
+        Verb::Load(asked) => load::load(&asked).into(),
     }
 }

@@ -6,6 +6,7 @@ pub mod clock;
 mod error;
 mod event_log;
 mod header;
+mod hlog;
 mod journal;
 mod read;
 mod sockets;
@@ -14,6 +15,7 @@ mod writer;
 
 pub use error::{Error, Full};
 pub use event_log::EventLog;
+pub use hlog::{HLOG_NAME, write_hlog};
 pub use journal::{Begun, Journal};
 pub use read::{read_history, read_journal, read_ledger};
 pub use sockets::SocketLog;

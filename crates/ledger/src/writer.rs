@@ -21,7 +21,7 @@ impl Writer {
     /// must be reported as unsent.
     pub fn begin(&self, record: &Record) -> Result<Slot, Full> {
         debug_assert!(record.is_used(), "an id is never 0");
-        let slot = self.table.claim()?;
+        let slot = self.table.claim_alone()?;
         self.table.store(slot, record);
         Ok(slot)
     }

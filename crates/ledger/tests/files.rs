@@ -221,3 +221,29 @@ fn more_space_than_the_disk_has_is_an_error_at_the_start() {
     assert_eq!(error, Some(true));
     assert!(!path.exists(), "nothing is left behind");
 }
+
+/// What of this process's memory is pages of this file (proc_pid_smaps(5)), in KiB.
+fn mapped_kib(path: &Path) -> u64 {
+    let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
+    let name = path.to_str().unwrap();
+    let own = smaps.lines().skip_while(|line| !line.ends_with(name));
+    let rss = own.clone().find_map(|line| line.strip_prefix("Rss:")).expect("the mapping");
+    rss.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+fn the_memory_of_a_writer_does_not_grow_with_its_file_and_nothing_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(ledger_name(0));
+    let count = 200_000;
+    let writer = Writer::create(&path, count).unwrap();
+    for id in 1..=count {
+        let slot = writer.begin(&record(id, Outcome::Unfinished)).unwrap();
+        writer.finish(slot, &record(id, Outcome::Ok));
+    }
+    let mapped = mapped_kib(&path);
+    assert!(mapped < 4096, "{mapped} KiB are mapped of a file of {} KiB", count * 64 / 1024);
+    writer.seal().unwrap();
+    let records = ledger::read_ledger(&path).unwrap();
+    assert!(records.into_iter().eq((1..=count).map(|id| record(id, Outcome::Ok))));
+}

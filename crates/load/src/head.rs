@@ -1,5 +1,7 @@
 //! What the head of an answer says that matters here.
 
+use std::mem::MaybeUninit;
+
 use crate::{answer::NotHttp, request::WEBSOCKET_ACCEPT};
 
 const MOST_HEADERS: usize = 64;
@@ -45,9 +47,11 @@ struct Framing {
 impl Head {
     /// The head at the start of `bytes`, its length, and where its body ends. `None`: more bytes are needed.
     pub(crate) fn parse(bytes: &[u8], origins: &[String]) -> Result<Option<(usize, Head, Body)>, NotHttp> {
-        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-        let mut response = httparse::Response::new(&mut headers);
-        let length = match response.parse(bytes) {
+        // Not initialised: that would be half of the parser's work.
+        let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+        let mut response = httparse::Response::new(&mut []);
+        let parser = httparse::ParserConfig::default();
+        let length = match parser.parse_response_with_uninit_headers(&mut response, bytes, &mut headers) {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(_) => return Err(NotHttp),

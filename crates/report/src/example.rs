@@ -10,7 +10,7 @@ use facts::{
     plan::{Case, Claim, Expectation, KnownFailure, Place},
 };
 
-use crate::{CaseResult, Disposition};
+use crate::{CaseResult, Disposition, Echo, Evidence, LoadResult, Priority, Spread};
 
 /// A case that lost three requests.
 pub(crate) fn failed() -> CaseResult {
@@ -172,5 +172,42 @@ fn plan(must_fail: bool, known: Option<&str>) -> Plan {
         known_failure: known.map(|why| KnownFailure { why: why.to_owned(), fails: vec!["it".into()] }),
         must_fail,
         ..Plan::default()
+    }
+}
+
+/// Ten seconds of load that lost nothing.
+pub(crate) fn load() -> LoadResult {
+    let times = Spread {
+        count: 5012,
+        min: Some(51_000),
+        mean: Some(80_000),
+        p50: Some(71_000),
+        p90: Some(112_000),
+        p99: Some(942_000),
+        max: Some(123_456_000),
+        ..Spread::default()
+    };
+    LoadResult {
+        url: "http://127.0.0.1:8080/".into(),
+        clients: "64 kept connections, 1 thread".into(),
+        pace: "500/s at random".into(),
+        evidence: Evidence::Open,
+        seed: 1,
+        lasted: Duration::from_secs(10),
+        asked: Some(500.0),
+        planned: 5012,
+        sent: 5012,
+        unsent: 0,
+        classes: vec![(Outcome::Ok, 5012)],
+        bytes_out: 405_972,
+        bytes_in: 1_234_567,
+        connections: 64,
+        latency: times,
+        service: times,
+        lag: times,
+        late: None,
+        echo: Echo::Checked,
+        priority: Priority::First,
+        interrupted: false,
     }
 }

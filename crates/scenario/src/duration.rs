@@ -37,12 +37,10 @@ pub(crate) fn part_millis(written: &str, at: &At) -> Result<u64, Mistake> {
 }
 
 fn part_nanos(written: &str, at: &At) -> Result<u64, Mistake> {
-    let digits = written.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(written.len());
-    let (number, name) = written.split_at(digits);
-    let duration = number.parse::<f64>().ok().zip(unit(name)).map(|(number, unit)| number * unit);
     let refused =
         |message: String, help: &str| Err(Mistake::new(codes::BAD_DURATION, at, message).help(help));
-    match duration {
+    let (number, name) = parts(written);
+    match measured(written) {
         Some(nanos) if nanos <= LONGEST => Ok(nanos as u64),
         Some(_) => refused(format!("`{written}` is longer than a day"), "no run takes that long"),
         None if !number.is_empty() && !name.trim().is_empty() => refused(
@@ -54,4 +52,20 @@ fn part_nanos(written: &str, at: &At) -> Result<u64, Mistake> {
             "write a number with a unit: `50us`, `250ms`, `2s`, `1m`",
         ),
     }
+}
+
+/// Nanoseconds of a duration as scenarios and command lines write it: `50us`, `250ms`, `2s`, `1m`; `None` when it is none, or
+/// longer than a day.
+pub fn duration_nanos(written: &str) -> Option<u64> {
+    measured(written).filter(|nanos| *nanos <= LONGEST).map(|nanos| nanos as u64)
+}
+
+fn measured(written: &str) -> Option<f64> {
+    let (number, name) = parts(written);
+    Some(number.parse::<f64>().ok()? * unit(name)?)
+}
+
+/// A number and its unit.
+fn parts(written: &str) -> (&str, &str) {
+    written.split_at(written.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(written.len()))
 }

@@ -49,6 +49,7 @@ use crate::{
 
 pub use codes::CODES;
 pub use diagnostic::Code;
+pub use duration::duration_nanos;
 pub use expectations::DEFAULT_CHECKS;
 pub use expression::function_names;
 pub use mistake::MOST_MISTAKES;

@@ -4,6 +4,7 @@ mod compared;
 mod complaints;
 mod exit_codes;
 mod interrupted;
+mod loaded;
 mod replayed;
 mod reported;
 mod run;

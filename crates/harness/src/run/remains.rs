@@ -70,9 +70,10 @@ fn is_kept_folder(folder: &Path) -> bool {
 /// Written by the harness itself or for a reader: the history of the run, logs.
 fn is_kept(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let is_history =
-        ["ledger-", "sockets-", "journal-", "origin-"].iter().any(|prefix| name.starts_with(prefix))
-            || ["plan.json", ledger::EVENT_LOG_NAME, "never.fifo"].contains(&name.as_ref());
+    let is_history = ["ledger-", "sockets-", "journal-", "origin-"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+        || ["plan.json", ledger::EVENT_LOG_NAME, ledger::HLOG_NAME, "never.fifo"].contains(&name.as_ref());
     is_history || [".log", ".out", ".version", ".exec"].iter().any(|suffix| name.ends_with(suffix))
 }
 
@@ -106,6 +107,7 @@ mod tests {
             "sockets-0.ndjson",
             "journal-a.bin",
             "events.ndjson",
+            "latency.hlog",
             "web.out",
             "web.exec",
             "error.log",

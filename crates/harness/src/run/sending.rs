@@ -6,7 +6,7 @@ use facts::{
     Event, Moment, Plan,
     plan::{Action, Fires, LoadChange, Pace},
 };
-use ledger::clock::now;
+use ledger::{HLOG_NAME, clock::now, ledger_name, read_ledger, write_hlog};
 use load::Load;
 
 use super::{Beside, Run, TURN, actions};
@@ -80,7 +80,15 @@ impl Run<'_> {
             self.watcher.write(Event::GeneratorLag { phase, samples, p999_ns, max_ns })?;
         }
         let (at, event) = self_check.finish();
-        Ok(self.watcher.log.write(at, event)?)
+        self.watcher.log.write(at, event)?;
+        self.write_latencies()
+    }
+
+    /// For readers of HdrHistogram logs: the same latencies as in the ledger.
+    fn write_latencies(&self) -> Result<(), Error> {
+        let records = read_ledger(&self.directory.join(ledger_name(0)))?;
+        let Plan { populations, phases, .. } = self.plan;
+        Ok(write_hlog(&self.directory.join(HLOG_NAME), populations, phases, &records)?)
     }
 }
 
