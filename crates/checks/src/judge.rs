@@ -6,7 +6,7 @@ use facts::{
 };
 
 use crate::{
-    CHECKS, Index, LifeStory, PhaseRow, PopulationRow, Retried,
+    CHECKS, Index, LifeStory, Machine, PhaseRow, PopulationRow, Retried,
     ask::ask,
     phase_row::{classes, rows, total},
     policy::retried,
@@ -39,6 +39,8 @@ pub struct Judgement {
     pub retriable: Vec<LifeStory>,
     /// What was allowed not to come to pass, and did not: a line each.
     pub remarks: Vec<String>,
+    /// Where it ran.
+    pub machine: Machine,
     /// The worst of `verdicts`.
     pub overall: Verdict,
 }
@@ -74,6 +76,7 @@ pub fn judge(plan: &Plan, history: &History) -> Judgement {
         lost: told(&[Blame::Lost, Blame::Corrupt]),
         retriable: told(&[Blame::Retriable]),
         remarks: remarks(&index),
+        machine: Machine::of(history),
         verdicts,
     }
 }

@@ -102,8 +102,12 @@ pub enum Event {
     LoadStopped { planned: u64, sent: u64, unsent: u64 },
     /// How late the generator itself was in a phase (actual minus intended start): a lagging generator voids the run.
     GeneratorLag { phase: u8, samples: u64, p999_ns: Nanos, max_ns: Nanos },
+    /// How the kernel scheduled the threads of the generator.
+    GeneratorScheduled { scheduling: Scheduling },
     /// A step of the plan begins (its action is about to happen).
     StepBegan { step: usize, doing: String },
+    /// The sleep of this step is longer by so much, so that nothing falls into step with what the server does regularly.
+    Jittered { step: usize, ns: Nanos },
     /// The step is done.
     StepDone { step: usize },
     /// The step could not be done; the run goes on to its end and is judged.
@@ -177,6 +181,16 @@ pub enum Event {
     CutOff { why: String },
     /// Last line. `interrupted`: the run did not come to its own end. Without it the history is not sealed and nothing passes.
     RunEnded { interrupted: bool },
+}
+
+/// How the kernel schedules threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheduling {
+    /// Before every ordinary thread (`SCHED_FIFO`).
+    First,
+    /// As everybody.
+    Ordinary,
 }
 
 /// What the harness sees of a target at one instant. See `site` for what can be asked of it.

@@ -81,6 +81,18 @@ impl Plan {
         seed::derive(self.seed, &[&self.case.id, name])
     }
 
+    /// How much longer than it says the sleep of a step is, in nanoseconds: up to a tenth, and 100 ms. Nothing that the
+    /// server does regularly then happens at the same moment of every run. 0 for any other step, and for the last.
+    pub fn jitter(&self, step: usize) -> u64 {
+        match self.steps.get(step).map(|step| &step.action) {
+            Some(Action::Sleep { ms }) if step + 1 < self.steps.len() => {
+                let most = (ms * 100_000).min(MOST_JITTER_NANOS);
+                self.stream(&format!("sleep {step}")) % most.max(1)
+            }
+            _ => 0,
+        }
+    }
+
     /// The same plan with another seed, as `--seed` and repetitions want it.
     pub fn seeded(mut self, seed: u64) -> Plan {
         self.seed = seed;
@@ -101,6 +113,9 @@ impl Plan {
         watched
     }
 }
+
+/// Longer than what servers do regularly, shorter than what anybody waits for.
+const MOST_JITTER_NANOS: u64 = 100_000_000;
 
 fn once() -> u32 {
     1

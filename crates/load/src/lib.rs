@@ -48,9 +48,9 @@ use wire::Wire;
 
 pub use address::Address;
 pub use counts::Counts;
+pub use facts::event::Scheduling;
 pub use lag::PhaseLag;
 pub use setup::{Bodies, Options, Setup, Timing, check_descriptors};
-pub use sys::Scheduling;
 pub use times::{AllTimes, Durations, Times};
 
 /// The plan begins this long after the threads were told: by then they run.

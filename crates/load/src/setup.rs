@@ -8,6 +8,7 @@ use std::{
 
 use facts::{
     Nanos,
+    event::Scheduling,
     plan::{Pace, Population},
 };
 use rustix::process::{Resource, getrlimit};
@@ -16,7 +17,6 @@ use crate::{
     Error,
     address::{Address, MOST_SOURCES},
     arrival::{Share, most_arrivals},
-    sys::Scheduling,
 };
 
 /// Descriptors for everything that is not a client's connection.

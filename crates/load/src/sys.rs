@@ -11,7 +11,7 @@ use std::{
     ptr,
 };
 
-use facts::{Nanos, SocketState};
+use facts::{Nanos, SocketState, event::Scheduling};
 use rustix::{
     event::epoll::{self, CreateFlags, EventData, EventFlags},
     io::Errno,
@@ -29,15 +29,6 @@ pub(crate) fn make_timers_precise() {
 
 /// The lowest real-time priority that is above the default of other real-time programs, of which 1 is usual.
 const PRIORITY: libc::c_int = 10;
-
-/// How the kernel schedules a thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheduling {
-    /// Before every ordinary thread (`SCHED_FIFO`).
-    First,
-    /// As everybody.
-    Ordinary,
-}
 
 /// Has this thread run before every ordinary one, if we may (root, `CAP_SYS_NICE`).
 pub(crate) fn run_first() -> Scheduling {

@@ -33,6 +33,7 @@ pub(crate) fn failed() -> CaseResult {
     let counters = [("AttemptFails".to_owned(), 3)].into_iter().collect();
     upgrade.kernel = Some(Counted { extent: Extent::Run, counters });
     let judgement = Judgement {
+        machine: checks::Machine::default(),
         overall: Verdict::worst(verdicts.iter().map(|judged| judged.verdict.clone())),
         verdicts,
         phases: vec![row("steady", Some(3_000_000_000), (1500, 0), (300, Some(1200), 4100)), upgrade],
@@ -100,6 +101,7 @@ pub(crate) fn without_judgement(disposition: Disposition) -> CaseResult {
 pub(crate) fn judged(must_fail: bool, known: Option<&str>, verdicts: &[Verdict]) -> (Plan, Judgement) {
     let verdicts: Vec<Judged> = verdicts.iter().map(|verdict| judged_as(1, "it", verdict.clone())).collect();
     let judgement = Judgement {
+        machine: checks::Machine::default(),
         overall: Verdict::worst(verdicts.iter().map(|judged| judged.verdict.clone())),
         verdicts,
         phases: vec![],

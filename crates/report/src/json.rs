@@ -32,6 +32,7 @@ fn judgement(judgement: &Judgement) -> Value {
     json!({
         "verdict": judgement.overall,
         "expectations": judgement.verdicts.iter().map(expectation).collect::<Vec<_>>(),
+        "machine": judgement.machine,
         "phases": judgement.phases,
         "total": judgement.total,
         "classes": classes,

@@ -76,9 +76,11 @@ impl Run<'_> {
         self.count()?;
         let load::Counts { planned, sent, unsent, .. } = totals.counts;
         self.watcher.write(Event::LoadStopped { planned, sent, unsent })?;
-        for load::PhaseLag { phase, samples, p999_ns, max_ns, .. } in totals.lag {
+        for load::PhaseLag { phase, samples, p999_ns, max_ns, .. } in totals.lag.iter().copied() {
             self.watcher.write(Event::GeneratorLag { phase, samples, p999_ns, max_ns })?;
         }
+        let scheduling = totals.scheduling;
+        self.watcher.write(Event::GeneratorScheduled { scheduling })?;
         let (at, event) = self_check.finish();
         self.watcher.log.write(at, event)?;
         self.write_latencies()

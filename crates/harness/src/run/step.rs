@@ -1,5 +1,7 @@
 //! The steps in order: whose turn it is, when, and what its failure means.
 
+use std::time::Duration;
+
 use facts::{
     Event, Nanos,
     plan::{Action, Begins, Step},
@@ -81,8 +83,18 @@ impl Run<'_> {
         self.note_step(number);
         match &step.action {
             Action::Analysis(analysis) => self.analyse(number, analysis),
+            Action::Sleep { ms } => self.sleep_a_little_longer(number, *ms),
             action => self.act(action, &step.text),
         }
+    }
+
+    /// Says by how much, so that a reader of the log can tell.
+    fn sleep_a_little_longer(&mut self, step: usize, ms: u64) -> Result<(), Halt> {
+        let ns = self.plan.jitter(step);
+        if ns > 0 {
+            self.watcher.write(Event::Jittered { step, ns })?;
+        }
+        self.sleep(Duration::from_millis(ms) + Duration::from_nanos(ns))
     }
 
     fn begin_of(&self, begins: Begins) -> Nanos {

@@ -61,6 +61,28 @@ fn a_command_that_stays_is_asked_to_leave_and_is_no_leak() {
 }
 
 #[test]
+fn a_sleep_before_another_step_is_a_little_longer_each_time_and_the_log_says_by_how_much() {
+    let plan = plan(SERVE, vec![Action::Sleep { ms: 300 }, Action::Sleep { ms: 20 }]);
+    let jitters: Vec<u64> = (1..50).map(|seed| plan.clone().seeded(seed).jitter(0)).collect();
+    assert!(
+        jitters.iter().all(|ns| *ns < 30_000_000) && jitters.iter().any(|ns| *ns > 15_000_000),
+        "{jitters:?}"
+    );
+    let ran = run(&plan, false);
+    let told = ran.history.events.iter().filter_map(|line| match line.event {
+        Event::Jittered { step, ns } => Some((step, ns)),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [(0, plan.jitter(0))]);
+    let at = |wanted: fn(&Event) -> bool| {
+        ran.history.events.iter().find(|line| wanted(&line.event)).expect("it is told").at.latest
+    };
+    let slept = at(|e| matches!(e, Event::StepDone { step: 0 }))
+        - at(|e| matches!(e, Event::StepBegan { step: 0, .. }));
+    assert!(slept >= 300_000_000 + plan.jitter(0), "{slept}");
+}
+
+#[test]
 fn a_hold_ends_when_its_time_has_come() {
     let steps = vec![Action::Hold { to: masters(Which::Old), for_ms: Some(50) }, Action::Sleep { ms: 300 }];
     let ran = run(&plan(SERVE, steps), false);

@@ -195,6 +195,9 @@ fn a_run_is_started_loaded_settled_and_stopped() {
         "before the phase, after the load"
     );
     assert!(ran.directory.path().join("plan.json").exists());
+    let log = std::fs::read_to_string(ran.directory.path().join("latency.hlog")).expect("latencies");
+    assert!(log.contains("\nTag=users.steady,0.000,1.000,"), "{log}");
+    assert_eq!(ran.count(|e| matches!(e, Event::GeneratorScheduled { .. })), 1);
 }
 
 #[test]
