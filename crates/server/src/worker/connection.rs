@@ -1,7 +1,7 @@
 //! One client's connection, from the moment it was accepted to the last byte.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     error::Error as _,
     net::SocketAddr,
     pin::{Pin, pin},
@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use conf::Settings;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -20,6 +21,7 @@ use tokio::{
 
 use super::{
     answer,
+    forward::Tunnel,
     journal::Execution,
     linger::linger,
     service::{Service, Stage, Ticket},
@@ -68,6 +70,8 @@ pub(super) struct Connection {
     keepalive_timeout: Cell<Duration>,
     send_timeout: Cell<Duration>,
     header_timeout: Duration,
+    /// What comes after the answer that is being written, if that is a switch of protocols.
+    tunnel: RefCell<Option<Tunnel>>,
     /// Counted as open for as long as the connection exists.
     _ticket: Option<Ticket>,
 }
@@ -123,6 +127,7 @@ impl Connection {
             is_asked: Cell::new(false),
             keepalive_timeout: Cell::new(minute),
             send_timeout: Cell::new(minute),
+            tunnel: RefCell::default(),
             header_timeout: settings.map_or(minute, |settings| settings.client_header_timeout),
             _ticket: ticket,
         });
@@ -130,6 +135,11 @@ impl Connection {
             service.connections.borrow_mut().insert(connection.number, Rc::downgrade(&connection));
         }
         connection
+    }
+
+    /// After the answer that is about to be written nothing here is HTTP any more.
+    pub(super) fn becomes(&self, tunnel: Tunnel) {
+        self.tunnel.replace(Some(tunnel));
     }
 
     /// Begins a request.
@@ -225,7 +235,13 @@ impl Connection {
 
 /// Serves a connection to its end.
 pub(super) async fn serve(connection: Rc<Connection>) {
-    let end = serve_http(&connection).await;
+    let (end, ahead) = serve_http(&connection).await;
+    let tunnel = connection.tunnel.take();
+    if let (End::Http, Some(tunnel)) = (&end, tunnel) {
+        // Counts as a request being answered: the connection is not idle.
+        let _busy = connection.begin();
+        tunnel.run(&connection, ahead).await;
+    }
     if let End::Error(error) = &end
         && !error.is_incomplete_message()
     {
@@ -242,7 +258,8 @@ pub(super) async fn serve(connection: Rc<Connection>) {
     }
 }
 
-async fn serve_http(connection: &Rc<Connection>) -> End {
+/// How HTTP ended, and what hyper had read beyond it.
+async fn serve_http(connection: &Rc<Connection>) -> (End, Bytes) {
     let answering = Rc::clone(connection);
     // Not `pipeline_flush`: with it hyper 1.12 shuts down without writing an answer that says `Connection: close`
     // while a further request is in its buffer. Not `header_read_timeout`: it counts idle time too, so an idle
@@ -252,13 +269,13 @@ async fn serve_http(connection: &Rc<Connection>) -> End {
             TokioIo::new(Handle(Rc::clone(&connection.socket))),
             service_fn(move |request| answer::answer(Rc::clone(&answering), request)),
         );
-    let mut http = pin!(http);
+    let mut http = http;
     let mut cut = pin!(connection.service.cut());
     let mut asked = pin!(connection.asked_to_leave.notified());
     let mut alarm = pin!(sleep_until(connection.accepted + connection.header_timeout));
-    std::future::poll_fn(|cx| {
+    let end = std::future::poll_fn(|cx| {
         loop {
-            if let Poll::Ready(result) = http.as_mut().poll(cx) {
+            if let Poll::Ready(result) = Pin::new(&mut http).poll(cx) {
                 return Poll::Ready(result.map_or_else(End::Error, |()| End::Http));
             }
             if cut.as_mut().poll(cx).is_ready() {
@@ -280,7 +297,8 @@ async fn serve_http(connection: &Rc<Connection>) -> End {
             }
         }
     })
-    .await
+    .await;
+    (end, http.into_parts().read_buf)
 }
 
 /// An alarm that rings too early is cheap, so it is only ever moved when it must: when it has rung, or is too late.

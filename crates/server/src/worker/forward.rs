@@ -7,6 +7,7 @@ mod link;
 mod next;
 mod passing;
 mod request;
+mod tunnel;
 
 use std::{
     future::{Future, poll_fn},
@@ -16,7 +17,11 @@ use std::{
 
 use balance::Ended;
 use conf::{NextCondition, Peer, ProxyPass, ProxyTarget};
-use hyper::{Response, StatusCode, body::Incoming, header::DATE};
+use hyper::{
+    Response, StatusCode,
+    body::Incoming,
+    header::{CONNECTION, DATE, HeaderValue, UPGRADE},
+};
 use tokio::time::Instant;
 
 use self::{
@@ -25,7 +30,7 @@ use self::{
     link::Link,
     next::{Safety, Standing},
 };
-pub(super) use self::{keepalive::Idle, passing::Passing};
+pub(super) use self::{keepalive::Idle, passing::Passing, tunnel::Tunnel};
 use super::{
     answer::{Draft, Hangup},
     body::{Content, RequestBody},
@@ -91,6 +96,9 @@ impl Request<'_, '_> {
                 return Ok(Draft::page(StatusCode::BAD_GATEWAY, exchange.settings));
             };
             match self.ask(&upstream.peers[index]).await? {
+                Turn::Answered(response, link) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    return Ok(self.switched(&response, link));
+                }
                 Turn::Answered(response, link) => return Ok(self.passed_on(response, link)),
                 Turn::GoesOn => {}
                 Turn::Over(draft) => return Ok(draft),
@@ -154,6 +162,24 @@ impl Request<'_, '_> {
             (true, true) => Safety::MayBeDone,
             (true, false) => Safety::Repeatable,
         }
+    }
+
+    /// The client gets the switch too, and after it whatever the peer says.
+    fn switched(self, response: &Response<Incoming>, link: Link) -> Draft {
+        let Request { exchange, asking, .. } = self;
+        let protocol = (exchange.request.headers.get(UPGRADE)).and(response.headers().get(UPGRADE));
+        let Some(protocol) = protocol else {
+            say(exchange, &link.peer.to_string(), "upstream switched to a protocol that nobody asked for");
+            return Draft::page(StatusCode::BAD_GATEWAY, exchange.settings);
+        };
+        let mut switch = Response::new(Content::text(""));
+        *switch.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *switch.headers_mut() = response.headers().clone();
+        request::remove_hop_by_hop(switch.headers_mut());
+        switch.headers_mut().insert(UPGRADE, protocol.clone());
+        switch.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        exchange.connection.becomes(Tunnel::new(link, exchange.settings.proxy_read_timeout, asking));
+        Draft { response: switch, persistence: Persistence::Stays }
     }
 
     /// What the peer says of itself and of its connection is left out; the rest is passed on.

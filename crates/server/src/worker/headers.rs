@@ -2,7 +2,7 @@
 
 use conf::Settings;
 use hyper::{
-    Response,
+    Response, StatusCode,
     header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, SERVER},
 };
 
@@ -31,7 +31,9 @@ pub(super) fn finish(exchange: &Exchange, draft: Draft) -> Response<Content> {
     // Before our own: what the configuration says of these is not said twice.
     add(exchange, status, headers);
     identify(exchange, headers);
-    if persistence == Persistence::Ends || must_end(exchange) {
+    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    if !switches && (persistence == Persistence::Ends || must_end(exchange)) {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response

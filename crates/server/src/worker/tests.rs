@@ -241,6 +241,15 @@ impl Client {
         }
     }
 
+    /// Waits for bytes that are no HTTP.
+    fn expect_bytes(&mut self, expected: &str) {
+        while self.read.len() < expected.len() {
+            self.more().unwrap_or_else(|error| panic!("{error} after {:?}", self.read));
+        }
+        let got: Vec<u8> = self.read.drain(..expected.len()).collect();
+        assert_eq!(String::from_utf8_lossy(&got), expected);
+    }
+
     /// A chunked body.
     fn read_chunks(&mut self) -> String {
         let mut body = String::new();

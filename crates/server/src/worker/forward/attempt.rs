@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     super::{body::RequestBody, exchange::Exchange},
-    link::Link,
+    link::{Link, Purpose},
     next, request,
 };
 
@@ -58,6 +58,10 @@ pub(super) async fn attempt(
     peer: std::net::SocketAddr,
     body: &RequestBody,
 ) -> Result<(Response<Incoming>, Link), Failure> {
+    let longest = exchange.settings.proxy_connect_timeout;
+    if request::asks_to_switch(exchange) {
+        return send(exchange, Link::open(peer, Purpose::Switch, longest).await?, body).await;
+    }
     let kept = exchange.connection.service.idle[upstream].take(peer);
     if let Some(link) = kept {
         match send(exchange, link, body).await {
@@ -65,8 +69,7 @@ pub(super) async fn attempt(
             outcome => return outcome,
         }
     }
-    let link = Link::open(peer, exchange.settings.proxy_connect_timeout).await?;
-    send(exchange, link, body).await
+    send(exchange, Link::open(peer, Purpose::Requests, longest).await?, body).await
 }
 
 fn may_repeat(exchange: &Exchange, failure: &Failure, body: &RequestBody) -> bool {

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     super::service::{Service, Stage},
-    link::Link,
+    link::{Link, Purpose},
 };
 
 /// The idle connections of one upstream, the one used last at the front.
@@ -77,7 +77,10 @@ impl Idle {
 pub(super) fn keep(service: &Rc<Service>, upstream: usize, mut link: Link) {
     let service = Rc::clone(service);
     let Some(keepalive) = service.configuration.http.upstreams[upstream].keepalive else { return };
-    if link.requests >= keepalive.requests || link.opened.elapsed() > keepalive.time {
+    if link.purpose == Purpose::Switch
+        || link.requests >= keepalive.requests
+        || link.opened.elapsed() > keepalive.time
+    {
         return;
     }
     // At once where that can be, so that the next request finds it. hyper may have to see the end first.

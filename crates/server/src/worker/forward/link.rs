@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use nix::{
@@ -19,11 +20,21 @@ use nix::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    sync::oneshot,
     task::{AbortHandle, spawn_local},
     time::{Instant, timeout},
 };
 
 use super::{super::body::RequestBody, attempt::Failure};
+
+/// What a connection is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// One request, and perhaps others after it.
+    Requests,
+    /// A request that asks the peer to switch the protocol, and what comes of that.
+    Switch,
+}
 
 /// An open connection.
 #[derive(Debug)]
@@ -33,13 +44,16 @@ pub(in crate::worker) struct Link {
     pub(super) opened: Instant,
     /// How many requests it has carried.
     pub(super) requests: u64,
+    pub(super) purpose: Purpose,
     wire: Wire,
     task: AbortHandle,
+    /// What the peer sent after the head of its switch, once hyper has let go of the connection.
+    ahead: oneshot::Receiver<Bytes>,
 }
 
 impl Link {
     /// Connects.
-    pub(super) async fn open(peer: SocketAddr, longest: Duration) -> Result<Link, Failure> {
+    pub(super) async fn open(peer: SocketAddr, purpose: Purpose, longest: Duration) -> Result<Link, Failure> {
         let stream = timeout(longest, TcpStream::connect(peer))
             .await
             .map_err(|_| Failure::ConnectTimeout)?
@@ -52,9 +66,19 @@ impl Link {
             .handshake(TokioIo::new(wire.clone()))
             .await
             .map_err(Failure::Exchange)?;
+        let (let_go, ahead) = oneshot::channel();
         // It ends with the answer, or when whoever asked is gone.
-        let task = spawn_local(connection).abort_handle();
-        Ok(Link { peer, sender, opened: Instant::now(), requests: 0, wire, task })
+        let task = match purpose {
+            Purpose::Requests => spawn_local(async move { drop(connection.await) }),
+            Purpose::Switch => spawn_local(async move {
+                if let Ok(parts) = connection.without_shutdown().await {
+                    // Nobody may want it: the peer did not switch.
+                    let _ = let_go.send(parts.read_buf);
+                }
+            }),
+        };
+        let (task, opened) = (task.abort_handle(), Instant::now());
+        Ok(Link { peer, sender, opened, requests: 0, purpose, wire, task, ahead })
     }
 
     /// Whether the peer has neither closed it nor said anything unasked. Looks into the socket: what has just come is not
@@ -62,6 +86,16 @@ impl Link {
     pub(super) fn is_fresh(&self) -> bool {
         let looked = recv(self.wire.0.as_raw_fd(), &mut [0; 1], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
         !self.sender.is_closed() && looked == Err(Errno::EAGAIN)
+    }
+
+    /// The socket, to be used once hyper has let go of it.
+    pub(super) fn wire(&self) -> Wire {
+        self.wire.clone()
+    }
+
+    /// What hyper read beyond the head of a switch.
+    pub(super) async fn ahead(&mut self) -> Bytes {
+        (&mut self.ahead).await.unwrap_or_default()
     }
 
     /// Closes it, whatever is still on its way.
@@ -72,7 +106,7 @@ impl Link {
 
 /// The socket, shared so that one can look at it beside hyper.
 #[derive(Debug, Clone)]
-struct Wire(Rc<TcpStream>);
+pub(super) struct Wire(Rc<TcpStream>);
 
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {

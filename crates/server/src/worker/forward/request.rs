@@ -57,6 +57,14 @@ fn set(exchange: &Exchange, headers: &mut HeaderMap, name: &str, value: &Templat
     }
 }
 
+/// Whether the configuration passes on a client's wish for another protocol (`proxy_set_header Upgrade $http_upgrade`).
+pub(super) fn asks_to_switch(exchange: &Exchange) -> bool {
+    let headers = exchange.settings.proxy_headers.iter();
+    let mut wishes = headers.filter(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
+    exchange.settings.proxy_http_version == ProxyVersion::Http11
+        && wishes.any(|(_, value)| !value.fill(|variable| exchange.value(variable, 0)).is_empty())
+}
+
 /// Headers about this connection and not about the message, and those that `Connection` names.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers

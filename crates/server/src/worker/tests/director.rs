@@ -266,3 +266,87 @@ fn a_peer_is_busy_until_the_end_of_its_answer_is_passed_on() {
     third.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(third.head().contains("200 OK"));
 }
+
+/// A peer that switches, says hello with it, and then echoes; how many bytes it got, once the other side has closed.
+fn switching_peer() -> (SocketAddr, thread::JoinHandle<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = listener.local_addr().expect("has an address");
+    let peer = thread::spawn(move || {
+        let mut client = Client { stream: listener.accept().expect("accepts").0, read: Vec::new() };
+        let head = Answer { head: client.head(), body: String::new() };
+        assert_eq!((head.header("upgrade"), head.header("connection")), (Some("echo"), Some("upgrade")));
+        client.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\nhello ");
+        let mut count = 0;
+        loop {
+            count += client.read.len();
+            let text = String::from_utf8(std::mem::take(&mut client.read)).expect("text");
+            client.send(&text);
+            if client.more().is_err() {
+                return count;
+            }
+        }
+    });
+    (address, peer)
+}
+
+const SWITCHED: &str = "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
+                        proxy_set_header Connection upgrade; keepalive_timeout 100ms;";
+
+/// The client sends before it knows of the switch, as well as after.
+fn switch(rig: &Rig) -> Client {
+    let mut client = rig.connect();
+    client.send("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nearly ");
+    let answer = Answer { head: client.head(), body: String::new() };
+    assert_eq!(
+        (answer.status(), answer.header("upgrade"), answer.header("connection")),
+        (101, Some("echo"), Some("upgrade"))
+    );
+    client.expect_bytes("hello early ");
+    client
+}
+
+#[test]
+fn a_switch_of_protocols_is_passed_through_and_bytes_after_it() {
+    let (address, peer) = switching_peer();
+    let rig = Rig::accepting(&site(&format!("server {address};"), SWITCHED));
+    let mut client = switch(&rig);
+    // Longer than an idle connection may live.
+    thread::sleep(Duration::from_millis(200));
+    for _ in 0..3 {
+        client.send("again");
+        client.expect_bytes("again");
+    }
+    drop(client);
+    assert_eq!(peer.join().expect("no panic"), "early againagainagain".len());
+    rig.drain();
+    rig.expect(Report::Drained);
+}
+
+#[test]
+fn a_tunnel_lives_through_a_drain_until_its_deadline() {
+    let (address, peer) = switching_peer();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let http = site(&format!("server {address};"), SWITCHED);
+    let rig = Rig::with(&format!("worker_shutdown_timeout 300ms; events {{ }} http {{ {http} }}"), listener);
+    rig.tell(Command::Accept);
+    rig.expect(Report::Accepting);
+    let mut client = switch(&rig);
+    rig.drain();
+    client.send("still");
+    client.expect_bytes("still");
+    assert_eq!(client.rest(), "", "closed at the deadline");
+    drop(client);
+    rig.expect(Report::Drained);
+    assert_eq!(peer.join().expect("no panic"), "early still".len());
+}
+
+#[test]
+fn a_tunnel_ends_with_its_silence() {
+    let (address, peer) = switching_peer();
+    let rig = Rig::accepting(&site(
+        &format!("server {address};"),
+        &format!("{SWITCHED} proxy_read_timeout 100ms;"),
+    ));
+    assert_eq!(switch(&rig).rest(), "");
+    peer.join().expect("no panic");
+}
