@@ -9,6 +9,7 @@ mod explain;
 mod replay;
 mod scenario;
 mod selftest;
+mod simulate;
 mod test;
 mod verify;
 
@@ -29,6 +30,7 @@ const VERBS: &[Verb] = &[
     Verb { name: "scenario", says: "write, check, explain or list scenarios", run: scenario::scenario },
     Verb { name: "replay", says: "judge a kept run again", run: replay::replay },
     Verb { name: "compare", says: "set the figures of kept runs side by side", run: compare::compare },
+    Verb { name: "simulate", says: "explore the upgrade protocol", run: simulate::simulate },
     Verb { name: "explain", says: "say what the code of a mistake means", run: explain::explain },
     Verb {
         name: "ci",

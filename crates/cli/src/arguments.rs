@@ -3,6 +3,7 @@
 mod load;
 mod runs;
 mod scenario;
+mod simulate;
 mod verify;
 
 use std::os::fd::RawFd;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(crate) use load::{Arrivals, Load, Method, Pacing};
 pub(crate) use runs::{Bench, Books, Compare, Netns, Place, Replay, Selftest};
 pub(crate) use scenario::{New, Scenario, Shelf};
+pub(crate) use simulate::{Profile, Simulate};
 pub(crate) use verify::Verify;
 
 /// Prove that an upgrade drops nothing, or see exactly which request was lost, when and why.
@@ -59,6 +61,8 @@ pub(crate) enum Verb {
     Bench(Bench),
     /// Send requests to any server, and say what came of each
     Load(Box<Load>),
+    /// Explore the upgrade protocol: every order of signals and faults within bounds
+    Simulate(Simulate),
     /// Say what the code of a mistake means, with an example
     Explain {
         /// Such as CO0009 [default: list them all]

@@ -26,6 +26,7 @@ mod schedule;
 mod selection;
 mod selftest;
 mod shard;
+mod simulate;
 mod timed;
 mod verify;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Verb::Scenario(asked) => scenarios::scenarios(&asked).into(),
         Verb::Replay(asked) => replay::replay(&asked).into(),
         Verb::Compare(asked) => compare::compare(&asked).into(),
+        Verb::Simulate(asked) => simulate::simulate(&asked).into(),
         Verb::Explain { code } => explain::explain(code.as_deref()).into(),
         Verb::Ledger(asked) => books::books(&asked).into(),
         Verb::Selftest(asked) => selftest::selftest(&asked).into(),

@@ -198,7 +198,7 @@ impl<'a, M: Model> Search<'a, M> {
     /// The first one found is a shortest one.
     fn note(&mut self, (property, blame, id): (usize, u32, StateId)) {
         let known = |(p, b, _): &(usize, u32, StateId)| *p == property && *b == blame;
-        if blame.count_ones() <= 1 && !self.violations.iter().any(known) {
+        if !self.violations.iter().any(known) {
             self.violations.push((property, blame, id));
         }
     }

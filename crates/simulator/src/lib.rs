@@ -1,7 +1,8 @@
 //! The upgrade protocol in a make-believe kernel: explored exhaustively within bounds, wandered through beyond them.
 //!
 //! A [`Model`] says what can happen; [`explore()`] finds every state, with a shortest way to each that breaks a
-//! [`Property`]. [`Reference`] runs the very code of `protocol` that the server runs.
+//! [`Property`]. [`Reference`] runs the very code of `protocol` that the server runs; [`nginx::Nginx`] is another server's
+//! master, written after its sources, with every known quirk as a flag.
 //!
 //! Does not know: processes, files, clocks. Nothing here takes time or does anything.
 #![forbid(unsafe_code)]
@@ -10,6 +11,8 @@ pub mod bounds;
 mod explore;
 mod fingerprint;
 pub mod model;
+pub mod nginx;
+mod outage;
 mod portfolio;
 pub mod property;
 pub mod reference;
@@ -19,6 +22,7 @@ mod wander;
 pub use bounds::{Bounds, Budget};
 pub use explore::{Exploration, Violation, explore};
 pub use model::{Kind, Model};
+pub use outage::{NGINX, Outage, outages};
 pub use portfolio::{Case, PORTFOLIO};
 pub use property::{PROPERTIES, Property, When};
 pub use reference::Reference;

@@ -46,6 +46,8 @@ pub struct Scene {
     pub came_back: bool,
     /// A master was killed whose workers accepted, and nobody else meant to serve.
     pub outlived: bool,
+    /// A master left by itself while workers of its own accepted.
+    pub abandoned: bool,
     /// A signal was delivered that was neither carried out, deferred nor refused.
     pub unanswered: bool,
     /// A signal was accepted and waits, and nothing is going on that it could wait for.

@@ -38,6 +38,7 @@ pub(super) fn scene(world: &World) -> Scene {
         mixed: is_mixed(world),
         bared: world.past.bared,
         came_back: world.past.came_back,
+        abandoned: world.past.abandoned,
         outlived: world.past.outlived,
         unanswered: world.past.unanswered,
         sleeping: world.living().any(|(_, master)| has_sleeping(master)),

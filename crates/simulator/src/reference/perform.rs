@@ -6,7 +6,10 @@ use protocol::{
     worker::{self, Command},
 };
 
-use super::world::{Slot, Worker, World};
+use super::{
+    accepts,
+    world::{Slot, Worker, World},
+};
 use crate::scene::{GENERATIONS, Name};
 
 impl World {
@@ -51,7 +54,7 @@ impl World {
             Effect::RemoveLastPidFile if self.knows(index, self.pid_file) => self.pid_file = Name::Absent,
             Effect::WriteOldBin => self.old_bin = Name::Of(index),
             Effect::RemoveOldBin => self.remove_old_bin(index),
-            Effect::Exit(_) => self.end_master(index),
+            Effect::Exit(_) => self.leave(index),
             Effect::RemovePidFile
             | Effect::RemoveLastPidFile
             | Effect::DropConfiguration
@@ -61,6 +64,11 @@ impl World {
             | Effect::AnnounceStart
             | Effect::Say(_) => {}
         }
+    }
+
+    fn leave(&mut self, index: u8) {
+        self.past.abandoned |= self.workers.iter().any(|w| w.owner == index && accepts(w.life.stage));
+        self.end_master(index);
     }
 
     /// The effect does not happen, and its master is told.

@@ -60,6 +60,7 @@ pub(super) struct Past {
     pub(super) came_back: bool,
     /// A master was killed whose workers accepted, and nobody else meant to serve.
     pub(super) outlived: bool,
+    pub(super) abandoned: bool,
     pub(super) bared: bool,
     pub(super) unanswered: bool,
 }

@@ -1,4 +1,5 @@
 //! The protocol in a make-believe kernel: explored exhaustively within small bounds, wandered through beyond them.
 
+mod nginx;
 mod reference;
 mod wander;

@@ -1,0 +1,136 @@
+//! `simulate`: explores the upgrade protocol, or nginx's, and tells what is found.
+
+mod found;
+
+use std::{fs, io, path::Path, time::Instant};
+
+use simulator::{
+    Exploration, Model, NGINX, Outage, PORTFOLIO, PROPERTIES, Property, Reference, When, explore,
+    nginx::{Nginx, Quirks, written},
+    outages, reference,
+};
+
+use self::found::{counts, timeline};
+use crate::{
+    arguments::{self, Profile},
+    exit::Exit,
+    printed::{complain, print},
+};
+
+/// States after which an exploration is given up as not exhausted.
+const MOST: usize = 30_000_000;
+
+/// Explores what was asked for.
+pub(crate) fn simulate(asked: &arguments::Simulate) -> Exit {
+    match asked.profile {
+        Profile::Reference => reference(),
+        Profile::Nginx => nginx(asked.write.as_deref()),
+    }
+}
+
+fn reference() -> Exit {
+    let asked: Vec<&Property> = PROPERTIES.iter().chain(reference::SOMETIMES).collect();
+    let mut happened = vec![0; asked.len()];
+    let (mut exit, mut states, begun) = (Exit::Passed, 0, Instant::now());
+    for case in PORTFOLIO {
+        let model = Reference { bounds: case.bounds };
+        let case_begun = Instant::now();
+        let found = explore(&model, &asked, MOST);
+        print(&format!("{} ({})\n  {}", case.name, case.bounds, counts(&found, case_begun.elapsed())));
+        states += found.states;
+        happened.iter_mut().zip(&found.happened).for_each(|(sum, more)| *sum += more);
+        exit = worse(exit, judge(&model, &asked, &found));
+    }
+    exit = worse(exit, tell_properties(&asked, &happened, exit));
+    print(&format!("{states} states in {:.1} s", begun.elapsed().as_secs_f64()));
+    exit
+}
+
+/// Tells every counterexample. What was not exhausted proves nothing.
+fn judge<M: Model>(model: &M, asked: &[&Property], found: &Exploration<M::Action>) -> Exit {
+    for violation in &found.violations {
+        let property = asked[violation.property];
+        print(&format!(
+            "  BROKEN {}: {}\n{}",
+            property.promise,
+            property.name,
+            timeline(model, &violation.trace)
+        ));
+    }
+    if let Some(trace) = &found.restless {
+        print(&format!("  BROKEN: never comes to rest\n{}", timeline(model, trace)));
+    }
+    match (found.violations.is_empty() && found.restless.is_none(), found.exhausted) {
+        (false, _) => Exit::Failed,
+        (true, true) => Exit::Passed,
+        (true, false) => {
+            complain(&format!("not exhausted: more than {MOST} states"));
+            Exit::Unknown
+        }
+    }
+}
+
+fn tell_properties(asked: &[&Property], happened: &[usize], so_far: Exit) -> Exit {
+    let mut exit = Exit::Passed;
+    for (property, times) in asked.iter().zip(happened) {
+        match property.when {
+            When::Sometimes if *times == 0 => {
+                print(&format!("NEVER HAPPENED: {}", property.name));
+                exit = Exit::Unknown;
+            }
+            When::Sometimes => print(&format!("happens: {} ({times} states)", property.name)),
+            _ if so_far == Exit::Passed => print(&format!("holds: {} {}", property.promise, property.name)),
+            _ => {}
+        }
+    }
+    exit
+}
+
+/// A failure counts before what is unknown.
+fn worse(a: Exit, b: Exit) -> Exit {
+    match (a, b) {
+        (Exit::Failed, _) | (_, Exit::Failed) => Exit::Failed,
+        (Exit::Passed, other) => other,
+        (other, _) => other,
+    }
+}
+
+fn nginx(write: Option<&Path>) -> Exit {
+    let begun = Instant::now();
+    let (outages, found) = outages(NGINX, Quirks::ALL);
+    let model = Nginx { bounds: NGINX, quirks: Quirks::ALL };
+    print(&format!("nginx ({NGINX})\n  {}", counts(&found, begun.elapsed())));
+    for outage in &outages {
+        let quirks: Vec<String> = outage.quirks.iter().map(|quirk| format!("{quirk:?}")).collect();
+        let property = outage.property;
+        let story = timeline(&model, &outage.trace);
+        print(&format!(
+            "BROKEN {}: {}, by {}\n{story}",
+            property.promise,
+            property.name,
+            quirks.join(" and ")
+        ));
+    }
+    if let Some(folder) = write
+        && let Err(error) = store(folder, &outages)
+    {
+        complain(&format!("write scenarios to {}: {error}", folder.display()));
+        return Exit::Usage;
+    }
+    if outages.is_empty() { Exit::Passed } else { Exit::Failed }
+}
+
+/// One scenario for each set of quirks, of a shortest way there.
+fn store(folder: &Path, outages: &[Outage]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut names: Vec<String> = Vec::new();
+    for (name, text) in outages.iter().filter_map(written) {
+        if names.contains(&name) {
+            continue;
+        }
+        fs::write(folder.join(&name), text)?;
+        print(&format!("wrote {}", folder.join(&name).display()));
+        names.push(name);
+    }
+    Ok(())
+}

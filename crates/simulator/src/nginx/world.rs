@@ -1,0 +1,246 @@
+//! Processes, files and what can happen.
+
+use protocol::signals::{Signal, Signals};
+
+use super::{Quirk, Quirks};
+use crate::{
+    bounds::{Bounds, Budget},
+    scene::{GENERATIONS, Name},
+};
+
+/// Everything.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct World {
+    pub(super) quirks: Quirks,
+    pub(super) masters: [Option<Master>; GENERATIONS],
+    pub(super) born: u8,
+    pub(super) workers: Vec<Worker>,
+    pub(super) pid_file: Name,
+    pub(super) old_bin: Name,
+    pub(super) wanted: u8,
+    pub(super) together: u8,
+    pub(super) signals: Budget,
+    pub(super) faults: u8,
+    pub(super) served: bool,
+    pub(super) stopped: bool,
+    pub(super) faulted: bool,
+    pub(super) bared: bool,
+    pub(super) abandoned: bool,
+    pub(super) came_back: bool,
+    /// Quirks that made a difference.
+    pub(super) fired: u32,
+    pub(super) ready: [bool; GENERATIONS],
+    pub(super) told: [bool; GENERATIONS],
+}
+
+/// A master process: its globals, under nginx's names.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Master {
+    pub(super) boot: Boot,
+    pub(super) parent: Option<u8>,
+    /// SIGCHLD is pending.
+    pub(super) child: bool,
+    /// Flags that were set and not looked at.
+    pub(super) flags: Signals,
+    /// Without the quirk: what waits for the new generation to be ready.
+    pub(super) deferred: Signals,
+    pub(super) new_binary: Option<u8>,
+    pub(super) noaccepting: bool,
+    pub(super) live: bool,
+    pub(super) quit: bool,
+    pub(super) terminate: bool,
+    pub(super) listens: bool,
+    /// Its workers exit with 2: a directory that is not there, say.
+    pub(super) crippled: bool,
+}
+
+/// How far a new process is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub(super) enum Boot {
+    /// Reads the configuration, binds.
+    Configuring,
+    /// Has opened, and truncated, the pid file.
+    Opened,
+    /// Has written it.
+    Named,
+    /// Has forked its workers.
+    Running,
+}
+
+/// A worker process.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub(super) struct Worker {
+    pub(super) owner: u8,
+    pub(super) stage: Stage,
+    /// Told to drain, and did not get round to it.
+    pub(super) told: bool,
+}
+
+/// How far a worker is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub(super) enum Stage {
+    Starting,
+    Accepting,
+    Draining,
+}
+
+/// One thing that can happen.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Action {
+    /// A master's `sigsuspend` returns, with these signals.
+    Turn(u8, Signals),
+    /// A new master does the next step of its start.
+    Boot(u8),
+    /// A worker does what it was told, or begins to accept.
+    Work(u8),
+    /// A draining worker's last client leaves.
+    Finish(u8),
+    /// SIGKILL a master.
+    Kill(u8),
+    /// SIGKILL a master and all its workers.
+    KillAll(u8),
+    /// A new master cannot start: a port is busy, the binary is broken.
+    Fail(u8),
+    /// The workers of a new master cannot start: they exit with 2 and are not respawned.
+    Cripple(u8),
+}
+
+impl World {
+    pub(super) fn new(bounds: &Bounds, quirks: Quirks) -> World {
+        let first = Master { boot: Boot::Configuring, ..Master::child_of(None) };
+        World {
+            quirks,
+            masters: [Some(first), None, None],
+            born: 1,
+            workers: Vec::new(),
+            pid_file: Name::Absent,
+            old_bin: Name::Absent,
+            wanted: bounds.workers,
+            together: bounds.together,
+            signals: bounds.signals,
+            faults: bounds.faults,
+            served: false,
+            stopped: false,
+            faulted: false,
+            bared: false,
+            abandoned: false,
+            came_back: false,
+            fired: 0,
+            ready: [false; GENERATIONS],
+            told: [false; GENERATIONS],
+        }
+    }
+
+    pub(super) fn list(&self, out: &mut Vec<Action>) {
+        for (index, master) in self.living() {
+            if master.boot != Boot::Running {
+                out.push(Action::Boot(index));
+            } else if master.child || self.has_work(index) {
+                out.push(Action::Turn(index, Signals::NONE));
+            }
+        }
+        for (at, worker) in self.workers.iter().enumerate() {
+            if at > 0 && self.workers[at - 1] == *worker {
+                continue;
+            }
+            match worker.stage {
+                Stage::Starting => out.push(Action::Work(at as u8)),
+                Stage::Accepting if worker.told || self.notices_death(worker) => {
+                    out.push(Action::Work(at as u8))
+                }
+                Stage::Draining => out.push(Action::Finish(at as u8)),
+                Stage::Accepting => {}
+            }
+        }
+        if !self.stopped && self.served {
+            self.list_outside(out);
+        }
+    }
+
+    /// Signals to a master that starts stay pending until its first `sigsuspend`.
+    fn list_outside(&self, out: &mut Vec<Action>) {
+        for (index, master) in self.living() {
+            if master.boot == Boot::Running {
+                out.extend(self.signals.sets(self.together).map(|set| Action::Turn(index, set)));
+            }
+            if self.faults == 0 {
+                continue;
+            }
+            out.extend([Action::Kill(index), Action::KillAll(index)]);
+            if index > 0 && master.boot == Boot::Configuring {
+                out.extend([Action::Fail(index), Action::Cripple(index)]);
+            }
+        }
+    }
+
+    /// Flags it would look at without being woken, or a deferred signal whose time has come.
+    fn has_work(&self, index: u8) -> bool {
+        let Some(master) = self.master(index) else { return false };
+        let due = master.new_binary.is_none_or(|new| self.is_ready(new) || self.master(new).is_none());
+        let idle = self.workers.iter().all(|worker| worker.owner != index);
+        let leaves = (master.quit || master.terminate) && idle && master.live;
+        let flags = !master.flags.is_empty() && !self.quirks.has(Quirk::FlagsSleep);
+        let barren = master.crippled && idle && !self.quirks.has(Quirk::ReadinessUnknown);
+        (!master.deferred.is_empty() && due) || flags || leaves || barren
+    }
+
+    fn notices_death(&self, worker: &Worker) -> bool {
+        let orphan = self.master(worker.owner).is_none();
+        orphan && !self.quirks.has(Quirk::OrphansServeOn) && self.living().next().is_some()
+    }
+
+    pub(super) fn master(&self, index: u8) -> Option<&Master> {
+        self.masters[usize::from(index)].as_ref()
+    }
+
+    pub(super) fn change(&mut self, index: u8, change: impl FnOnce(&mut Master)) {
+        if let Some(master) = &mut self.masters[usize::from(index)] {
+            change(master);
+        }
+    }
+
+    pub(super) fn living(&self) -> impl Iterator<Item = (u8, &Master)> {
+        (0..GENERATIONS as u8).filter_map(|index| Some((index, self.master(index)?)))
+    }
+
+    /// A quirk makes a difference now.
+    pub(super) fn fire(&mut self, quirk: Quirk) {
+        if self.quirks.has(quirk) {
+            self.fired |= quirk.bit();
+        }
+    }
+
+    /// All its workers accept.
+    pub(super) fn is_ready(&self, index: u8) -> bool {
+        let accepting =
+            self.workers.iter().filter(|w| w.owner == index && w.stage == Stage::Accepting).count();
+        accepting >= usize::from(self.wanted)
+    }
+
+    pub(super) fn own(&mut self, index: u8) -> impl Iterator<Item = &mut Worker> {
+        self.workers.iter_mut().filter(move |worker| worker.owner == index)
+    }
+}
+
+impl Master {
+    pub(super) fn child_of(parent: Option<u8>) -> Master {
+        Master {
+            boot: Boot::Configuring,
+            parent,
+            child: false,
+            flags: Signals::NONE,
+            deferred: Signals::NONE,
+            new_binary: None,
+            noaccepting: false,
+            live: true,
+            quit: false,
+            terminate: false,
+            listens: true,
+            crippled: false,
+        }
+    }
+
+    pub(super) fn take(&mut self, signal: Signal) -> bool {
+        self.flags.take(signal)
+    }
+}
