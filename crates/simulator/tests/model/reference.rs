@@ -55,7 +55,7 @@ fn the_reference_keeps_its_promises_and_as_much_is_explored_as_ever() {
 const COUNTS: &str = "\
 every signal, in any order: 561635 states, 1841259 edges, 53 deep
 upgrade after upgrade: 94015 states, 404023 edges, 65 deep
-upgrade after upgrade, and a fault: 148648 states, 464505 edges, 54 deep
+upgrade after upgrade, and a fault: 148029 states, 463014 edges, 54 deep
 upgrade and two faults: 410491 states, 1491346 edges, 55 deep
 upgrade and rollback by hand, and a fault: 483158 states, 1675063 edges, 64 deep
 reload after reload, and a fault: 73771 states, 229451 edges, 50 deep
