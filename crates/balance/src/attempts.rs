@@ -58,12 +58,6 @@ impl Attempts {
         self.left = self.left.min(most);
     }
 
-    /// One more: the attempt that failed was on a connection kept from before, which the peer may have closed without any
-    /// trouble of its own (`ngx_http_upstream_next`, `u->peer.cached`).
-    pub fn grant(&mut self) {
-        self.left += 1;
-    }
-
     /// A picked peer could not be used. Whether to go on picking.
     pub(crate) fn missed(&mut self) -> bool {
         self.misses += 1;
