@@ -193,6 +193,8 @@ fn ten_thousand_clients_go_to_the_same_back_ends() {
         match path {
             "removed" => assert_eq!(counts, BTreeMap::from([('b', CLIENTS)])),
             "parts" => assert!((1_000..1_500).contains(&of_a), "{counts:?}"),
+            // Points of a ring follow from the addresses of the peers, and their ports are new in each run.
+            "ring" => assert!((2_000..4_700).contains(&of_a), "{counts:?}"),
             _ => assert!((3_000..3_700).contains(&of_a), "{path}: {counts:?}"),
         }
     }
