@@ -261,3 +261,9 @@ fn when_the_next_peer_is_asked_and_whose_word_is_taken() {
         ("x-forwarded-for", true)
     );
 }
+
+#[test]
+fn a_shutdown_timeout_of_0_is_none() {
+    let configuration = parse("worker_shutdown_timeout 0; events { } http { }");
+    assert_eq!(configuration.worker_shutdown_timeout, None);
+}

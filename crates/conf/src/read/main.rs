@@ -28,7 +28,8 @@ fn one(directive: &Directive, configuration: &mut Configuration, problems: &mut 
         "user" => configuration.user = Some(user(directive)),
         "worker_shutdown_timeout" => {
             set(&mut configuration.worker_shutdown_timeout, directive, problems, |text| {
-                value::time(text).map(Some)
+                // 0 is for ever, as in nginx (`ngx_set_shutdown_timer`).
+                value::time(text).map(|longest| (!longest.is_zero()).then_some(longest))
             });
         }
         "worker_rlimit_nofile" => {
