@@ -89,8 +89,10 @@ impl Following {
         self.wrong.take().or(fresh.then_some(Outcome::Ok))
     }
 
+    /// What came on it while nobody waited belongs to no attempt; that something was wrong with it is remembered.
     pub(super) fn forget_connection(&mut self) {
         self.stream = Stream::default();
+        (self.fresh, self.came) = (0, 0);
     }
 
     /// Takes the next bytes of the stream; how it ends, if they are the last.

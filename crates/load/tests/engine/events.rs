@@ -148,3 +148,17 @@ fn what_is_no_stream_of_events_is_no_answer() {
     check("HTTP/1.1 200 OK|Content-Ty", "cut_in_headers");
     check("", "reset_in_accept_queue");
 }
+
+#[test]
+fn an_event_that_came_just_before_the_break_is_no_answer_on_no_connection() {
+    // The second event and the end meet a client that rests between two events.
+    let records = followed(6, |peer, first| {
+        peer.say(CHUNKED);
+        peer.say(&format!("{:x}|{}|", event(first).len(), event(first)));
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        peer.say(&format!("{:x}|{}|", event(first + 1).len(), event(first + 1)));
+    });
+    let ok: Vec<&Record> = records.iter().filter(|r| r.outcome() == facts::Outcome::Ok).collect();
+    assert!(ok.len() >= 2, "{:?}", classes(&records));
+    assert!(ok.iter().all(|r| r.connection > 0 && r.status == 200), "{ok:?}");
+}
