@@ -215,6 +215,18 @@ fn status_tells_who_serves_and_what_was_said_to_each_signal() {
 }
 
 #[test]
+fn callers_that_have_hung_up_are_forgotten() {
+    let server = Server::start();
+    let files = || fs::read_dir(format!("/proc/{}/fd", server.master())).expect("lists").count();
+    assert_eq!(order(&server, &["status"]).0, Some(0));
+    let before = files();
+    for _ in 0..40 {
+        assert_eq!(order(&server, &["status"]).0, Some(0));
+    }
+    server.wait("the master has closed what they left", |_| files() <= before);
+}
+
+#[test]
 fn one_order_upgrades_and_one_rolls_back() {
     let server = Server::start();
     let first = server.master();

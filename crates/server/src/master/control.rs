@@ -4,7 +4,7 @@ use std::{collections::VecDeque, os::fd::OwnedFd};
 
 use protocol::master::{self as protocol_master, Duty, SuccessorStage};
 
-use super::{Master, Source};
+use super::{Master, Source, peer::is_readable};
 use crate::{
     control,
     status::{Answer, Neighbour, NeighbourStage, Stage, Status, Worker},
@@ -52,12 +52,14 @@ impl Master {
         }
     }
 
-    /// New callers are told at once.
+    /// New callers are told at once. A caller never says anything: one that can be read from has hung up.
     pub(super) fn hear_callers(&mut self) {
+        self.control.callers.retain(|caller| !is_readable(caller));
         let Some(listener) = &self.control.listener else { return };
         let status = self.spelled_status();
         while let Some(caller) = control::admit(listener) {
             if self.control.callers.len() < CALLERS_MAX && control::tell(&caller, &status) {
+                self.watch(&caller, Source::Caller);
                 self.control.callers.push(caller);
             }
         }
