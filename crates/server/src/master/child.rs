@@ -11,7 +11,11 @@ use std::{
 use ledger::Journal;
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::resource::{Resource, setrlimit},
+    sys::{
+        resource::{Resource, setrlimit},
+        signal::{Signal, kill},
+        wait::waitpid,
+    },
     unistd::Pid,
 };
 use rustix::process::{Pid as RustixPid, PidfdFlags, pidfd_open};
@@ -40,7 +44,7 @@ impl Master {
         match os::fork_single_threaded()? {
             Forked::Child => process::exit(self.be_worker(settings, theirs)),
             Forked::Parent(pid) => {
-                let child = Child { pid, pidfd: open_pidfd(pid)?, channel: ours };
+                let child = Child { pid, pidfd: hold(pid)?, channel: ours };
                 let sockets: Vec<BorrowedFd> = settings.listeners.iter().map(|l| l.socket.as_fd()).collect();
                 // A child that gets no listeners ends by its own deadline, and is reaped like any other.
                 if let Err(error) = wire::send_listeners(child.channel.as_fd(), &sockets) {
@@ -124,6 +128,15 @@ impl Master {
 pub(super) fn open_pidfd(pid: Pid) -> io::Result<OwnedFd> {
     let pid = RustixPid::from_raw(pid.as_raw()).ok_or_else(|| io::Error::other("a child without a pid"))?;
     Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+/// A pidfd of the child that was just forked. Without one (no descriptor is left) it could be neither told nor reaped: it
+/// is ended at once.
+pub(super) fn hold(pid: Pid) -> io::Result<OwnedFd> {
+    open_pidfd(pid).inspect_err(|_| {
+        // It is ours and unreaped, so the number is still its own.
+        let _ = kill(pid, Signal::SIGKILL).and_then(|()| waitpid(pid, None));
+    })
 }
 
 fn receive_listeners(channel: &OwnedFd) -> io::Result<Vec<OwnedFd>> {

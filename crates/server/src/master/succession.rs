@@ -17,7 +17,7 @@ use rustix::process::Signal;
 
 use super::{
     Master, Source,
-    child::open_pidfd,
+    child::{hold, open_pidfd},
     peer::Peer,
     start::{LISTENERS_VARIABLE, PEER_VARIABLE},
 };
@@ -64,7 +64,7 @@ impl Master {
             Forked::Parent(pid) => Ok(Peer {
                 pid: pid.as_raw().unsigned_abs(),
                 channel: ours,
-                pidfd: open_pidfd(pid)?,
+                pidfd: hold(pid)?,
                 introduced: Vec::new(),
             }),
         }
