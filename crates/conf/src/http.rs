@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::address::Address;
 use crate::template::Template;
 
 /// The `http` block.
@@ -125,10 +126,10 @@ pub struct Server {
 }
 
 /// A `listen`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
     /// Where to listen.
-    pub address: std::net::SocketAddr,
+    pub address: Address,
     /// `backlog`: the length of the queue; 511 unless said.
     pub backlog: Option<u32>,
     /// `default_server`: answers here for names that no server has.

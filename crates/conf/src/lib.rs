@@ -6,6 +6,7 @@
 //!
 //! Knows no file, clock, process or network: names are not resolved, paths are not looked at.
 
+mod address;
 mod check;
 mod codes;
 mod configuration;
@@ -19,6 +20,7 @@ mod template;
 mod tree;
 mod value;
 
+pub use address::Address;
 pub use codes::CODES;
 pub use configuration::{Configuration, Destination, ErrorLog, Journal, Level, User, WorkerProcesses};
 pub use http::{

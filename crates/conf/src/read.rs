@@ -1,6 +1,7 @@
 //! Gives checked directives their meaning, one level of nesting per module.
 
 mod http;
+mod listen;
 mod location;
 mod main;
 mod server;

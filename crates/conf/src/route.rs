@@ -1,38 +1,37 @@
 //! Finds the server and the location for a request, as nginx does.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
+use crate::address::Address;
 use crate::http::{Http, Listen, Location, Matching, Server, ServerName};
 
 impl Http {
     /// Every socket to listen on. An address that a wildcard of the same port covers needs none of its own.
     pub fn listen_sockets(&self) -> Vec<Listen> {
-        let mut sockets: BTreeMap<SocketAddr, Listen> = BTreeMap::new();
+        let mut sockets: BTreeMap<&Address, Listen> = BTreeMap::new();
         for listen in self.servers.iter().flat_map(|server| &server.listens) {
-            let socket = sockets.entry(listen.address).or_insert(*listen);
+            let socket = sockets.entry(&listen.address).or_insert_with(|| listen.clone());
             socket.backlog = socket.backlog.or(listen.backlog);
         }
-        let covered = |address: SocketAddr| {
-            let wildcard = wildcard_of(address);
-            wildcard != address && sockets.contains_key(&wildcard)
-        };
-        sockets.values().filter(|listen| !covered(listen.address)).copied().collect()
+        let covered = |address: &Address| address.wildcard().is_some_and(|all| sockets.contains_key(&all));
+        sockets.values().filter(|listen| !covered(&listen.address)).cloned().collect()
     }
 
     /// The server for a connection that came in at `local` and a request that names `host` (lower case, no port).
     /// None only if nothing listens there.
-    pub fn server_for(&self, local: SocketAddr, host: &str) -> Option<&Server> {
-        let here = |address: SocketAddr| -> Vec<(&Server, &Listen)> {
+    pub fn server_for(&self, local: &Address, host: &str) -> Option<&Server> {
+        let here = |address: &Address| -> Vec<(&Server, &Listen)> {
             let listens = self
                 .servers
                 .iter()
                 .flat_map(|server| server.listens.iter().map(move |listen| (server, listen)));
-            listens.filter(|(_, listen)| listen.address == address).collect()
+            listens.filter(|(_, listen)| listen.address == *address).collect()
         };
         let mut candidates = here(local);
-        if candidates.is_empty() {
-            candidates = here(wildcard_of(local));
+        if candidates.is_empty()
+            && let Some(all) = local.wildcard()
+        {
+            candidates = here(&all);
         }
         let named = candidates
             .iter()
@@ -43,14 +42,6 @@ impl Http {
         let default = || candidates.iter().find(|(_, listen)| listen.default_server).or(candidates.first());
         named.map(|(_, server)| server).or_else(|| default().map(|(server, _)| *server))
     }
-}
-
-fn wildcard_of(address: SocketAddr) -> SocketAddr {
-    let any = match address {
-        SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-    };
-    SocketAddr::new(any, address.port())
 }
 
 impl ServerName {

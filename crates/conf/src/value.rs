@@ -1,8 +1,10 @@
 //! Reads one argument: numbers, times, sizes, switches, addresses.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::address::{Address, UNIX_PATH_BYTES_MAX};
 use crate::codes;
 use crate::http::Network;
 use crate::problems::Wrong;
@@ -92,12 +94,40 @@ pub(crate) fn size(text: &str) -> Result<u64, Wrong> {
     digits(count).and_then(|count| count.checked_mul(factor)).ok_or_else(wrong)
 }
 
-/// `PORT`, `ADDRESS`, `ADDRESS:PORT`, `*:PORT`, `[v6]:PORT`, as `listen` takes them.
-pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, Wrong> {
+/// `PORT`, `ADDRESS`, `ADDRESS:PORT`, `ADDRESS:FIRST-LAST`, `*:PORT`, `[v6]:PORT`, `unix:PATH`, as `listen` takes them.
+pub(crate) fn listen_addresses(text: &str) -> Result<Vec<Address>, Wrong> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return Ok(vec![Address::Unix(socket_path(path)?)]);
+    }
+    let Some((first, last)) = port_range(text) else { return Ok(vec![listen_address(text)?.into()]) };
+    let first = listen_address(first)?;
+    let last = valid_port(last, digits(last).unwrap_or(0))?;
+    if last < first.port() {
+        let help = "write the lower port first";
+        return Err(Wrong::value(format!("invalid port range \"{text}\""), help));
+    }
+    Ok((first.port()..=last).map(|port| SocketAddr::new(first.ip(), port).into()).collect())
+}
+
+/// What stands before and after the dash between two ports.
+fn port_range(text: &str) -> Option<(&str, &str)> {
+    let (first, last) = text.rsplit_once('-')?;
+    (!last.contains(']')).then_some((first, last))
+}
+
+fn socket_path(path: &str) -> Result<PathBuf, Wrong> {
+    let wrong = |help: &str| Err(Wrong::value(format!("invalid socket path \"{path}\""), help));
+    match path {
+        _ if !path.starts_with('/') => wrong("write an absolute path: unix:/run/server.sock"),
+        _ if path.len() > UNIX_PATH_BYTES_MAX => wrong("a socket can be bound to at most 107 bytes"),
+        _ => Ok(PathBuf::from(path)),
+    }
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, Wrong> {
     if let Some(port) = digits(text) {
         return Ok(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), valid_port(text, port)?));
     }
-    refuse_unix(text)?;
     let starred = text.strip_prefix('*').map(|rest| format!("0.0.0.0{rest}"));
     peer_address(starred.as_deref().unwrap_or(text), 80)
 }
@@ -206,7 +236,11 @@ mod tests {
     fn addresses() {
         let check = |text: &str, expected: &str| {
             assert_eq!(
-                listen_address(text).map(|address| address.to_string()),
+                listen_addresses(text).map(|all| all
+                    .iter()
+                    .map(Address::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" ")),
                 Ok(expected.to_owned()),
                 "{text}"
             );
@@ -217,10 +251,26 @@ mod tests {
         check("127.0.0.1:8080", "127.0.0.1:8080");
         check("[::1]:8080", "[::1]:8080");
         check("[::]", "[::]:80");
-        for wrong in
-            ["0", "70000", "127.0.0.1:", "127.0.0.1:x", "::1", "unix:/tmp/a", "localhost:80", ":80", "[::1"]
-        {
-            assert!(listen_address(wrong).is_err(), "{wrong}");
+        check("127.0.0.1:8080-8082", "127.0.0.1:8080 127.0.0.1:8081 127.0.0.1:8082");
+        check("[::1]:80-81", "[::1]:80 [::1]:81");
+        check("unix:/run/a-b.sock", "unix:/run/a-b.sock");
+        for wrong in [
+            "0",
+            "70000",
+            "127.0.0.1:",
+            "127.0.0.1:x",
+            "::1",
+            "unix:a",
+            "unix:",
+            "localhost:80",
+            ":80",
+            "[::1",
+            "127.0.0.1:9-8",
+            "127.0.0.1:8-",
+            "127.0.0.1-8",
+            &format!("unix:/{}", "a".repeat(107)),
+        ] {
+            assert!(listen_addresses(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -276,10 +276,8 @@ fn servers() {
         &["2:1: error[CD0006]: no \"listen\" directive in server (write the port: listen 8080;)"],
     );
     check_http(
-        "server { listen unix:/tmp/a; }",
-        &[
-            "2:17: error[CD0007]: unix domain sockets are not supported here (write an address and a port: 127.0.0.1:8080)",
-        ],
+        "server { listen unix:a; }",
+        &["2:17: error[CD0007]: invalid socket path \"a\" (write an absolute path: unix:/run/server.sock)"],
     );
     check_http(
         "server { listen 1 reuseport; }",

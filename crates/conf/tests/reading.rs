@@ -18,8 +18,8 @@ fn parse_http(inside: &str) -> Configuration {
     parse(&format!("events {{ }} http {{ {inside} }}"))
 }
 
-fn address(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
+fn address(text: &str) -> conf::Address {
+    text.parse::<SocketAddr>().map(conf::Address::from).expect("an address")
 }
 
 const WHOLE: &str = r#"
@@ -78,7 +78,7 @@ fn a_journal_is_off_unless_it_is_asked_for() {
 #[test]
 fn locations_are_chosen_as_in_nginx() {
     let configuration = parse(WHOLE);
-    let server = configuration.http.server_for(address("127.0.0.1:8080"), "any").expect("a server");
+    let server = configuration.http.server_for(&address("127.0.0.1:8080"), "any").expect("a server");
     let check = |path: &str, expected: &str| {
         let handler = server.location_for(path).map(|location| match &location.handler {
             Handler::Return(answer) => format!("{}", answer.status),
@@ -151,7 +151,7 @@ fn servers_are_chosen_by_address_and_name() {
          server { listen 127.0.0.1:2; return 205; }",
     );
     let check = |local: &str, host: &str, expected: Option<u16>| {
-        let server = configuration.http.server_for(address(local), host);
+        let server = configuration.http.server_for(&address(local), host);
         assert_eq!(
             server.and_then(|server| server.answer.as_ref()).map(|it| it.status),
             expected,

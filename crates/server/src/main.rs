@@ -17,6 +17,7 @@ mod privileges;
 mod rehearsal;
 mod sequence;
 mod signal;
+mod socket_path;
 mod status;
 mod wire;
 mod worker;

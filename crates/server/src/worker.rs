@@ -25,9 +25,9 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-use std::{io, net::SocketAddr, os::fd::OwnedFd, sync::Arc};
+use std::{io, os::fd::OwnedFd, sync::Arc};
 
-use conf::Configuration;
+use conf::{Address, Configuration};
 use ledger::Journal;
 use nix::sys::signal::SigSet;
 use protocol::signals::Signal;
@@ -64,9 +64,9 @@ pub(crate) struct Start {
 #[derive(Debug)]
 pub(crate) struct Listener {
     /// As configured.
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
     /// Non-blocking.
-    pub(crate) socket: std::net::TcpListener,
+    pub(crate) socket: OwnedFd,
 }
 
 /// The whole life of a worker process. Returns the code to exit with: 0 after a drain or when told to leave, 2 if it

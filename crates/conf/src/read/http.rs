@@ -1,9 +1,9 @@
 //! `http`.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 use super::{inside, server, settings, split_clients, upstream};
+use crate::address::Address;
 use crate::codes;
 use crate::http::{Http, Settings};
 use crate::problems::Problems;
@@ -28,11 +28,11 @@ pub(super) fn http(directives: &[Directive], problems: &mut Problems) -> Http {
 
 /// One address has one default server.
 fn duplicate_defaults(directives: &[Directive], http: &Http, problems: &mut Problems) {
-    let mut seen: BTreeSet<SocketAddr> = BTreeSet::new();
+    let mut seen: BTreeSet<&Address> = BTreeSet::new();
     let blocks = directives.iter().filter(|directive| directive.name.text == "server");
     for (block, server) in blocks.zip(&http.servers) {
         for listen in server.listens.iter().filter(|listen| listen.default_server) {
-            if !seen.insert(listen.address) {
+            if !seen.insert(&listen.address) {
                 let message = format!("a duplicate default server for {}", listen.address);
                 let help = "keep \"default_server\" in one of the servers that listen there".to_owned();
                 problems.add(codes::DUPLICATE, block.span(), message, "in this server", Some(help));

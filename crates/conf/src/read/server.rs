@@ -1,12 +1,10 @@
 //! `server` inside `http`: where it listens, its names, its locations.
 
-use super::{argument_span, location, settings};
+use super::{listen, location, settings};
 use crate::codes;
-use crate::http::{Listen, Location, Server, ServerName, Settings, Upstream};
-use crate::lexer::Word;
+use crate::http::{Location, Server, ServerName, Settings, Upstream};
 use crate::problems::{Problems, Wrong};
 use crate::tree::Directive;
-use crate::value;
 
 pub(super) fn server(
     directives: &[Directive],
@@ -16,65 +14,12 @@ pub(super) fn server(
 ) -> Server {
     let settings = settings::settings(directives, outer, problems);
     Server {
-        listens: listens(directives, problems),
+        listens: listen::listens(directives, problems),
         names: names(directives, problems),
         answer: location::first_return(directives, problems),
         locations: locations(directives, &settings, upstreams, problems),
         settings,
     }
-}
-
-fn listens(directives: &[Directive], problems: &mut Problems) -> Vec<Listen> {
-    let mut listens: Vec<Listen> = Vec::new();
-    for directive in directives.iter().filter(|directive| directive.name.text == "listen") {
-        let Some(listen) = listen(directive, problems) else { continue };
-        if listens.iter().any(|earlier| earlier.address == listen.address) {
-            let message = format!("a duplicate listen {}", listen.address);
-            let help = "keep one of them".to_owned();
-            problems.add(
-                codes::DUPLICATE,
-                directive.span(),
-                message,
-                "written before in this server",
-                Some(help),
-            );
-        } else {
-            listens.push(listen);
-        }
-    }
-    listens
-}
-
-fn listen(directive: &Directive, problems: &mut Problems) -> Option<Listen> {
-    let address = problems.note(&argument_span(directive, 0), value::listen_address(directive.argument(0)));
-    let mut listen = Listen { address: address?, backlog: None, default_server: false };
-    for word in directive.arguments.iter().skip(1) {
-        problems.note(&word.span, parameter(&mut listen, word));
-    }
-    Some(listen)
-}
-
-fn parameter(listen: &mut Listen, word: &Word) -> Result<(), Wrong> {
-    match (word.text.as_str(), word.text.split_once('=')) {
-        ("default_server" | "default", _) => listen.default_server = true,
-        (_, Some(("backlog", text))) => match value::small_number(text)? {
-            backlog @ 1..=0x7fff_ffff => listen.backlog = Some(backlog),
-            _ => return Err(Wrong::value(format!("invalid backlog \"{text}\""), "write a number from 1")),
-        },
-        ("reuseport", _) => {
-            return Err(Wrong::value(
-                "\"reuseport\" is not supported here",
-                "connections queued on a worker's own socket are reset when that worker leaves: remove it",
-            ));
-        }
-        (text, _) => {
-            return Err(Wrong::value(
-                format!("invalid parameter \"{text}\""),
-                "known: backlog=NUMBER, default_server",
-            ));
-        }
-    }
-    Ok(())
 }
 
 fn names(directives: &[Directive], problems: &mut Problems) -> Vec<ServerName> {

@@ -34,13 +34,13 @@ pub enum Effect {
     DrainOrphans,
     /// SIGTERM those of them that are still there.
     TerminateOrphans,
-    /// Close our listening sockets: nobody will serve here again.
+    /// Close our listening sockets, and remove the paths of those that have one: nobody will serve here again.
     CloseListeners,
     /// Write our pid to the pid file: temporary file, then rename.
     WritePidFile,
     /// Remove the pid file if it names us.
     RemovePidFile,
-    /// Remove the pid file if it names us or a master that leaves with us: nobody is left.
+    /// Remove the pid file if it names us or a master that leaves with us, and the paths of our sockets: nobody is left.
     RemoveLastPidFile,
     /// Write our pid to the old master's pid file: temporary file, then rename.
     WriteOldBin,

@@ -83,7 +83,8 @@ impl Master {
     }
 
     fn equip(&self, settings: &Settings, channel: OwnedFd) -> io::Result<worker::Start> {
-        let addresses: Vec<_> = settings.listeners.iter().map(|listening| listening.address).collect();
+        let addresses: Vec<_> =
+            settings.listeners.iter().map(|listening| listening.address.clone()).collect();
         let sockets = receive_listeners(&channel)?;
         if sockets.len() != addresses.len() {
             return Err(io::Error::other(format!(
@@ -102,7 +103,7 @@ impl Master {
         let listeners = addresses
             .into_iter()
             .zip(sockets)
-            .map(|(address, socket)| worker::Listener { address, socket: socket.into() })
+            .map(|(address, socket)| worker::Listener { address, socket })
             .collect();
         Ok(worker::Start {
             configuration: Arc::clone(&settings.configuration),

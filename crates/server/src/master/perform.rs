@@ -13,7 +13,10 @@ use protocol::{
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::{Master, Settings, Source};
-use crate::{listeners, privileges, wire};
+use crate::{
+    listeners::{self, Listening},
+    privileges, wire,
+};
 
 impl Master {
     /// Performs one effect; `Some(code)` when it was to exit.
@@ -33,10 +36,13 @@ impl Master {
             Effect::TellSuccessor(message) => self.tell_peer(self.successor.as_ref(), message),
             Effect::DrainOrphans => self.drain_orphans(),
             Effect::TerminateOrphans => self.signal_orphans(Signal::TERM),
-            Effect::CloseListeners => self.settings.listeners.clear(),
+            Effect::CloseListeners => self.close_listeners(),
             Effect::WritePidFile => results.push(self.write_pid_file()),
             Effect::RemovePidFile => self.remove_pid_file(),
-            Effect::RemoveLastPidFile => self.remove_last_pid_file(),
+            Effect::RemoveLastPidFile => {
+                self.close_listeners();
+                self.remove_last_pid_file();
+            }
             Effect::WriteOldBin => self.write_old_bin(),
             Effect::RemoveOldBin => self.remove_old_bin(),
             Effect::AnnounceStart => self.announce_start(),
@@ -130,9 +136,28 @@ impl Master {
         let Some(settings) = self.candidate.take() else { return };
         let old = std::mem::replace(&mut self.settings, settings);
         self.move_pid_file(&old.pid_file);
+        self.remove_paths_of_dropped(&old.listeners);
         self.log.redirect(&self.home.error_logs(&self.settings.configuration));
         self.hand_over_logs();
         self.redirect_stderr();
+    }
+
+    /// Nobody will serve there again, under no name.
+    fn close_listeners(&mut self) {
+        for listening in std::mem::take(&mut self.settings.listeners) {
+            self.log_failure("remove a socket's path", listening.remove_path());
+        }
+    }
+
+    /// Another generation may still listen there, or come back to it: then the path stays, and hinders nobody.
+    fn remove_paths_of_dropped(&self, old: &[Listening]) {
+        let is_kept =
+            |one: &Listening| self.settings.listeners.iter().any(|kept| kept.address == one.address);
+        if self.predecessor.is_none() && self.successor.is_none() {
+            for dropped in old.iter().filter(|one| !is_kept(one)) {
+                self.log_failure("remove a socket's path", dropped.remove_path());
+            }
+        }
     }
 
     fn reopen_logs(&self) {

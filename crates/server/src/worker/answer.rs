@@ -71,7 +71,7 @@ pub(super) async fn answer(
     let execution = connection.service.begin(&request.headers);
     let host = exchange::requested_host(&request);
     let http = &connection.service.configuration.http;
-    let server = http.server_for(connection.local, host.as_deref().unwrap_or_default()).ok_or(Hangup)?;
+    let server = http.server_for(&connection.local, host.as_deref().unwrap_or_default()).ok_or(Hangup)?;
     let path = path::normalize(request.uri.path());
     let location = path.as_deref().and_then(|path| server.location_for(path));
     let settings = location.map_or(&server.settings, |location| &location.settings);

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use conf::Settings;
+use conf::{Address, Settings};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -36,16 +36,18 @@ const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nCo
 pub(super) enum Client {
     /// A client, from this address.
     Remote(SocketAddr),
+    /// A client on the same machine, through a unix domain socket.
+    Local,
     /// This worker itself, to see whether it can serve.
     SelfTest,
 }
 
 impl Client {
-    /// Where it connected from.
+    /// Where it connected from, if that has an address.
     pub(super) fn address(self) -> Option<SocketAddr> {
         match self {
             Client::Remote(address) => Some(address),
-            Client::SelfTest => None,
+            Client::Local | Client::SelfTest => None,
         }
     }
 }
@@ -57,7 +59,7 @@ pub(super) struct Connection {
     pub(super) socket: Rc<Socket>,
     pub(super) client: Client,
     /// The address the client connected to.
-    pub(super) local: SocketAddr,
+    pub(super) local: Address,
     /// `$connection`; 0 for the self-test.
     pub(super) number: u64,
     accepted: Instant,
@@ -108,10 +110,10 @@ enum End {
 }
 
 impl Connection {
-    pub(super) fn new(service: &Rc<Service>, stream: Stream, client: Client, local: SocketAddr) -> Rc<Self> {
+    pub(super) fn new(service: &Rc<Service>, stream: Stream, client: Client, local: Address) -> Rc<Self> {
         let now = Instant::now();
-        let ticket = matches!(client, Client::Remote(_)).then(|| service.admit());
-        let settings = service.configuration.http.server_for(local, "").map(|server| &server.settings);
+        let ticket = (client != Client::SelfTest).then(|| service.admit());
+        let settings = service.configuration.http.server_for(&local, "").map(|server| &server.settings);
         let minute = Duration::from_secs(60);
         let connection = Rc::new(Connection {
             service: Rc::clone(service),

@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use conf::{Server, Settings, Variable};
+use conf::{Address, Server, Settings, Variable};
 use hyper::{
     Version,
     header::{HOST, HeaderName},
@@ -60,9 +60,11 @@ impl Exchange<'_> {
             Variable::RequestMethod => self.request.method.to_string(),
             Variable::RequestUri => self.request_uri(),
             Variable::Scheme => "http".to_owned(),
-            Variable::ServerAddress => address(self.connection.local.ip()),
+            Variable::ServerAddress => self.server_address(),
             Variable::ServerName => self.server_name(),
-            Variable::ServerPort => text(self.connection.local.port().into()),
+            Variable::ServerPort => {
+                self.connection.local.port().map_or_else(String::new, |port| port.to_string())
+            }
             Variable::ServerProtocol => protocol(self.request.version).to_owned(),
             Variable::Status => format!("{status:03}"),
             Variable::UpstreamAddress => self.tried.borrow().join(", "),
@@ -129,6 +131,13 @@ impl Exchange<'_> {
             .map(|(_, value)| value.to_owned())
             .next()
             .unwrap_or_default()
+    }
+
+    fn server_address(&self) -> String {
+        match &self.connection.local {
+            Address::Inet(inet) => address(inet.ip()),
+            path @ Address::Unix(_) => path.to_string(),
+        }
     }
 
     fn server_name(&self) -> String {

@@ -72,7 +72,7 @@ pub(super) fn absolute(exchange: &Exchange, url: &str) -> String {
         return url.to_owned();
     }
     match exchange.connection.local.port() {
-        80 => format!("http://{}{url}", exchange.host),
-        port => format!("http://{}:{port}{url}", exchange.host),
+        None | Some(80) => format!("http://{}{url}", exchange.host),
+        Some(port) => format!("http://{}:{port}{url}", exchange.host),
     }
 }

@@ -3,15 +3,16 @@
 use std::{
     future::poll_fn,
     io,
-    net::SocketAddr,
+    os::fd::OwnedFd,
     rc::Rc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use conf::Address;
 use nix::errno::Errno;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, UnixListener},
     task::{AbortHandle, spawn_local},
     time::timeout,
 };
@@ -45,26 +46,62 @@ impl Drop for Accepting {
 /// # Errors
 /// A listener cannot be duplicated or registered; then none is.
 pub(super) fn start(service: &Rc<Service>, listeners: &[Listener]) -> io::Result<Accepting> {
-    let registered: io::Result<Vec<(TcpListener, SocketAddr)>> = listeners.iter().map(register).collect();
+    let registered: io::Result<Vec<(Acceptor, Address)>> = listeners.iter().map(register).collect();
     let start = |(listener, address)| spawn_local(run(Rc::clone(service), listener, address)).abort_handle();
     Ok(Accepting(registered?.into_iter().map(start).collect()))
 }
 
 /// A duplicate, so that accepting can be stopped and started again.
-fn register(listener: &Listener) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = listener.socket.try_clone()?;
-    socket.set_nonblocking(true)?;
-    Ok((TcpListener::from_std(socket)?, listener.address))
+fn register(listener: &Listener) -> io::Result<(Acceptor, Address)> {
+    let acceptor = Acceptor::new(listener.socket.try_clone()?, &listener.address)?;
+    Ok((acceptor, listener.address.clone()))
 }
 
-async fn run(service: Rc<Service>, listener: TcpListener, address: SocketAddr) {
+/// A registered listening socket.
+enum Acceptor {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Acceptor {
+    fn new(socket: OwnedFd, address: &Address) -> io::Result<Acceptor> {
+        match address {
+            Address::Inet(_) => {
+                let socket = std::net::TcpListener::from(socket);
+                socket.set_nonblocking(true)?;
+                TcpListener::from_std(socket).map(Acceptor::Tcp)
+            }
+            Address::Unix(_) => {
+                let socket = std::os::unix::net::UnixListener::from(socket);
+                socket.set_nonblocking(true)?;
+                UnixListener::from_std(socket).map(Acceptor::Unix)
+            }
+        }
+    }
+
+    fn poll_accept(&self, cx: &mut Context) -> Poll<io::Result<(Stream, Client)>> {
+        let accepted = match self {
+            Acceptor::Tcp(listener) => {
+                let accepted = ready!(listener.poll_accept(cx));
+                accepted.map(|(stream, client)| (Stream::Tcp(stream), Client::Remote(client)))
+            }
+            Acceptor::Unix(listener) => {
+                let accepted = ready!(listener.poll_accept(cx));
+                accepted.map(|(stream, _)| (Stream::Unix(stream), Client::Local))
+            }
+        };
+        Poll::Ready(accepted)
+    }
+}
+
+async fn run(service: Rc<Service>, listener: Acceptor, address: Address) {
     let mut resting = false;
     loop {
         match poll_fn(|cx| poll_accept(&service, &listener, cx)).await {
             None => rest_until(&service, || service.room().is_some()).await,
             Some(Ok((stream, client))) => {
                 resting = false;
-                admit(&service, stream, client, address);
+                admit(&service, stream, client, &address);
             }
             Some(Err(error)) => {
                 if is_exhausted(&error) && !resting {
@@ -85,9 +122,9 @@ async fn run(service: Rc<Service>, listener: TcpListener, address: SocketAddr) {
 /// them. The look for room and the accept are one step, so that nobody is asked to end for a client that does not come.
 fn poll_accept(
     service: &Service,
-    listener: &TcpListener,
+    listener: &Acceptor,
     cx: &mut Context,
-) -> Poll<Option<io::Result<(TcpStream, SocketAddr)>>> {
+) -> Poll<Option<io::Result<(Stream, Client)>>> {
     let Some(room) = service.room() else { return Poll::Ready(None) };
     let accepted = ready!(listener.poll_accept(cx));
     if let (Ok(_), Room::After(idle)) = (&accepted, room) {
@@ -103,13 +140,13 @@ async fn rest_until(service: &Service, fits: impl Fn() -> bool) {
 }
 
 /// From here on the connection is served, whatever the worker is told.
-fn admit(service: &Rc<Service>, stream: TcpStream, client: SocketAddr, listener: SocketAddr) {
+fn admit(service: &Rc<Service>, stream: Stream, client: Client, listener: &Address) {
     // Answers are written whole; waiting for an acknowledgement would only delay them.
-    if let Err(error) = stream.set_nodelay(true) {
-        service.log.info(&format!("setsockopt(TCP_NODELAY) failed ({error}), client: {client}"));
+    if let Err(error) = stream.set_nodelay() {
+        service.log.info(&format!("setsockopt(TCP_NODELAY) failed ({error}), client: {client:?}"));
     }
-    let local = stream.local_addr().unwrap_or(listener);
-    let connection = Connection::new(service, Stream::Tcp(stream), Client::Remote(client), local);
+    let local = stream.local_address().unwrap_or_else(|| listener.clone());
+    let connection = Connection::new(service, stream, client, local);
     spawn_local(connection::serve(connection));
 }
 

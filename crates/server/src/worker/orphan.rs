@@ -24,7 +24,7 @@ pub(super) struct Legacy {
 impl Legacy {
     pub(super) fn new(generation: u32, listeners: &[Listener], log: &Log) -> io::Result<Legacy> {
         let sockets: io::Result<Vec<OwnedFd>> =
-            listeners.iter().map(|listener| Ok(listener.socket.try_clone()?.into())).collect();
+            listeners.iter().map(|listener| listener.socket.try_clone()).collect();
         Ok(Legacy { generation, sockets: sockets?, log: log.clone() })
     }
 

@@ -39,7 +39,8 @@ pub(super) async fn run(service: &Rc<Service>, listeners: &[Listener]) -> io::Re
 
 async fn ask(service: &Rc<Service>, listener: &Listener) -> io::Result<String> {
     let (mut ours, theirs) = UnixStream::pair()?;
-    let connection = Connection::new(service, Stream::Unix(theirs), Client::SelfTest, listener.address);
+    let connection =
+        Connection::new(service, Stream::Unix(theirs), Client::SelfTest, listener.address.clone());
     spawn_local(connection::serve(connection));
     ours.write_all(b"GET / HTTP/1.1\r\nHost: self-test\r\nConnection: close\r\n\r\n").await?;
     let mut answer = String::new();

@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
+use conf::Address;
 use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -28,8 +29,26 @@ const AHEAD_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) enum Stream {
     Tcp(TcpStream),
-    /// The self-test's.
+    /// A client's on the same machine, or the self-test's.
     Unix(UnixStream),
+}
+
+impl Stream {
+    /// Sends small writes at once; a unix domain socket does anyway.
+    pub(super) fn set_nodelay(&self) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.set_nodelay(true),
+            Stream::Unix(_) => Ok(()),
+        }
+    }
+
+    /// The address the client connected to, where one listener has several.
+    pub(super) fn local_address(&self) -> Option<Address> {
+        match self {
+            Stream::Tcp(stream) => stream.local_addr().ok().map(Address::Inet),
+            Stream::Unix(_) => None,
+        }
+    }
 }
 
 /// One client's socket.

@@ -82,7 +82,7 @@ impl Rig {
         let start = Start {
             configuration: Arc::new(configuration),
             generation: 7,
-            listeners: vec![Listener { address, socket }],
+            listeners: vec![Listener { address: address.into(), socket: socket.into() }],
             channel: theirs,
             journal: Some(journal),
             log,
