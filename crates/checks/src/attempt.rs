@@ -5,7 +5,8 @@
 use std::collections::{HashMap, HashSet};
 
 use facts::{
-    Blame, Event, Generation, History, Nanos, Outcome, Plan, Record, Role, journal::PROBE_BIT, record::flag,
+    Blame, Event, Generation, History, Moment, Nanos, Outcome, Plan, Record, Role, journal::PROBE_BIT,
+    plan::FailpointAct, record::flag,
 };
 use serde::Serialize;
 
@@ -155,20 +156,28 @@ impl Generations {
     }
 }
 
-/// A worker the harness killed.
+/// A worker that the scenario killed, by a signal or at a failpoint.
 struct Kill {
-    at: Nanos,
+    at: Moment,
     pid: u32,
 }
 
 fn kills(history: &History) -> Vec<Kill> {
     let kill = |line: &facts::Stamped| match &line.event {
         Event::SignalSent { pid, role: Role::Worker, signal, .. } if is_kill(signal) => {
-            Some(Kill { at: line.at.latest, pid: *pid })
+            Some(Kill { at: line.at, pid: *pid })
+        }
+        Event::FailpointReached { pid, role: Role::Worker, act, .. } if ends(*act) => {
+            Some(Kill { at: line.at, pid: *pid })
         }
         _ => None,
     };
     history.events.iter().filter_map(kill).collect()
+}
+
+/// A process that exits takes with it what it has in its hands, just as one that is killed.
+fn ends(act: FailpointAct) -> bool {
+    matches!(act, FailpointAct::Kill | FailpointAct::Exit)
 }
 
 fn is_kill(signal: &str) -> bool {
@@ -180,7 +189,7 @@ impl Kill {
     fn took(&self, attempt: &Attempt) -> bool {
         use Outcome::{CutInBody, CutInHeaders, ResetInAcceptQueue, RetriableClose, UnsafeClose};
         let closed = [ResetInAcceptQueue, RetriableClose, UnsafeClose, CutInHeaders, CutInBody];
-        let over = attempt.record.done_at().is_some_and(|done| done + DEATH_TAKES >= self.at);
+        let over = attempt.record.done_at().is_some_and(|done| done + DEATH_TAKES >= self.at.earliest);
         if !over || !closed.contains(&attempt.outcome) {
             return false;
         }
@@ -192,8 +201,8 @@ impl Kill {
 
     fn ended_with(&self, record: &Record) -> bool {
         let connected = record.intended + facts::record::nanos(record.connected);
-        let existed = record.connected != facts::record::NEVER && connected <= self.at + DEATH_TAKES;
-        existed && record.done_at().is_some_and(|done| done <= self.at + DEATH_IS_SEEN_WITHIN)
+        let existed = record.connected != facts::record::NEVER && connected <= self.at.latest + DEATH_TAKES;
+        existed && record.done_at().is_some_and(|done| done <= self.at.latest + DEATH_IS_SEEN_WITHIN)
     }
 }
 
@@ -223,7 +232,7 @@ pub(crate) fn has_journal(history: &History) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use facts::{Event, Outcome, Role};
+    use facts::{Event, Outcome, Role, plan::FailpointAct};
 
     use super::attempts;
     use crate::built::Built;
@@ -286,6 +295,22 @@ mod tests {
             refined(&reset(40).inserted(500, killed(11, Role::Worker)), 40),
             Outcome::ResetInAcceptQueue
         );
+        let failed = |act| Event::FailpointReached {
+            target: "web".into(),
+            pid: 10,
+            generation: 1,
+            role: Role::Worker,
+            point: "exit.before".into(),
+            act,
+        };
+        for (act, becomes) in [
+            (FailpointAct::Kill, Outcome::KilledWithProcess),
+            (FailpointAct::Exit, Outcome::KilledWithProcess),
+            (FailpointAct::Stop, Outcome::ResetInAcceptQueue),
+            (FailpointAct::Note, Outcome::ResetInAcceptQueue),
+        ] {
+            assert_eq!(refined(&reset(50).inserted(500, failed(act)), 50), becomes, "{act:?}");
+        }
         let refused = Built::good().outcome(50, Outcome::Refused).inserted(500, killed(11, Role::Worker));
         assert_eq!(refined(&refused, 50), Outcome::Refused, "a listener is not in the hands of a worker");
     }

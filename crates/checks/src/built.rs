@@ -380,6 +380,7 @@ fn target() -> Target {
         upgrade_signal: Some(Signal::Usr2),
         reload_signal: Some(Signal::Hup),
         failpoints: vec![],
+        failpoint_program: String::new(),
         stop_signal: None,
         remains: vec![],
     }

@@ -1,6 +1,9 @@
 //! Whether anybody would have noticed. An upgrade that no request touched shows nothing about requests.
 
-use facts::{Event, Moment, Nanos, Verdict, plan::Action};
+use facts::{
+    Event, Moment, Nanos, Verdict,
+    plan::{Action, FailpointAct},
+};
 
 use crate::{Index, ask::was_sent, attempt::Attempt, index::Scope, reactions, steps};
 
@@ -63,6 +66,11 @@ fn deed<'a>(index: &'a Index, number: usize, target: usize) -> Option<Deed<'a>> 
     match &line.event {
         Event::SignalSent { target: to, signal, .. } if *to == index.plan.targets[target].name => {
             Some(Deed { at: line.at, what: signal })
+        }
+        Event::FailpointReached { target: of, act, .. }
+            if *of == index.plan.targets[target].name && *act != FailpointAct::Note =>
+        {
+            Some(Deed { at: line.at, what: "a failpoint" })
         }
         Event::StepBegan { step, .. } => {
             let step_of_plan = index.plan.steps.get(*step)?;

@@ -86,6 +86,7 @@ pub(crate) fn function(function: Function) -> String {
         Function::Reloaded => "reloaded",
         Function::Accepting => "accepting",
         Function::Zombies => "zombies",
+        Function::Fired => "fired",
         Function::Fds => "fds",
         Function::Took => "took",
         Function::Done => "done",

@@ -10,7 +10,7 @@ use std::{
 use facts::{Plan, plan::Target};
 
 /// Built by this workspace.
-const OURS: [&str; 2] = ["changeoverd", "origin"];
+const OURS: [&str; 3] = ["changeoverd", "changeoverd-failpoints", "origin"];
 /// The program of origins.
 const ORIGIN: &str = "origin";
 /// An ordinary user's `PATH` often lacks these.

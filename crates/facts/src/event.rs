@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Generation, Nanos,
     kernel::{Extent, Keeper},
+    plan::FailpointAct,
 };
 
 /// When something happened. What was polled happened somewhere in an interval, and says so.
@@ -122,6 +123,16 @@ pub enum Event {
     ReactionFailed { reaction: usize, why: String },
     /// A fault is over: its time had come, or the steps had ended.
     FaultUndone { doing: String },
+    /// A process of a target reached an armed failpoint and is about to fail there, unless `act` is a note; who it is and of
+    /// which generation it says itself.
+    FailpointReached {
+        target: String,
+        pid: u32,
+        generation: Generation,
+        role: Role,
+        point: String,
+        act: FailpointAct,
+    },
     /// A line of the scenario's own.
     Marked { text: String },
     /// What a watched condition (`Plan::watched`) is worth from here on; written at `LoadStarted` for each and whenever it
@@ -216,6 +227,9 @@ pub struct View {
     pub before_reload: Vec<u32>,
     /// Zombies among the target's processes.
     pub zombies: u32,
+    /// Processes that failed at a failpoint so far.
+    #[serde(default)]
+    pub fired: u32,
     /// Who says which generation is in charge.
     #[serde(default)]
     pub in_charge: InCharge,

@@ -118,6 +118,8 @@ pub enum Function {
     Accepting,
     /// `zombies(web)`: ended processes that nobody has reaped.
     Zombies,
+    /// `fired(web)`: processes that failed at a failpoint.
+    Fired,
     /// `fds(web.master)`: open file descriptors of these processes together.
     Fds,
 
@@ -175,6 +177,7 @@ impl Function {
                 | Reloaded
                 | Accepting
                 | Zombies
+                | Fired
                 | Fds
         )
     }

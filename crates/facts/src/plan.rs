@@ -14,7 +14,8 @@ mod target;
 use serde::{Deserialize, Serialize};
 
 pub use action::{
-    Action, Analysis, Command, DiskFault, Lasts, LoadChange, NetFault, Replacement, Resource, Word,
+    Action, Analysis, Born, Command, DiskFault, Failpoint, FailpointAct, Lasts, LoadChange, NetFault,
+    Replacement, Resource, Word,
 };
 pub use behaviour::{AtDrain, Behaviour, Framing};
 pub use expectation::{Claim, Expectation};

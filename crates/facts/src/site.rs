@@ -75,6 +75,7 @@ impl View {
             Function::Reloaded => Value::Truth(self.is_reloaded()),
             Function::Accepting => number(usize::from(self.answers > 0)),
             Function::Zombies => number(self.zombies as usize),
+            Function::Fired => number(self.fired as usize),
             Function::Fds => number(selected().iter().map(|p| p.fds as usize).sum()),
             _ => return None,
         })

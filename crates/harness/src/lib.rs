@@ -6,6 +6,7 @@ mod census;
 mod counters;
 mod error;
 mod excerpt;
+mod failpoints;
 mod handles;
 mod installed;
 mod netlink;

@@ -3,6 +3,7 @@
 mod action;
 mod analysis;
 mod command;
+mod failpoint;
 mod fault;
 mod reaction;
 mod ready;
@@ -180,8 +181,10 @@ impl Run<'_> {
         if self.beside == Beside::Off {
             return self.watcher.turn(at_most);
         }
+        self.hold_the_stopped();
         let due = [self.faults.next_due(), self.next_reaction()].into_iter().flatten();
         self.watcher.turn(due.fold(at_most, Duration::min))?;
+        self.hold_the_stopped();
         self.undo_due_faults()?;
         self.watch()?;
         if self.beside == Beside::On {
@@ -196,6 +199,7 @@ impl Run<'_> {
     /// From here on nothing happens any more but the end.
     fn stop_everything_beside(&mut self) -> Result<(), Error> {
         self.watch()?;
+        self.disarm_all()?;
         self.beside = Beside::Off;
         self.watched.clear();
         self.watcher.always_want_answers(Vec::new());

@@ -6,6 +6,7 @@
 
 mod answers;
 mod endings;
+mod failpoints;
 mod queues;
 mod scan;
 mod telling;
@@ -29,6 +30,7 @@ pub(crate) use self::queues::AllQueues;
 use crate::{
     Error,
     census::{Census, Person},
+    failpoints::{Failpoints, Reached},
     handles::{self, Handles},
     pid_file::PidFiles,
     probe::Probe,
@@ -69,6 +71,10 @@ pub(crate) struct Watcher {
     endings: Endings,
     /// `None` where the kernel does not tell.
     queues: Option<AllQueues>,
+    /// Of the targets of which the plan arms any.
+    pub(crate) failpoints: BTreeMap<usize, Failpoints>,
+    /// Who failed there since somebody took it.
+    failed: Vec<Reached>,
     probe: Probe,
     /// Targets that are asked all the time.
     always_wanted: Vec<usize>,
@@ -111,6 +117,8 @@ impl Watcher {
             told,
             endings: Endings::default(),
             queues,
+            failpoints: BTreeMap::new(),
+            failed: Vec::new(),
             probe: Probe::start().map_err(Error::system("start the probe thread"))?,
             always_wanted: Vec::new(),
             wanted: Vec::new(),
@@ -142,6 +150,7 @@ impl Watcher {
     fn take_in(&mut self, scan_is_due: bool) -> Result<(), Error> {
         // What the next turn finds may have happened while this one was looking elsewhere.
         let begun = now();
+        self.take_failpoints()?;
         self.take_reports()?;
         let ended = self.take_ends()?;
         let seen = self.pid_files.changes();
@@ -236,6 +245,7 @@ impl Watcher {
         let others: Vec<_> = self.handles.fds().collect();
         let all = [&warden, &files].into_iter().chain(&others);
         let mut fds: Vec<PollFd<'_>> = all.map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+        fds.extend(self.failpoints.values().map(|failpoints| PollFd::new(failpoints, PollFlags::IN)));
         rustix::io::retry_on_intr(|| poll(&mut fds, Some(&limit)))
             .map_err(Error::system("wait for processes"))?;
         Ok(())

@@ -2,6 +2,7 @@
 
 mod command;
 mod configuration;
+mod failpoint;
 mod fault;
 
 use facts::plan::{Action, Analysis, Replacement, Selector, Signal, Target};
@@ -98,7 +99,7 @@ impl Begun<'_> {
             Keys { exec: Some(exec), .. } => self.exec(exec.get_ref(), &self.reading.at(exec)),
             Keys { limit: Some(limit), .. } => self.limit(limit.get_ref()),
             Keys { disk: Some(disk), .. } => self.disk(disk.get_ref(), &self.reading.at(disk)),
-            Keys { failpoint: Some(point), .. } => self.failpoint(point.get_ref(), &self.reading.at(point)),
+            Keys { failpoint: Some(point), .. } => self.failpoint(point.get_ref()),
             Keys { net: Some(net), .. } => self.net(net.get_ref(), &self.reading.at(net)),
             Keys { load: Some(load), .. } => self.load(load.get_ref(), &self.reading.at(load)),
             // A verb, where there may be none.

@@ -82,6 +82,7 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
             must_fail,
             targets,
         };
+        let plan = with_failpoint_programs(plan);
         Some(plan.seeded(file.seed.unwrap_or(DEFAULT_SEED)))
     }
 
@@ -220,6 +221,24 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
         let (failure, reading) = own.map(|(_, failure)| (failure, &self.reading)).or_else(of_folder)?;
         known_failure::read(failure, reading, expectations, mistakes)
     }
+}
+
+/// Only the program that is built for it has failpoints.
+fn with_failpoint_programs(mut plan: Plan) -> Plan {
+    let actions = plan.steps.iter().map(|step| &step.action);
+    let actions = actions.chain(plan.reactions.iter().map(|reaction| &reaction.action));
+    let armed: Vec<usize> = actions
+        .filter_map(|action| match action {
+            Action::Failpoint(failpoint) => Some(failpoint.to.target),
+            _ => None,
+        })
+        .collect();
+    for (_, target) in plan.targets.iter_mut().enumerate().filter(|(number, _)| armed.contains(number)) {
+        if !target.failpoint_program.is_empty() {
+            target.program = target.failpoint_program.clone();
+        }
+    }
+    plan
 }
 
 fn unknown_fault(text: &str) -> String {

@@ -47,6 +47,7 @@ pub(crate) struct Shape {
     remains: Vec<Word>,
     #[serde(default)]
     failpoints: Vec<Word>,
+    failpoint_program: Option<Word>,
     /// How a scenario of that path fails on this server.
     #[serde(default)]
     pub(crate) known_failure: Named<shape::KnownFailure>,
@@ -149,6 +150,11 @@ impl Folder {
             weights: BTreeMap::new(),
             promises: self.promises(mistakes),
             failpoints: words(&shape.failpoints),
+            failpoint_program: shape
+                .failpoint_program
+                .as_ref()
+                .map(|word| word.get_ref().clone())
+                .unwrap_or_default(),
         })
     }
 

@@ -5,8 +5,8 @@ use std::{fs, path::Path};
 use facts::{
     Plan,
     plan::{
-        Action, Begins, Claim, Command, Lasts, Launch, Namespace, Network, Pace, Requirement, Selector,
-        Trigger, Which, Word,
+        Action, Begins, Born, Claim, Command, FailpointAct, Lasts, Launch, Namespace, Network, Pace,
+        Requirement, Selector, Trigger, Which, Word,
     },
 };
 
@@ -29,7 +29,8 @@ version = ["-v"]
 start = ["${program}"]
 pid_file = "${run}/pid"
 lacks = { websocket = "it is lame" }
-failpoints = ["after-fork"]
+failpoints = ["master.fork.after", "worker.exit.before"]
+failpoint_program = "lame-failpoints"
 upgrade_signal = "none"
 known_failure = { "mine" = { why = "it is lame", fails = ["every-attempt-ok"] } }
 verbs = { stop = [{ signal = { to = "${name}.master", sig = "TERM" } }], drain = [] }
@@ -281,11 +282,26 @@ fn a_target_that_lacks_a_verb_is_skipped_and_says_why() {
 
 #[test]
 fn a_failpoint_is_one_that_the_target_has() {
-    let step = |point: &str| format!("step = [{{ failpoint = {{ point = '{point}', act = 'abort' }} }}]\n");
-    let lame = "target.web = { kind = 'lame' }\n";
-    let has = plan(&format!("{lame}{}", step("after-fork"))).steps.remove(0).action;
-    assert_eq!(has, Action::Failpoint { target: 0, point: "after-fork".into(), act: "abort".into() });
-    assert!(refused(&format!("{lame}{}", step("after-frok"))).contains("did you mean `after-fork`"));
+    let step = |to: &str, rest: &str| {
+        format!(
+            "target.web = {{ kind = 'lame' }}\nstep = [{{ failpoint = {{ to = 'web.{to}', {rest} }} }}]\n"
+        )
+    };
+    let has = plan(&step("new.master", "point = 'fork.after', act = 'kill', nth = 2, born = 'after'"));
+    let Action::Failpoint(failpoint) = &has.steps[0].action else { panic!("{:?}", has.steps[0]) };
+    assert_eq!((failpoint.to.generation, failpoint.act), (Which::New, FailpointAct::Kill));
+    assert_eq!(
+        (failpoint.point.as_str(), failpoint.nth, failpoint.born),
+        ("fork.after", 2, Some(Born::After))
+    );
+    assert_eq!(has.targets[0].program, "lame-failpoints", "the other one has none");
+    let misspelt = refused(&step("master", "point = 'frok.after', act = 'kill'"));
+    assert!(misspelt.contains("did you mean `fork.after`"), "{misspelt}");
+    let of_another = refused(&step("workers", "point = 'fork.after', act = 'kill'"));
+    assert!(of_another.contains("has no failpoint `fork.after` there"), "{of_another}");
+    assert!(refused(&step("worker[0]", "point = 'exit.before', act = 'kill'")).contains("workers"));
+    assert!(refused(&step("master", "point = '*', act = 'kill'")).contains("no failpoint `*`"));
+    plan(&step("any.*", "point = '*', act = 'note'"));
 }
 
 #[test]

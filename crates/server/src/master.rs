@@ -27,7 +27,12 @@ use nix::sys::{
 use protocol::master::{Stage, State, Wakeup, WorkerId, step};
 
 use self::{child::Child, control::Control, peer::Peer};
-use crate::{home::Home, listeners::Listening, log::Log};
+use crate::{
+    home::Home,
+    instant::{self, Side},
+    listeners::Listening,
+    log::Log,
+};
 
 pub(crate) use self::start::{Inherited, start};
 
@@ -92,7 +97,11 @@ impl Master {
             self.state = state;
             wakeup = Wakeup::default();
             for effect in effects {
-                if let Some(code) = self.perform(effect, &mut wakeup.results) {
+                let generation = self.state.generation;
+                instant::of_master(generation, Side::Before, &effect);
+                let exit = self.perform(effect, &mut wakeup.results);
+                instant::of_master(generation, Side::After, &effect);
+                if let Some(code) = exit {
                     return Ok(code);
                 }
             }

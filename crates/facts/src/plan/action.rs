@@ -36,8 +36,8 @@ pub enum Action {
     Limit { to: Selector, resource: Resource, soft: u64 },
     /// Make the directory of the target's pid file fail: `${pid_directory}`, which is a small tmpfs of its own in a plan with such a step.
     Disk { target: usize, fault: DiskFault, for_ms: Option<u64> },
-    /// Arm a point in the server's own code at which it fails; no target has any yet.
-    Failpoint { target: usize, point: String, act: String },
+    /// Arm an instant in the server's own code: one process fails when it reaches it. The step does not wait for that.
+    Failpoint(Failpoint),
     /// Disturb the path from the clients to this target, which leads through a proxy in a plan with such a step.
     Net { target: usize, fault: NetFault, for_ms: Option<u64> },
     /// Change what a population does from now on.
@@ -46,6 +46,57 @@ pub enum Action {
     Mark { text: String },
     /// Measure again and again; fail when more than `failure_limit` of `count` measurements are not a success.
     Analysis(Analysis),
+}
+
+/// Who is to fail where, and how. Arming another one of the same target takes the place of one that nobody has reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failpoint {
+    /// Whose processes; the one of them that comes first. `new`, before there is one: the next generation.
+    pub to: Selector,
+    /// One of [`Target::failpoints`](super::Target::failpoints) without what the process is; `*` is any.
+    pub point: String,
+    /// What happens there.
+    pub act: FailpointAct,
+    /// The n-th time that a process comes there, from 1.
+    pub nth: u32,
+    /// Only those that came to life before, or after, it was armed.
+    pub born: Option<Born>,
+}
+
+/// How a process fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailpointAct {
+    /// It kills itself with SIGKILL.
+    Kill,
+    /// It stops itself; the harness continues it after three seconds.
+    Stop,
+    /// It exits at once.
+    Exit,
+    /// It says that it was there, each time, and goes on.
+    Note,
+}
+
+/// When a process came to life, seen from an arming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Born {
+    /// It was there already.
+    Before,
+    /// It is new since.
+    After,
+}
+
+impl FailpointAct {
+    /// As a scenario says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            FailpointAct::Kill => "kill",
+            FailpointAct::Stop => "stop",
+            FailpointAct::Exit => "exit",
+            FailpointAct::Note => "note",
+        }
+    }
 }
 
 /// A command of a scenario or of a target's verb.

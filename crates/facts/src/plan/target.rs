@@ -63,9 +63,12 @@ pub struct Target {
     pub weights: BTreeMap<String, u32>,
     /// Checks that hold for this target beyond what every server must do, by name in `CHECKS`.
     pub promises: Vec<String>,
-    /// Names of the points at which it can be made to fail. Empty for every server we did not write.
+    /// The instants at which it can be made to fail: `master.exit.before`. Empty for every server we did not write.
     #[serde(default)]
     pub failpoints: Vec<String>,
+    /// The program that has them, in the place of `program` where a plan arms one.
+    #[serde(default)]
+    pub failpoint_program: String,
 }
 
 /// What a start command does when the server runs.

@@ -39,9 +39,7 @@ impl Run<'_> {
             Action::Net { target, fault, for_ms } => self.net(*target, *fault, doing, *for_ms),
             Action::Load { population, change } => self.change_load(*population, *change),
             Action::Mark { text } => Ok(self.watcher.write(Event::Marked { text: text.clone() })?),
-            Action::Failpoint { point, .. } => {
-                Err(Halt::Failed(format!("arm `{point}`: no server here knows of failpoints")))
-            }
+            Action::Failpoint(failpoint) => self.arm(failpoint),
             Action::Analysis(_) => Err(Halt::Failed("an analysis is a step of its own".into())),
         }
     }

@@ -1,6 +1,7 @@
 //! From a plan to targets that answer.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -21,6 +22,7 @@ use super::{
 use crate::{
     Error, address,
     census::{Breed, Census},
+    failpoints::Failpoints,
     installed::Installed,
     network,
     origins::RunningOrigin,
@@ -84,6 +86,7 @@ impl<'a> Run<'a> {
             step_ended_at: begun_at,
             deadline,
         };
+        run.watcher.failpoints = failpoints(plan, &run.targets)?;
         run.watcher.begin_with_queues()?;
         for target in 0..run.targets.len() {
             run.launch(target)?;
@@ -103,6 +106,7 @@ impl<'a> Run<'a> {
         };
         let mut spawn = installed.spawn(installed.argv()?, installed.output.clone());
         spawn.environment.extend(installed.rendered(&installed.target.environment)?);
+        spawn.environment.extend(self.watcher.failpoints.get(&target).map(Failpoints::environment));
         self.watcher.write(event)?;
         let pid = self.watcher.spawn(spawn)?;
         self.watcher.census.launched(pid, target);
@@ -189,6 +193,17 @@ fn install(
 /// Whether the pid directory of this target must be a file system of its own, because the plan lets it fail.
 fn has_small_disk(plan: &Plan, target: usize) -> bool {
     actions(plan).any(|action| matches!(action, Action::Disk { target: of, .. } if *of == target))
+}
+
+/// Of those targets of which the plan arms any.
+fn failpoints(plan: &Plan, targets: &[Installed]) -> Result<BTreeMap<usize, Failpoints>, Error> {
+    let is_armed = |target: usize| {
+        actions(plan).any(|action| matches!(action, Action::Failpoint(point) if point.to.target == target))
+    };
+    let armed = targets.iter().enumerate().filter(|(number, _)| is_armed(*number));
+    armed
+        .map(|(number, target)| Ok((number, Failpoints::open(&target.directory, &target.target.name)?)))
+        .collect()
 }
 
 /// Only where the plan asks for it: a proxy costs latency, and hides how a connection was refused.

@@ -7,7 +7,7 @@ use crate::{
     codes, duration,
     mistake::{At, Mistake, both},
     pace,
-    shape::{self, Disk, Failpoint, Limit, Net},
+    shape::{self, Disk, Limit, Net},
     spanned::Spanned,
 };
 
@@ -74,21 +74,6 @@ impl Begun<'_> {
             }
             (fault, None) => Ok(fault),
         }
-    }
-
-    pub(super) fn failpoint(&self, failpoint: &Failpoint, at: &At) -> Done {
-        let target = self.target_or_own(failpoint.target.as_ref(), at)?;
-        let (point, act) = (self.reading.text(&failpoint.point)?, self.reading.text(&failpoint.act)?);
-        let known = &self.now[target].failpoints;
-        if !known.iter().any(|known| known == point.as_str()) {
-            let message = format!("target `{}` has no failpoint `{}`", self.now[target].kind, point.as_str());
-            return Err(Mistake::new(codes::UNKNOWN_FAILPOINT, point.at(), message)
-                .help("a server says in `failpoints` of its target.toml which it has")
-                .known(point.as_str(), known.iter().map(String::as_str)));
-        }
-        let said = format!("failpoint {} {} {}", self.scope.targets[target], point.as_str(), act.as_str());
-        let (point, act) = (point.as_str().to_owned(), act.as_str().to_owned());
-        Ok((Action::Failpoint { target, point, act }, said))
     }
 
     pub(super) fn load(&self, load: &shape::LoadChange, at: &At) -> Done {

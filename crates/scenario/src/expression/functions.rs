@@ -81,7 +81,7 @@ const fn row(name: &'static str, function: Function, kind: Kind, takes: Takes) -
 }
 
 /// Every function but the outcome classes, which are named as in `Outcome::name`.
-const FUNCTIONS: [Signature; 33] = [
+const FUNCTIONS: [Signature; 34] = [
     row("ready", Function::Ready, Kind::Truth, Takes::Generation),
     row("workers", Function::Workers, Kind::Number, Takes::Processes),
     row("alive", Function::Alive, Kind::Number, Takes::Processes),
@@ -94,6 +94,7 @@ const FUNCTIONS: [Signature; 33] = [
     row("reloaded", Function::Reloaded, Kind::Truth, Takes::Target),
     row("accepting", Function::Accepting, Kind::Number, Takes::Target),
     row("zombies", Function::Zombies, Kind::Number, Takes::Target),
+    row("fired", Function::Fired, Kind::Number, Takes::Target),
     row("fds", Function::Fds, Kind::Number, Takes::Processes),
     row("lost", Function::Lost, Kind::Number, Takes::Attempts),
     row("retriable", Function::Retriable, Kind::Number, Takes::Attempts),

@@ -112,13 +112,21 @@ pub(crate) struct Disk {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table such as `{ point = \"NAME\", act = \"abort\" }`")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as `{ to = \"web.new.master\", point = \"write-pid-file.before\", act = \"kill\" }`"
+)]
 pub(crate) struct Failpoint {
-    pub(crate) target: Option<Word>,
-    /// One of the target's failpoints.
+    /// Whose processes: `web.new.master`, `web.old.workers`; the first of them that comes there.
+    pub(crate) to: Word,
+    /// The instant before or after one of the target's effects: `tell-drain.after`.
     pub(crate) point: Word,
-    /// What happens there.
+    /// "kill", "stop" (for three seconds), "exit", or "note": only say so, each time.
     pub(crate) act: Word,
+    /// The n-th time that a process comes there (1).
+    pub(crate) nth: Option<Spanned<i64>>,
+    /// Only those that came to life "before", or "after", this step.
+    pub(crate) born: Option<Word>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -28,7 +28,10 @@ use super::{
     self_test,
     service::{Service, Stage},
 };
-use crate::wire;
+use crate::{
+    instant::{self, Side},
+    wire,
+};
 
 /// Exit code of a worker that cannot work (nginx's "fatal").
 const FATAL: i32 = 2;
@@ -99,7 +102,13 @@ impl Life {
     fn turn(&mut self, wakeup: &Wakeup) -> Option<i32> {
         let (worker, effects) = worker::step(&self.worker, wakeup);
         self.worker = worker;
-        effects.into_iter().find_map(|effect| self.perform(effect))
+        let generation = self.service.generation;
+        effects.into_iter().find_map(|effect| {
+            instant::of_worker(generation, Side::Before, &effect);
+            let exit = self.perform(effect);
+            instant::of_worker(generation, Side::After, &effect);
+            exit
+        })
     }
 
     /// The next thing that happens.

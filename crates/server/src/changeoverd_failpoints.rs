@@ -1,0 +1,33 @@
+//! `changeoverd` with failpoints: the same program, but at the instants before and after each effect of a master or a
+//! worker it looks whether it is to fail there. For tests only; `changeoverd` itself has none of this. `--failpoints` lists
+//! them.
+
+mod command_line;
+mod control;
+mod daemon;
+mod home;
+#[path = "failpoints/instant.rs"]
+mod instant;
+mod listeners;
+mod log;
+mod master;
+mod orphan;
+mod os;
+mod pid_file;
+mod privileges;
+mod program;
+mod rehearsal;
+mod sequence;
+mod signal;
+mod socket_path;
+mod status;
+mod wire;
+mod worker;
+
+fn main() -> std::process::ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("--failpoints") {
+        instant::names().iter().for_each(|name| println!("{name}"));
+        return std::process::ExitCode::SUCCESS;
+    }
+    program::main()
+}

@@ -1,0 +1,174 @@
+//! The second program: the instants before and after each effect are in it, are listed, and fail as they are armed; the
+//! program that is shipped has nothing of it.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::TcpListener,
+    os::unix::net::UnixDatagram,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use assert_cmd::Command;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/targets/reference/target.toml");
+const DEADLINE: Duration = Duration::from_secs(10);
+
+fn binary(name: &str) -> PathBuf {
+    PathBuf::from(Command::cargo_bin(name).expect("a binary of this package").get_program())
+}
+
+fn listed() -> Vec<String> {
+    let mut command = Command::cargo_bin("changeoverd-failpoints").expect("a binary of this package");
+    let output = command.arg("--failpoints").output().expect("runs");
+    String::from_utf8(output.stdout).expect("names").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_program_that_is_shipped_has_no_failpoint() {
+    let has = |name: &str, word: &str| {
+        let bytes = fs::read(binary(name)).expect("reads");
+        bytes.windows(word.len()).any(|window| window == word.as_bytes())
+    };
+    for word in ["CHANGEOVER_FAILPOINTS", "--failpoints", "drop-configuration"] {
+        assert!(has("changeoverd-failpoints", word), "{word} would be found");
+        assert!(!has("changeoverd", word), "{word}");
+    }
+    let mut command = Command::cargo_bin("changeoverd").expect("a binary of this package");
+    command.arg("--failpoints").assert().failure();
+}
+
+#[test]
+fn every_effect_has_two_instants_and_the_target_of_the_scenarios_names_them_all() {
+    let listed = listed();
+    let unique: BTreeSet<&String> = listed.iter().collect();
+    assert_eq!(unique.len(), listed.len(), "no name means two");
+    for name in ["master.spawn-successor.before", "master.tell-predecessor-ready.after", "worker.exit.before"]
+    {
+        assert!(listed.iter().any(|listed| listed == name), "{name}");
+    }
+    let before = listed.iter().filter(|name| name.ends_with(".before")).count();
+    assert_eq!(2 * before, listed.len());
+    let text = fs::read_to_string(TARGET).expect("the target");
+    let (head, rest) = text.split_once("failpoints = [\n").expect("a list of failpoints");
+    let (named, tail) = rest.split_once("]\n").expect("its end");
+    let wanted: String = listed.iter().map(|name| format!("  \"{name}\",\n")).collect();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(TARGET, format!("{head}failpoints = [\n{wanted}]\n{tail}")).expect("write the target");
+        return;
+    }
+    assert_eq!(named, wanted, "scenarios/targets/reference/target.toml; UPDATE=1 writes it anew");
+}
+
+/// A daemon of the second program in a directory of its own, and what it says at its failpoints.
+struct Server {
+    directory: TempDir,
+    said: UnixDatagram,
+}
+
+impl Server {
+    fn start() -> Server {
+        let directory = TempDir::new().expect("tempdir");
+        let free = TcpListener::bind("127.0.0.1:0").expect("bind");
+        let address = free.local_addr().expect("address");
+        drop(free);
+        // Whoever fails removes the file that says so: nobody could not.
+        let user = if nix::unistd::geteuid().is_root() { "user root;" } else { "" };
+        let text = format!(
+            "{user} worker_processes 1; pid server.pid; error_log error.log notice; events {{}}\n\
+             http {{ server {{ listen {address}; location / {{ return 200 ok; }} }} }}"
+        );
+        fs::write(directory.path().join("nginx.conf"), text).expect("write the configuration");
+        let said = UnixDatagram::bind(directory.path().join("f.sock")).expect("listens");
+        said.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+        let mut command = Command::cargo_bin("changeoverd-failpoints").expect("a binary of this package");
+        let prefix = directory.path().join("f");
+        command.current_dir(directory.path()).env("CHANGEOVER_FAILPOINTS", prefix).assert().success();
+        Server { directory, said }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn master(&self) -> i32 {
+        pid(&self.path("server.pid")).expect("the pid file names somebody")
+    }
+
+    fn arm(&self, line: &str) {
+        fs::write(self.path("f.draft"), line).expect("write");
+        fs::rename(self.path("f.draft"), self.path("f.armed")).expect("arm");
+    }
+
+    /// What the next process says that comes to an armed instant.
+    fn hear(&self) -> String {
+        let mut bytes = [0; 512];
+        let length = self.said.recv(&mut bytes).expect("somebody says something in time");
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("error.log")).unwrap_or_default()
+    }
+
+    fn wait(&self, what: &str, fact: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !fact() {
+            assert!(begun.elapsed() < DEADLINE, "{what} did not come true; the log:\n{}", self.log());
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(pid) = pid(&self.path("server.pid")) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
+        let begun = Instant::now();
+        while self.path("server.pid").exists() && begun.elapsed() < DEADLINE {
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn pid(file: &Path) -> Option<i32> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+#[test]
+fn a_new_master_dies_where_it_is_told_to_and_says_so_first() {
+    let server = Server::start();
+    let old = server.master();
+    server.arm("1 kill master 2 * write-pid-file.before 1\n");
+    kill(Pid::from_raw(old), Signal::SIGUSR2).expect("a live master");
+    let said = server.hear();
+    let words: Vec<&str> = said.split(' ').collect();
+    assert_eq!((words[..3].join(" "), words[4]), ("kill master 2".into(), "write-pid-file.before"), "{said}");
+    server.wait("the rollback", || server.log().contains("rolled back to this one"));
+    assert_eq!(server.master(), old);
+    assert!(!server.path("f.armed").exists(), "it was for one only");
+}
+
+#[test]
+fn the_n_th_time_and_the_age_of_a_process_are_told_apart() {
+    let server = Server::start();
+    server.arm("1 note worker * before exit.before 1\n");
+    kill(Pid::from_raw(server.master()), Signal::SIGHUP).expect("a live master");
+    assert!(server.hear().starts_with("note worker 1 "));
+    server.wait("the reload", || server.log().contains("configuration 2 is in force"));
+    server.arm("2 exit worker * after start-accepting.after 1\n");
+    kill(Pid::from_raw(server.master()), Signal::SIGHUP).expect("a live master");
+    assert!(server.hear().starts_with("exit worker 1 "));
+    // Instead of a reload: the one that exited belonged to the new configuration.
+    server.wait("the end of the reload", || server.log().contains("the old configuration stays"));
+    server.arm("3 note master * * say.before 2\n");
+    kill(Pid::from_raw(server.master()), Signal::SIGUSR1).expect("a live master");
+    assert!(server.hear().ends_with(" say.before"), "a note is of every time");
+}
