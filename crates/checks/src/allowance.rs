@@ -156,6 +156,7 @@ fn holds_of_the_worst(index: &Index, bound: &Bound, outcome: Outcome) -> bool {
         history: index.history,
         attempts,
         phases: index.phases.clone(),
+        callers: index.callers.clone(),
         causes: Causes::of(index.history),
     };
     let asked = |function, arguments: &[Argument]| ask(&worst, function, arguments);

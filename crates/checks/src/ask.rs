@@ -10,7 +10,7 @@ use facts::{
 use crate::{
     Index,
     attempt::{self, Attempt},
-    idle,
+    clients, executions, exposure, idle,
     index::Scope,
     latency,
     proof::Shown,
@@ -43,6 +43,17 @@ pub(crate) fn ask(index: &Index, function: Function, arguments: &[Argument]) -> 
             Some(done) => Shown::Truth(done),
             None => Shown::unknown("the log does not tell how the step ended"),
         },
+        Function::Clients => clients::clients(index, scope),
+        Function::Moved => clients::moved(index, arguments),
+        Function::MovedMinimum => clients::moved_minimum(index, arguments),
+        Function::Flaps => clients::flaps(index, scope),
+        Function::Variants => clients::variants(index, scope),
+        Function::Started => executions::started(index, scope),
+        Function::Unfinished => executions::unfinished(index, scope),
+        Function::FirstStart => executions::first_start(index, scope),
+        Function::LastStart => executions::last_start(index, scope),
+        Function::LastEnd => executions::last_end(index, scope),
+        Function::Exposed => exposure::exposed(index, scope),
         _ => of_settled(index, function, arguments),
     }
 }

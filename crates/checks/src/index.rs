@@ -1,6 +1,8 @@
 //! A history arranged for questions: attempts in order of intention, phases as stretches of time, and how much of
 //! the run was not seen at all.
 
+use std::collections::HashMap;
+
 use facts::{Blame, Event, History, Nanos, Outcome, Plan, Record, event::View, expression::Argument};
 
 use crate::{
@@ -18,6 +20,8 @@ pub struct Index<'a> {
     pub(crate) attempts: Vec<Attempt>,
     /// When each phase of the plan was, if it began.
     pub(crate) phases: Vec<Option<Interval>>,
+    /// Which client opened a connection, of those with addresses of their own.
+    pub(crate) callers: HashMap<u32, u32>,
     /// What is known of why attempts were lost.
     pub(crate) causes: Causes<'a>,
 }
@@ -27,6 +31,13 @@ pub struct Index<'a> {
 pub(crate) struct Interval {
     pub(crate) begin: Nanos,
     pub(crate) end: Nanos,
+}
+
+impl Interval {
+    /// Whether an instant lies in it; its end is the begin of what follows.
+    pub(crate) fn includes(self, instant: Nanos) -> bool {
+        (self.begin..self.end).contains(&instant)
+    }
 }
 
 /// Which attempts a question is about. What is not named is not restricted.
@@ -70,6 +81,7 @@ impl<'a> Index<'a> {
             history,
             attempts: attempts(plan, history),
             phases: phases(plan, history),
+            callers: history.callers.iter().map(|caller| (caller.connection, caller.client)).collect(),
             causes: Causes::of(history),
         }
     }

@@ -157,6 +157,29 @@ pub enum Function {
     Took,
     /// `done(ID)`: the steps of that id were done. Of one that was skipped or failed, no.
     Done,
+
+    /// `clients(..)`: clients with an address of their own that got an answer.
+    Clients,
+    /// `moved(before, after)`: part of the clients answered before whom another back end answers after, 0 to 1.
+    Moved,
+    /// `moved_minimum(before, after)`: the part that had to move for the shares to become those of after.
+    MovedMinimum,
+    /// `flaps(..)`: how often clients changed their back end beyond once per change of the configuration.
+    Flaps,
+    /// `variants(..)`: the most back ends that any one client was answered by.
+    Variants,
+    /// `started(b, ..)`: requests that this back end began to execute.
+    Started,
+    /// `unfinished(b, ..)`: those of them that it never answered.
+    Unfinished,
+    /// `first_start(b, ..)`: from the begin of the phases to the first of them.
+    FirstStart,
+    /// `last_start(b, ..)`: from the begin of the phases to the last of them.
+    LastStart,
+    /// `last_end(b, ..)`: from the begin of the phases to the last answer to any of them, or to one begun before.
+    LastEnd,
+    /// `exposed(b, ..)`: requests that met a planted fault of this back end, whether or not their client noticed.
+    Exposed,
 }
 
 impl Function {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Nanos;
+
 /// Something done wrong to each n-th request (message, event) that it can be done to. A request that is *executed* is in
 /// the journal; one that is not, is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -137,9 +139,47 @@ impl fmt::Display for Planted {
     }
 }
 
+/// One thing done wrong, as the back end that did it wrote it down: `0000000000000002 close 8125000123`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strike {
+    /// The request that it was done to.
+    pub id: u64,
+    /// What was done.
+    pub fault: Fault,
+    /// Right before it was done.
+    pub at: Nanos,
+}
+
+impl Strike {
+    /// A line of the log; `None` for one that was cut.
+    pub fn parse(line: &str) -> Option<Strike> {
+        let mut words = line.split(' ');
+        let (id, name, at) = (words.next()?, words.next()?, words.next()?);
+        let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name)?;
+        Some(Strike { id: u64::from_str_radix(id, 16).ok()?, fault, at: at.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Strike {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{:016x} {} {}", self.id, self.fault.name(), self.at)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_strike_is_read_as_it_was_written() {
+        let strike = Strike { id: 0xbeef, fault: Fault::LoseAnswer, at: 12 };
+        assert_eq!(strike.to_string(), "000000000000beef lose-answer 12");
+        assert_eq!(Strike::parse(&strike.to_string()), Some(strike));
+        for cut in ["", "000000000000beef", "000000000000beef lose-answer", "000000000000beef lose-answer x"]
+        {
+            assert_eq!(Strike::parse(cut), None, "{cut}");
+        }
+    }
 
     #[test]
     fn a_fault_is_spelled_or_refused() {

@@ -1,6 +1,6 @@
 //! All facts of one run, as read back from its directory.
 
-use crate::{Event, Nanos, Record, SocketState, Stamped, journal::Entry};
+use crate::{Caller, Event, Nanos, Record, SocketState, Stamped, fault::Strike, journal::Entry};
 
 /// What a check judges. Built by `ledger` from a run directory; nothing here was computed.
 #[derive(Clone, Debug, Default)]
@@ -11,8 +11,12 @@ pub struct History {
     pub records: Vec<Record>,
     /// Journals by origin name (or target name).
     pub journals: Vec<(String, Vec<Entry>)>,
+    /// What origins did wrong on purpose, by their names; of those that were asked to do so.
+    pub strikes: Vec<(String, Vec<Strike>)>,
     /// Connections of failed attempts, of the first some thousand of them, by id.
     pub sockets: Vec<SocketState>,
+    /// Who opened which connection, of populations whose clients have addresses of their own.
+    pub callers: Vec<Caller>,
     /// Lines of the log that could not be read (the writer was killed in mid-line).
     pub unreadable_lines: usize,
     /// Files that are not the whole truth, one sentence each: a ledger that was never sealed, a journal that was full.

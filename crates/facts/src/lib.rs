@@ -1,6 +1,7 @@
 //! The words of a run, and nothing that happens: ids, outcomes, the layout of a record, events, the plan,
 //! the verdict. Knows no clock, no file and no process; every other crate speaks in these words.
 
+pub mod caller;
 pub mod content;
 pub mod event;
 pub mod expression;
@@ -16,6 +17,7 @@ pub mod site;
 mod socket;
 pub mod verdict;
 
+pub use caller::Caller;
 pub use content::Content;
 pub use event::{Event, Moment, Role, Stamped};
 pub use expression::Expression;

@@ -10,6 +10,7 @@ mod population;
 mod selector;
 mod step;
 mod target;
+mod upstream;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,7 @@ pub use population::{Method, Population};
 pub use selector::{Members, Selector, Signal, Which};
 pub use step::{Begins, Condition, Place, Reaction, Step, Trigger};
 pub use target::{Launch, Target};
+pub use upstream::{Member, Upstream};
 
 use crate::seed;
 

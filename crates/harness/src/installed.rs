@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use facts::plan::{Replacement, Target};
+use facts::plan::{Member, Replacement, Target, Upstream};
 
 use crate::{
     Error,
@@ -39,7 +39,7 @@ pub(crate) struct Installed {
     values: Values,
     /// Origins by name.
     origins: Vec<(String, SocketAddr)>,
-    weights: BTreeMap<String, u32>,
+    upstream: Upstream,
 }
 
 impl Installed {
@@ -81,7 +81,7 @@ impl Installed {
             program: copy,
             original,
             directory: directory.to_owned(),
-            weights: target.weights.clone(),
+            upstream: Upstream::new(&target.weights),
             origins: origins.to_vec(),
             values,
         };
@@ -116,7 +116,13 @@ impl Installed {
 
     /// Renders the files with other weights.
     pub(crate) fn weigh(&mut self, weights: &BTreeMap<String, u32>) -> Result<(), Error> {
-        self.weights.extend(weights.clone());
+        self.upstream.weigh(weights);
+        self.render_files()
+    }
+
+    /// Renders the files without a member.
+    pub(crate) fn delete(&mut self, member: &str) -> Result<(), Error> {
+        self.upstream.delete(member);
         self.render_files()
     }
 
@@ -175,21 +181,21 @@ impl Installed {
         Ok(())
     }
 
-    /// One line per origin. An origin without a weight has weight 1, as in nginx.
+    /// One line per origin that is a member.
     fn members(&self) -> Result<String, Error> {
         let member = |(name, address): &(String, SocketAddr)| {
-            let weight = self.weights.get(name).copied().unwrap_or(1);
-            let (what, template) = match weight {
-                0 => ("member_down", &self.target.member_down),
-                _ => ("member", &self.target.member),
+            let (what, template, weight) = match self.upstream.member(name) {
+                Member::Up { weight } => ("member", &self.target.member, weight),
+                Member::Down { weight } => ("member_down", &self.target.member_down, weight),
+                Member::Deleted => return None,
             };
             let mut values = self.values.clone();
             values.insert("name".into(), name.clone());
             values.insert("address".into(), address.to_string());
             values.insert("weight".into(), weight.to_string());
-            render(what, template, &values)
+            Some(render(what, template, &values))
         };
-        let members: Result<Vec<String>, Error> = self.origins.iter().map(member).collect();
+        let members: Result<Vec<String>, Error> = self.origins.iter().filter_map(member).collect();
         Ok(members?.join("\n        "))
     }
 }

@@ -46,7 +46,8 @@ impl RunningOrigin {
         let file = |suffix: &str| directory.join(format!("origin-{}.{suffix}", origin.name));
         let (pid_file, output) = (file("pid"), file("out"));
         let journal = directory.join(ledger::journal_name(&origin.name));
-        let argv = command(origin, program, address, &journal, &pid_file);
+        let log = directory.join(ledger::faults_name(&origin.name));
+        let argv = command(origin, program, address, &journal, &pid_file, &log);
         let directory = directory.to_owned();
         let spawn = Spawn { argv, environment: environment(), directory, output: output.clone() };
         warden.spawn(spawn)?;
@@ -68,14 +69,17 @@ fn command(
     address: SocketAddr,
     journal: &Path,
     pid_file: &Path,
+    fault_log: &Path,
 ) -> Vec<String> {
     let text = |path: &Path| path.display().to_string();
     let address = address.to_string();
     let (program, journal, pid_file) = (text(program), text(journal), text(pid_file));
+    let fault_log = text(fault_log);
     let argv = [&program, "--name", &origin.name, "--listen", &address, "--journal", &journal];
     let more = ["--pid-file", &pid_file, "--daemon"];
     let faults = origin.faults.iter().flat_map(|fault| ["--fault", fault]);
-    argv.into_iter().chain(more).chain(faults).map(str::to_owned).collect()
+    let log = ["--fault-log", &fault_log].into_iter().filter(|_| !origin.faults.is_empty());
+    argv.into_iter().chain(more).chain(faults).chain(log).map(str::to_owned).collect()
 }
 
 struct Waiting<'a> {

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Ledger,
     /// Executions of a server.
     Journal,
+    /// Connections of the load generator, and who opened them.
+    Callers,
 }
 
 impl Kind {
@@ -25,6 +27,7 @@ impl Kind {
         match self {
             Kind::Ledger => *b"CHOVLEDG",
             Kind::Journal => *b"CHOVJRNL",
+            Kind::Callers => *b"CHOVCLLR",
         }
     }
 
@@ -32,6 +35,7 @@ impl Kind {
         match self {
             Kind::Ledger => "ledger",
             Kind::Journal => "journal",
+            Kind::Callers => "callers",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! and server journals in preallocated shared mappings (the page cache outlives the process), the event log
 //! with one `write(2)` per line. It knows what the words are (`facts`), never what they mean for a verdict.
 
+mod callers;
 pub mod clock;
 mod error;
 mod event_log;
@@ -13,6 +14,7 @@ mod sockets;
 mod table;
 mod writer;
 
+pub use callers::Callers;
 pub use error::{Error, Full};
 pub use event_log::EventLog;
 pub use hlog::{HLOG_NAME, write_hlog};
@@ -28,6 +30,16 @@ pub const EVENT_LOG_NAME: &str = "events.ndjson";
 /// Name of the n-th ledger file in a run directory.
 pub fn ledger_name(number: usize) -> String {
     format!("ledger-{number}.bin")
+}
+
+/// Name in a run directory of who opened the connections of the n-th generator thread.
+pub fn callers_name(number: usize) -> String {
+    format!("callers-{number}.bin")
+}
+
+/// Name in a run directory of what an origin writes down of its planted faults.
+pub fn faults_name(origin: &str) -> String {
+    format!("faults-{origin}.log")
 }
 
 /// Name in a run directory of the journal of an origin or a target. A server of several processes puts its own name

@@ -8,14 +8,14 @@ use std::{
 };
 
 use bytemuck::{AnyBitPattern, Zeroable, bytes_of_mut};
-use facts::{History, Record, SocketState, Stamped, journal::Entry};
+use facts::{Caller, History, Record, SocketState, Stamped, fault::Strike, journal::Entry};
 
 use crate::{
     EVENT_LOG_NAME, Error,
     header::{HEADER_BYTES, Header, Kind, SEALED, VERSION},
 };
 
-/// All facts of the run in this directory: `events.ndjson`, every `ledger-*.bin` and every `journal-*.bin`; those of the
+/// All facts of the run in this directory: `events.ndjson`, every `ledger-*.bin`, `callers-*.bin` and `journal-*.bin`; those of the
 /// processes of one server (`journal-NAME.PID.bin`) are one journal, in the order in which executions began. What is
 /// missing or cut is in the history (it then is not sealed); what is not of our making is an error.
 pub fn read_history(directory: &Path) -> Result<History, Error> {
@@ -24,10 +24,16 @@ pub fn read_history(directory: &Path) -> Result<History, Error> {
     for (_, path) in files(directory, "ledger-", ".bin")? {
         read_into(&path, Kind::Ledger, &mut history.records, &mut history.incomplete)?;
     }
+    for (_, path) in files(directory, "callers-", ".bin")? {
+        read_into(&path, Kind::Callers, &mut history.callers, &mut history.incomplete)?;
+    }
     for (_, path) in files(directory, "sockets-", ".ndjson")? {
         history.sockets.extend(read_sockets(&path)?);
     }
     history.sockets.sort_unstable_by_key(|socket| socket.id);
+    for (name, path) in files(directory, "faults-", ".log")? {
+        history.strikes.push((name, read_strikes(&path, &mut history.incomplete)?));
+    }
     for (name, path) in files(directory, "journal-", ".bin")? {
         let mut entries = Vec::new();
         read_into(&path, Kind::Journal, &mut entries, &mut history.incomplete)?;
@@ -75,6 +81,16 @@ fn read_events(path: &Path, history: &mut History) -> Result<(), Error> {
 fn read_sockets(path: &Path) -> Result<Vec<SocketState>, Error> {
     let text = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+/// Each line was written by one call, so that only a full disk cuts one.
+fn read_strikes(path: &Path, incomplete: &mut Vec<String>) -> Result<Vec<Strike>, Error> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let strikes: Vec<Strike> = text.lines().filter_map(Strike::parse).collect();
+    if strikes.len() < text.lines().count() {
+        incomplete.push(format!("{} has a line that was cut", path.display()));
+    }
+    Ok(strikes)
 }
 
 /// The files `<prefix><name><suffix>` in order of name.
@@ -151,8 +167,8 @@ fn complaint(path: &Path, kind: Kind, header: &Header, empty: u64) -> Option<Str
     let turned_away = header.claimed.saturating_sub(header.capacity);
     match kind {
         _ if turned_away > 0 => Some(format!("{name} was full: {turned_away} records were turned away")),
-        Kind::Ledger if header.sealed != SEALED => Some(format!("{name} was never sealed")),
-        Kind::Ledger if empty > 0 => Some(format!("{name} lacks {empty} records")),
+        Kind::Ledger | Kind::Callers if header.sealed != SEALED => Some(format!("{name} was never sealed")),
+        Kind::Ledger | Kind::Callers if empty > 0 => Some(format!("{name} lacks {empty} records")),
         _ => None,
     }
 }
@@ -167,7 +183,7 @@ fn count_repeats(entries: &mut [Entry]) {
     }
 }
 
-/// What both kinds of records have.
+/// What all kinds of records have.
 trait Kept: bytemuck::Pod + AnyBitPattern {
     fn id(&self) -> u64;
 }
@@ -181,5 +197,11 @@ impl Kept for Record {
 impl Kept for Entry {
     fn id(&self) -> u64 {
         self.id
+    }
+}
+
+impl Kept for Caller {
+    fn id(&self) -> u64 {
+        self.connection.into()
     }
 }

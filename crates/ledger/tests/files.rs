@@ -8,8 +8,10 @@ use std::{
     thread,
 };
 
-use facts::{Event, Moment, Outcome, Record};
-use ledger::{Error, EventLog, Full, Journal, Writer, clock, ledger_name, read_history};
+use facts::{Caller, Event, Moment, Outcome, Record};
+use ledger::{
+    Callers, Error, EventLog, Full, Journal, Writer, callers_name, clock, ledger_name, read_history,
+};
 use tempfile::TempDir;
 
 /// The directory the killed child writes to; set: this process is that child.
@@ -35,6 +37,21 @@ fn directory() -> TempDir {
 
 fn writer(directory: &TempDir, capacity: u64) -> Writer {
     Writer::create(&directory.path().join(ledger_name(0)), capacity).unwrap()
+}
+
+#[test]
+fn who_opened_a_connection_comes_back_and_one_that_was_turned_away_leaves_the_run_unsealed() {
+    let callers = |capacity: u64| {
+        let directory = directory();
+        let callers = Callers::create(&directory.path().join(callers_name(0)), capacity).unwrap();
+        (1..=3).for_each(|n| callers.opened(&Caller { connection: n, client: 10 * n }));
+        callers.seal().unwrap();
+        read_history(directory.path()).unwrap()
+    };
+    let whole = callers(3);
+    assert_eq!(whole.callers.last(), Some(&Caller { connection: 3, client: 30 }));
+    assert!(whole.is_sealed());
+    assert!(!callers(2).is_sealed());
 }
 
 #[test]

@@ -7,15 +7,18 @@ mod listen;
 mod pipeline;
 mod slow;
 
+use std::net::IpAddr;
+
 use facts::{
     Nanos, Outcome, Record,
+    caller::source,
     plan::{Behaviour, Method, Population},
     record::{NEVER, flag, ticks},
 };
 use rustix::io::Errno;
 
 use crate::{
-    address::{self, Address},
+    address::Address,
     answer::{Answer, Fed},
     attempt::Attempt,
     fault::{self, Connection, End, Stage},
@@ -84,6 +87,8 @@ pub(crate) struct Client {
     script: &'static [Op],
     position: usize,
     route: Route,
+    /// Which client it is, if it has an address of its own.
+    caller: Option<u32>,
     method: Method,
     request: Request,
     written: usize,
@@ -104,10 +109,11 @@ impl Client {
         population: &Population,
         address: &Address,
     ) -> Client {
+        let caller = (population.sources > 0).then(|| nth % population.sources);
         let is_slow_reader = matches!(population.behaviour, Behaviour::Download { .. });
         let route = Route {
             to: address.clone(),
-            from: (population.sources > 0).then(|| address::source(nth % population.sources)),
+            from: caller.map(|client| IpAddr::V4(source(client))),
             receive_buffer: is_slow_reader.then_some(SMALL_RECEIVE_BUFFER),
         };
         let request = Request::new(population, address);
@@ -118,6 +124,7 @@ impl Client {
             script: script(population),
             position: 0,
             route,
+            caller,
             method: population.method,
             request,
             written: 0,
@@ -255,7 +262,7 @@ impl Client {
 
     fn open(&mut self, wire: &mut Wire) -> Result<Socket, Errno> {
         // Counted even if it fails: a refused attempt is a connection of its own.
-        let socket = Socket::new(&self.route, wire.number_connection(), wire.now)?;
+        let socket = Socket::new(&self.route, wire.number_connection(self.caller), wire.now)?;
         let added = wire.epoll.add_connection(&socket, self.token);
         added.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOMEM))?;
         if std::mem::take(&mut self.found_closed) {

@@ -137,6 +137,7 @@ impl Engine {
             self.expire_due();
         }
         self.measured.echoed = self.wire.standards.iter().any(|standard| standard.echoes());
+        self.wire.seal()?;
         self.ledger.seal()?;
         Ok(self.measured)
     }

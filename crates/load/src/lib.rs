@@ -41,7 +41,7 @@ use facts::{
     plan::{LoadChange, Pace},
 };
 use lag::Lag;
-use ledger::{Writer, clock, ledger_name};
+use ledger::{Callers, Writer, callers_name, clock, ledger_name};
 use stop::{Shared, Wish};
 use sys::Epoll;
 use wire::Wire;
@@ -143,7 +143,10 @@ fn engine(setup: &Setup, thread: u32) -> Result<(Engine, Arc<Shared>), Error> {
     let ledger = Writer::create(&path, setup.capacity(thread))?;
     let epoll = Epoll::new().map_err(os("create an epoll instance"))?;
     let shared = Arc::new(Shared::new(&epoll).map_err(os("create an eventfd"))?);
-    let wire = Wire::new(epoll, setup, thread);
+    let callers = setup
+        .most_callers(thread)
+        .map(|most| Callers::create(&setup.directory.join(callers_name(thread as usize)), most));
+    let wire = Wire::new(epoll, setup, thread, callers.transpose()?);
     Ok((Engine::new(setup, thread, wire, ledger, shared.clone()), shared))
 }
 

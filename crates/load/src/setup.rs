@@ -8,6 +8,7 @@ use std::{
 
 use facts::{
     Nanos,
+    caller::MOST_CLIENTS,
     event::Scheduling,
     plan::{Pace, Population},
 };
@@ -15,7 +16,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::{
     Error,
-    address::{Address, MOST_SOURCES},
+    address::Address,
     arrival::{Share, most_arrivals},
 };
 
@@ -139,7 +140,7 @@ impl Setup {
             _ if population.behaviour.depth() > 1 && population.pace.highest_rate().is_some() => {
                 "its clients send several requests at once, so each of them must think between two batches"
             }
-            _ if population.sources > MOST_SOURCES => "there are not so many addresses to send from",
+            _ if population.sources > MOST_CLIENTS => "there are not so many addresses to send from",
             _ if population.sources > 0 && !self.addresses[population.target].has_sources() => {
                 "its target is not at an IPv4 loopback address, so its clients cannot have addresses of their own"
             }
@@ -163,6 +164,14 @@ impl Setup {
         };
         let planned = self.populations.iter().enumerate().zip(self.shares(thread)).map(most).sum();
         self.most_starts(thread).map_or(planned, |most| most.min(planned))
+    }
+
+    /// Connections of a thread whose callers are written down: one for each attempt and one kept by each client at most.
+    /// `None` when no client has an address of its own.
+    pub(crate) fn most_callers(&self, thread: u32) -> Option<u64> {
+        let has_sources = self.populations.iter().any(|population| population.sources > 0);
+        let kept: u64 = self.populations.iter().map(|population| u64::from(population.connections)).sum();
+        has_sources.then(|| 2 * self.capacity(thread) + kept)
     }
 
     /// How many starts a thread may plan, if that is limited.

@@ -1,7 +1,7 @@
 //! What all clients of an engine share.
 
-use facts::Nanos;
-use ledger::{SocketLog, clock, sockets_name};
+use facts::{Caller, Nanos};
+use ledger::{Callers, SocketLog, clock, sockets_name};
 
 use crate::{
     setup::Setup,
@@ -22,6 +22,8 @@ pub(crate) struct Wire {
     /// What answers are measured by, by population.
     pub(crate) standards: Vec<Standard>,
     sockets: SocketLog,
+    /// `None`: no client has an address of its own.
+    callers: Option<Callers>,
     /// Connections opened so far.
     pub(crate) connections: u32,
     /// Numbers are dealt to threads in turn: connection n of this one is called `first + n * step`.
@@ -40,7 +42,7 @@ struct Numbers {
 
 impl Wire {
     /// What the clients of this thread share.
-    pub(crate) fn new(epoll: Epoll, setup: &Setup, thread: u32) -> Wire {
+    pub(crate) fn new(epoll: Epoll, setup: &Setup, thread: u32, callers: Option<Callers>) -> Wire {
         let (origins, bodies) = (setup.origins.len(), setup.options.bodies);
         let standard = |population| Standard::new(population, origins, bodies);
         Wire {
@@ -49,6 +51,7 @@ impl Wire {
             buffer: vec![0; READ_BYTES],
             standards: setup.populations.iter().map(standard).collect(),
             sockets: SocketLog::new(setup.directory.join(sockets_name(thread as usize))),
+            callers,
             connections: 0,
             numbers: Numbers { first: thread + 1, step: setup.options.threads },
             now: clock::now(),
@@ -61,6 +64,11 @@ impl Wire {
         self.now
     }
 
+    /// Says that every connection is written down.
+    pub(crate) fn seal(&mut self) -> Result<(), ledger::Error> {
+        self.callers.take().map_or(Ok(()), Callers::seal)
+    }
+
     /// Keeps what the kernel knows of the connection of an attempt that failed.
     pub(crate) fn keep_evidence(&mut self, id: u64, socket: &Socket) {
         if self.sockets.has_room()
@@ -70,10 +78,13 @@ impl Wire {
         }
     }
 
-    /// The number of a new connection.
-    pub(crate) fn number_connection(&mut self) -> u32 {
+    /// The number of a new connection, of a client that has an address of its own or of none in particular.
+    pub(crate) fn number_connection(&mut self, client: Option<u32>) -> u32 {
         let number = self.numbers.first + self.connections * self.numbers.step;
         self.connections += 1;
+        if let (Some(callers), Some(client)) = (&self.callers, client) {
+            callers.opened(&Caller { connection: number, client });
+        }
         number
     }
 }

@@ -10,9 +10,10 @@ use std::{
 };
 
 use facts::{
-    fault::{Fault, NotPlanted, Planted},
+    fault::{Fault, NotPlanted, Planted, Strike},
     journal::PROBE_BIT,
 };
+use ledger::clock;
 
 use crate::error::Error;
 
@@ -113,7 +114,8 @@ impl Struck {
     pub(crate) fn happens(&self) {
         if let Some(Log(file)) = &self.log {
             // One write each, so that lines never mix. A log that cannot be written lacks a line, and the count shows it.
-            let _ = (&**file).write_all(format!("{:016x} {}\n", self.id, self.fault.name()).as_bytes());
+            let strike = Strike { id: self.id, fault: self.fault, at: clock::now() };
+            let _ = (&**file).write_all(format!("{strike}\n").as_bytes());
         }
     }
 }

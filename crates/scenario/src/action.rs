@@ -95,6 +95,7 @@ impl Begun<'_> {
             Keys { swap_binary: Some(swap), .. } => self.swap(swap.get_ref()),
             Keys { weight: Some(weight), .. } => self.weight(weight.get_ref()),
             Keys { down: Some(down), .. } => self.down(down.get_ref()),
+            Keys { delete: Some(delete), .. } => self.delete(delete.get_ref()),
             Keys { configure: Some(configure), .. } => self.configure(configure.get_ref()),
             Keys { exec: Some(exec), .. } => self.exec(exec.get_ref(), &self.reading.at(exec)),
             Keys { limit: Some(limit), .. } => self.limit(limit.get_ref()),

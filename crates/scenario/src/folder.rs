@@ -236,7 +236,9 @@ impl Folder {
     }
 
     fn member(&self, word: Option<&Word>, mistakes: &mut Mistakes) -> String {
-        word.map(|word| self.template(word, &MEMBER_FACTS, mistakes)).unwrap_or_default()
+        let options = self.shape.options.keys().map(|key| key.get_ref().as_str());
+        let known: Vec<&str> = MEMBER_FACTS.into_iter().chain(options).collect();
+        word.map(|word| self.template(word, &known, mistakes)).unwrap_or_default()
     }
 
     fn check_placeholders(&self, source: &Rc<Source>, mistakes: &mut Mistakes) {

@@ -96,6 +96,7 @@ fn takes_no_time(keys: Keys, reading: &Reading) -> Result<(), Mistake> {
     let spans = [
         keys.weight.as_ref().map(|it| reading.at(it)),
         keys.down.as_ref().map(|it| reading.at(it)),
+        keys.delete.as_ref().map(|it| reading.at(it)),
         keys.configure.as_ref().map(|it| reading.at(it)),
     ];
     match spans.into_iter().flatten().next() {

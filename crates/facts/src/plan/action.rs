@@ -28,6 +28,8 @@ pub enum Action {
     SwapBinary { target: usize, replacement: Replacement },
     /// Render the configuration with these weights (by origin name; 0 is `down`). Tells the server nothing by itself.
     Weight { target: usize, weights: BTreeMap<String, u32> },
+    /// Render the configuration without this member (by origin name). A later weight brings it back.
+    Delete { target: usize, member: String },
     /// Render the configuration with these options changed.
     Configure { target: usize, options: BTreeMap<String, String> },
     /// Run a command as a process of this target, in its run directory.

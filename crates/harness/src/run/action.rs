@@ -32,6 +32,7 @@ impl Run<'_> {
                 Ok(self.targets[*target].swap(*replacement, &mut self.watcher.warden)?)
             }
             Action::Weight { target, weights } => Ok(self.targets[*target].weigh(weights)?),
+            Action::Delete { target, member } => Ok(self.targets[*target].delete(member)?),
             Action::Configure { target, options } => Ok(self.targets[*target].configure(options)?),
             Action::Exec { target, command } => self.execute(*target, command),
             Action::Limit { to, resource, soft } => self.limit(to, *resource, *soft, doing),

@@ -12,7 +12,7 @@ use std::{
 use facts::plan::{Behaviour, Pace, Population};
 use load::{Address, Setup};
 
-use crate::{outcomes, population, run, server::Server, setup, stop, wait_for_planned};
+use crate::{outcomes, population, run, server::Server, setup, start, stop, wait_for_planned};
 
 #[test]
 fn clients_have_addresses_of_their_own() {
@@ -26,12 +26,26 @@ fn clients_have_addresses_of_their_own() {
     });
     let pace = Pace::Poisson { per_second: 1000.0 };
     let many = Population { sources: 20, connections: 20, pace, ..population() };
-    let records = run(many, server.address, 400);
+    let (load, directory) = start(vec![many], server.address);
+    wait_for_planned(&load, 400);
+    let (_, records) = stop(load, &directory);
     assert_eq!(outcomes(&records), [("ok", records.len())].into());
+    let history = callers(&directory);
+    assert!(history.incomplete.is_empty());
+    let callers: HashMap<u32, u32> = history.callers.iter().map(|c| (c.connection, c.client)).collect();
+    let clients: Vec<usize> =
+        (0..20).map(|n| records.iter().filter(|r| callers[&r.connection] == n).count()).collect();
+    assert_eq!((clients.iter().sum::<usize>(), clients.iter().all(|n| *n > 1)), (records.len(), true));
     let seen = seen.lock().unwrap();
     let expected: Vec<IpAddr> = (0..20).map(|n| format!("127.1.{n}.1").parse().unwrap()).collect();
     assert!(expected.iter().all(|address| seen[address] > 1), "{seen:?}");
     assert!(records.iter().all(|record| record.local_port != 0));
+}
+
+/// What a run directory without an event log tells.
+fn callers(directory: &tempfile::TempDir) -> facts::History {
+    std::fs::write(directory.path().join(ledger::EVENT_LOG_NAME), "").unwrap();
+    ledger::read_history(directory.path()).unwrap()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use facts::fault::Fault;
+use facts::fault::{Fault, Strike};
 use nix::sys::signal::{Signal, kill};
 use tokio_tungstenite::tungstenite::{Message, client};
 
@@ -187,7 +187,13 @@ fn it_writes_down_what_it_does_wrong_and_ends_with_whoever_attends_to_it() {
     }
     drop(process.stdin.take());
     assert!(process.wait().unwrap().success());
-    assert_eq!(fs::read_to_string(&log).unwrap(), "0000000000000002 close\n0000000000000004 close\n");
+    let written = fs::read_to_string(&log).unwrap();
+    let strikes: Vec<Strike> = written.lines().map(|line| Strike::parse(line).unwrap()).collect();
+    assert_eq!(
+        strikes.iter().map(|s| (s.id, s.fault)).collect::<Vec<_>>(),
+        [(2, Fault::Close), (4, Fault::Close)]
+    );
+    assert!(strikes[0].at < strikes[1].at);
 }
 
 #[test]

@@ -35,19 +35,27 @@ impl Begun<'_> {
         self.weighed(target, BTreeMap::from([(member, 0)]), said, &self.reading.at(&down.target))
     }
 
+    pub(super) fn delete(&mut self, delete: &shape::Down) -> Done {
+        let member = self.reading.text(&delete.member)?;
+        let (target, _) = both(self.target(&delete.target), self.scope.origin(member.as_str(), member.at()))?;
+        let (member, at) = (member.as_str().to_owned(), self.reading.at(&delete.target));
+        let now = &mut self.now[target];
+        if !sense::spreads(now) {
+            return Err(sense::no_members(&at, now));
+        }
+        now.weights.remove(&member);
+        answered(&now.weights, &at)?;
+        let said = format!("delete {} {member}", self.scope.targets[target]);
+        Ok((Action::Delete { target, member }, said))
+    }
+
     fn weighed(&mut self, target: usize, set: BTreeMap<String, u32>, said: String, at: &At) -> Done {
         let now = &mut self.now[target];
         if !sense::spreads(now) {
             return Err(sense::no_members(at, now));
         }
         now.weights = merged(&now.weights, set);
-        if now.weights.values().all(|weight| *weight == 0) {
-            return Err(Mistake::new(
-                codes::CONTRADICTION,
-                at,
-                "all weights are 0 then: nobody would answer",
-            ));
-        }
+        answered(&now.weights, at)?;
         Ok((Action::Weight { target, weights: now.weights.clone() }, said))
     }
 
@@ -60,6 +68,14 @@ impl Begun<'_> {
         now.options = merged(&now.options, set);
         Ok((Action::Configure { target, options: now.options.clone() }, said))
     }
+}
+
+/// Somebody must be left to answer.
+fn answered(weights: &BTreeMap<String, u32>, at: &At) -> Result<(), Mistake> {
+    if weights.values().any(|weight| *weight > 0) {
+        return Ok(());
+    }
+    Err(Mistake::new(codes::CONTRADICTION, at, "all weights are 0 then: nobody would answer"))
 }
 
 /// Weights by origin.

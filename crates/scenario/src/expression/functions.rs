@@ -37,6 +37,12 @@ pub(super) enum Takes {
     Phases,
     /// `done(shift)`: the id of a step.
     Step,
+    /// `moved(before, after, users)`: two stretches of phases, and optionally a population.
+    TwoStretches,
+    /// `flaps(shift, users)`: as `Attempts`, of clients with addresses of their own.
+    Clients,
+    /// `started(b, shift)`: an origin and a stretch of phases, as its journal tells.
+    OfJournal,
 }
 
 /// One row of the table.
@@ -72,6 +78,9 @@ impl Signature {
             Takes::OfOrigin => format!("{name}(ORIGIN, PHASE)"),
             Takes::Phases => format!("{name}(PHASE) or {name}(PHASE..PHASE)"),
             Takes::Step => format!("{name}(ID)"),
+            Takes::TwoStretches => format!("{name}(BEFORE, AFTER) or {name}(BEFORE, AFTER, POPULATION)"),
+            Takes::Clients => format!("{name}(PHASE..PHASE) or {name}(PHASE, POPULATION)"),
+            Takes::OfJournal => format!("{name}(ORIGIN, PHASE)"),
         }
     }
 }
@@ -81,7 +90,7 @@ const fn row(name: &'static str, function: Function, kind: Kind, takes: Takes) -
 }
 
 /// Every function but the outcome classes, which are named as in `Outcome::name`.
-const FUNCTIONS: [Signature; 34] = [
+const FUNCTIONS: [Signature; 45] = [
     row("ready", Function::Ready, Kind::Truth, Takes::Generation),
     row("workers", Function::Workers, Kind::Number, Takes::Processes),
     row("alive", Function::Alive, Kind::Number, Takes::Processes),
@@ -116,6 +125,17 @@ const FUNCTIONS: [Signature; 34] = [
     row("idle_closes_seen", Function::IdleClosesSeen, Kind::Number, Takes::Attempts),
     row("took", Function::Took, Kind::Duration, Takes::Phases),
     row("done", Function::Done, Kind::Truth, Takes::Step),
+    row("clients", Function::Clients, Kind::Number, Takes::Clients),
+    row("moved", Function::Moved, Kind::Number, Takes::TwoStretches),
+    row("moved_minimum", Function::MovedMinimum, Kind::Number, Takes::TwoStretches),
+    row("flaps", Function::Flaps, Kind::Number, Takes::Clients),
+    row("variants", Function::Variants, Kind::Number, Takes::Clients),
+    row("started", Function::Started, Kind::Number, Takes::OfJournal),
+    row("unfinished", Function::Unfinished, Kind::Number, Takes::OfJournal),
+    row("first_start", Function::FirstStart, Kind::Duration, Takes::OfJournal),
+    row("last_start", Function::LastStart, Kind::Duration, Takes::OfJournal),
+    row("last_end", Function::LastEnd, Kind::Duration, Takes::OfJournal),
+    row("exposed", Function::Exposed, Kind::Number, Takes::OfJournal),
 ];
 
 /// Every name that can be asked, in the order of the table.
@@ -175,7 +195,13 @@ pub(super) fn arguments(
             [word] if word.until.is_none() => Ok(vec![reader.of_target(word)?]),
             _ => Err(reader.wrong(at)),
         },
-        Takes::Attempts | Takes::FromPhase | Takes::OfOrigin | Takes::Phases => reader.of_ledger(words, at),
+        Takes::TwoStretches => reader.of_two_stretches(words, at),
+        Takes::Attempts
+        | Takes::FromPhase
+        | Takes::OfOrigin
+        | Takes::Phases
+        | Takes::Clients
+        | Takes::OfJournal => reader.of_ledger(words, at),
         Takes::Step => match words {
             [word] if word.until.is_none() => {
                 Ok(vec![scope.step(&word.text, &text.part(word.span.clone()))?.argument()])
@@ -226,7 +252,7 @@ impl Reader<'_> {
     fn of_ledger(&self, words: &[Word], at: Range<usize>) -> Result<Vec<Argument>, Mistake> {
         let mut found = Vec::new();
         let mut rest = words.iter();
-        if self.row.takes == Takes::OfOrigin {
+        if matches!(self.row.takes, Takes::OfOrigin | Takes::OfJournal) {
             let Some(first) = rest.next().filter(|word| word.until.is_none()) else {
                 return Err(self.wrong(at));
             };
@@ -244,10 +270,26 @@ impl Reader<'_> {
         let has_phase = found.iter().any(|argument| matches!(argument, Argument::Phases { .. }));
         let has_population = found.iter().any(|argument| matches!(argument, Argument::Population(_)));
         let lacks_phase = self.row.takes == Takes::FromPhase && !has_phase;
-        if lacks_phase || self.row.takes == Takes::Phases && has_population {
+        let takes_no_population = matches!(self.row.takes, Takes::Phases | Takes::OfJournal);
+        if lacks_phase || takes_no_population && has_population {
             return Err(self.wrong(at));
         }
         Ok(found)
+    }
+
+    /// Two stretches that do not overlap, the earlier one first, and whose clients are meant.
+    fn of_two_stretches(&self, words: &[Word], at: Range<usize>) -> Result<Vec<Argument>, Mistake> {
+        let found: Vec<Argument> =
+            words.iter().map(|word| self.phases_or_population(word)).collect::<Result<_, _>>()?;
+        match found.as_slice() {
+            [Argument::Phases { last, .. }, Argument::Phases { first, .. }]
+            | [Argument::Phases { last, .. }, Argument::Phases { first, .. }, Argument::Population(_)]
+                if last < first =>
+            {
+                Ok(found)
+            }
+            _ => Err(self.wrong(at)),
+        }
     }
 
     fn phases_or_population(&self, word: &Word) -> Result<Argument, Mistake> {

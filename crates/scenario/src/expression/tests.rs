@@ -125,6 +125,27 @@ fn a_step_and_a_stretch_of_time_can_be_asked_about() {
 }
 
 #[test]
+fn clients_and_journals_can_be_asked_about() {
+    check("moved(steady, settled) == 0", "(Moved[0..0 2..2] Equal 0)");
+    check(
+        "moved_minimum(steady, upgrade..settled, users) < 5%",
+        "(MovedMinimum[0..0 1..2 population 0] Less 0.05)",
+    );
+    check("flaps(upgrade, users) == 0", "(Flaps[1..1 population 0] Equal 0)");
+    check("last_end(b, upgrade..settled) < 1s", "(LastEnd[origin 1 1..2] Less 1000000000ns)");
+    check("exposed(b) <= 6", "(Exposed[origin 1] LessOrEqual 6)");
+    refused("moved(steady) == 0", "moved(steady)", Asked::Finally);
+    refused("moved(settled, steady) == 0", "moved(settled, steady)", Asked::Finally);
+    refused("moved(steady..settled, upgrade) == 0", "moved(steady..settled, upgrade)", Asked::Finally);
+    refused("moved(steady, users) == 0", "moved(steady, users)", Asked::Finally);
+    refused("moved(steady, settled) > 1", "moved(steady, settled) > 1", Asked::Finally);
+    refused("started(b, users) == 0", "started(b, users)", Asked::Finally);
+    refused("started == 0", "started", Asked::Finally);
+    refused("exposed(b) == 0", "exposed", Asked::Measured);
+    refused("flaps == 0", "flaps", Asked::Measured);
+}
+
+#[test]
 fn always_may_say_within() {
     let within = |input: &str| {
         let (expression, span, nanos) = bounded(&text(input), &scope()).expect(input);

@@ -56,7 +56,7 @@ pub(crate) struct Weight {
 #[serde(deny_unknown_fields, expecting = "a table such as `{ target = \"web\", member = \"b\" }`")]
 pub(crate) struct Down {
     pub(crate) target: Word,
-    /// The origin.
+    /// Its origin.
     pub(crate) member: Word,
 }
 

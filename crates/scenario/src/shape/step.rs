@@ -100,6 +100,8 @@ actions! {
     weight: Spanned<Weight>,
     /// Write the configuration with weight 0 for one member.
     down: Spanned<Down>,
+    /// Write the configuration without one member.
+    delete: Spanned<Down>,
     /// Write the configuration with other options.
     configure: Spanned<Configure>,
     /// Run a command.
