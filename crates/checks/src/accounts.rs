@@ -2,7 +2,7 @@
 //! (a thread's number, then a count), so that everything is looked up by position and millions of records take no time.
 
 use facts::{
-    Event, History, Outcome, Plan, Record, Verdict,
+    Blame, Event, History, Outcome, Plan, Record, Verdict,
     journal::{Entry, PROBE_BIT},
     record::TICK_NANOS,
 };
@@ -242,7 +242,7 @@ impl Executed {
             .map(|p| keeps(&Record { population: p as u8, ..bytemuck::Zeroable::zeroed() }))
             .collect();
         let (mut once, mut never, mut twice) = (0_u64, 0_u64, 0_u64);
-        for record in history.records.iter().filter(|record| record.outcome() == Outcome::Ok) {
+        for record in history.records.iter().filter(|record| record.outcome().blame() == Blame::Nobody) {
             let kept =
                 keeping.get(usize::from(record.population)).copied().unwrap_or(false) || record.origin > 0;
             let is_message = record.has(facts::record::flag::MESSAGE);

@@ -2,15 +2,15 @@
 //! in the light of the journals and of the kills the harness did itself. The client alone cannot tell a request
 //! that was executed from one that never arrived; the journal can.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use facts::{
-    Blame, Event, Generation, History, Moment, Nanos, Outcome, Plan, Record, Role, journal::PROBE_BIT,
+    Blame, Event, History, Moment, Nanos, Outcome, Plan, Record, Role, journal::PROBE_BIT,
     plan::FailpointAct, record::flag,
 };
 use serde::Serialize;
 
-use crate::Holder;
+use crate::{Holder, lives::Processes};
 
 /// A killed process's sockets are reset by the kernel as it dies; on a busy machine the client may read that late.
 const DEATH_IS_SEEN_WITHIN: Nanos = 250_000_000;
@@ -71,7 +71,8 @@ pub(crate) fn attempts(plan: &Plan, history: &History) -> Vec<Attempt> {
     let kills = kills(history);
     let executed: HashSet<u64> = journalled(history).collect();
     let twice = executed_twice(plan, history);
-    let mut attempts = with_holders(history);
+    let processes = Processes::of(history);
+    let mut attempts = with_holders(history, &processes);
     let journalling = journalling(plan, history, &executed);
     for attempt in &mut attempts {
         let record = attempt.record;
@@ -89,6 +90,9 @@ pub(crate) fn attempts(plan: &Plan, history: &History) -> Vec<Attempt> {
             }
             Blame::Lost | Blame::Retriable if executed.contains(&record.id) && record.bytes_in == 0 => {
                 Outcome::ExecutedNoReply
+            }
+            Blame::Nobody if attempt.answered_by.is_some_and(|named| processes.cannot_be(&record, named)) => {
+                Outcome::WrongGeneration
             }
             _ => continue,
         };
@@ -110,14 +114,13 @@ fn journalling(plan: &Plan, history: &History, executed: &HashSet<u64>) -> HashS
 }
 
 /// The attempts with who answered them and who had their connection, not yet refined.
-fn with_holders(history: &History) -> Vec<Attempt> {
-    let generations = Generations::of(history);
+fn with_holders(history: &History, processes: &Processes) -> Vec<Attempt> {
     let mut records: Vec<&Record> = history.records.iter().collect();
     records.sort_by_key(|r| (r.connection, r.sequence, r.intended));
     let mut last: Option<(u32, Holder)> = None;
     let mut attempts = Vec::with_capacity(records.len());
     for record in records {
-        let answered_by = generations.holder(record);
+        let answered_by = processes.holder(record);
         let held_by = last.filter(|(connection, _)| *connection == record.connection).map(|(_, held)| held);
         let held_by = held_by.filter(|_| record.reused());
         last = answered_by.or(held_by).map(|holder| (record.connection, holder));
@@ -125,35 +128,6 @@ fn with_holders(history: &History) -> Vec<Attempt> {
         attempts.push(Attempt { record: *record, outcome, answered_by, held_by, execution });
     }
     attempts
-}
-
-/// Which generation a pid belonged to, as the harness saw it: what a server says of itself is no evidence.
-struct Generations(HashMap<u32, Vec<(Nanos, Generation)>>);
-
-impl Generations {
-    fn of(history: &History) -> Generations {
-        let mut seen: HashMap<u32, Vec<(Nanos, Generation)>> = HashMap::new();
-        for line in &history.events {
-            if let Event::ProcessAppeared { pid, generation, .. } = line.event {
-                seen.entry(pid).or_default().push((line.at.earliest, generation));
-            }
-        }
-        Generations(seen)
-    }
-
-    fn holder(&self, record: &Record) -> Option<Holder> {
-        let pid = record.server_pid;
-        let generation = if pid == 0 { record.generation() } else { self.of_pid(pid, record.done_at()?) };
-        (pid > 0 || generation > 0).then_some(Holder { pid, generation })
-    }
-
-    /// A pid may be used again: the last process that had it by then is meant. One that was only noticed later
-    /// is better than none.
-    fn of_pid(&self, pid: u32, at: Nanos) -> Generation {
-        let Some(seen) = self.0.get(&pid) else { return 0 };
-        let before = seen.iter().rev().find(|(appeared, _)| *appeared <= at);
-        before.or(seen.first()).map_or(0, |(_, generation)| *generation)
-    }
 }
 
 /// A worker that the scenario killed, by a signal or at a failpoint.
@@ -257,6 +231,55 @@ mod tests {
             );
         }
         assert_eq!(refined(&Built::good().executed("web", 9), 9), Outcome::Ok);
+    }
+
+    #[test]
+    fn an_answer_in_the_name_of_a_process_that_was_gone_is_of_the_wrong_generation() {
+        // Process 11 ends at 1600 ms; request 159 is meant to start before that, and request 161 after it.
+        let named = |pid, id| Built::good().answered_by_pid(pid, move |r| r.id == id);
+        let claiming_nothing = |built: Built| built.claiming(|_| 0);
+        assert_eq!(refined(&claiming_nothing(named(11, 159)), 159), Outcome::Ok, "it may have been in time");
+        assert_eq!(refined(&claiming_nothing(named(11, 161)), 161), Outcome::WrongGeneration);
+        assert_eq!(refined(&claiming_nothing(named(99, 161)), 161), Outcome::Ok, "nobody knows who that is");
+        let mut late = claiming_nothing(named(11, 159));
+        late.history.records[158].connected = 120_000;
+        assert_eq!(refined(&late, 159), Outcome::WrongGeneration, "it had no connection before 1602 ms");
+        let mut message = claiming_nothing(named(11, 161));
+        message.history.records[160].flags |= facts::record::flag::MESSAGE;
+        assert_eq!(refined(&message, 161), Outcome::Ok, "the handshake named it");
+        let again = Event::ProcessAppeared {
+            target: "web".into(),
+            pid: 11,
+            parent: 20,
+            generation: 2,
+            role: Role::Worker,
+            title: String::new(),
+        };
+        let reused = claiming_nothing(named(11, 161)).inserted(1605, again);
+        assert_eq!(refined(&reused, 161), Outcome::Ok, "another process has the pid");
+    }
+
+    #[test]
+    fn an_answer_in_the_name_of_another_generation_than_its_process_is_of_the_wrong_one() {
+        let wrong = |built: &Built| {
+            let all = attempts(&built.plan, &built.history);
+            all.iter().filter(|a| a.outcome == Outcome::WrongGeneration).count()
+        };
+        let own = |r: &facts::Record| if r.server_pid == 11 { 1 } else { 2 };
+        assert_eq!(wrong(&Built::good().claiming(own)), 0);
+        let renumbered = |r: &facts::Record| if r.server_pid == 11 { 7 } else { 3 };
+        assert_eq!(wrong(&Built::good().claiming(renumbered)), 0, "it may number them as it likes");
+        let lies_late = Built::good().claiming(|r| if r.id == 250 { 1 } else { own(r) });
+        assert_eq!((wrong(&lies_late), refined(&lies_late, 250)), (1, Outcome::WrongGeneration));
+        let not_yet_born = Built::good().claiming(|r| if r.id == 50 { 2 } else { own(r) });
+        assert_eq!((wrong(&not_yet_born), refined(&not_yet_born, 50)), (1, Outcome::WrongGeneration));
+        assert_eq!(wrong(&Built::good().claiming(|_| 2)), 0, "whose number that is nobody knows");
+        let lost = lies_late.outcome(250, Outcome::CutInBody);
+        assert_eq!(refined(&lost, 250), Outcome::CutInBody, "it was no complete answer");
+        // A server that names no process is taken by its word: nobody of generation 1 lives after 2000 ms.
+        let late =
+            |id| Built::good().answered_by_pid(0, |_| true).claiming(move |r| if r.id == id { 1 } else { 2 });
+        assert_eq!((wrong(&late(199)), wrong(&late(201))), (0, 1));
     }
 
     #[test]

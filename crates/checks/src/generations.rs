@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use facts::{Generation, Nanos, Verdict, event::Ending};
+use facts::{Generation, Nanos, Outcome, Verdict, event::Ending};
 
 use crate::{
     Index,
@@ -69,7 +69,7 @@ fn of_target(index: &Index, target: usize) -> Verdict {
 
 fn answers<'a>(index: &'a Index, target: usize) -> impl Iterator<Item = &'a Attempt> {
     let scope = crate::index::Scope { target: Some(target), ..Default::default() };
-    index.attempts(scope).filter(|a| a.is_answered())
+    index.attempts(scope).filter(|a| a.is_answered() || a.outcome == Outcome::WrongGeneration)
 }
 
 fn is_known(attempt: &Attempt) -> bool {

@@ -28,7 +28,7 @@ fn journals(index: &Index) -> Verdict {
     }
     let answered = |target: usize| {
         let scope = Scope { target: Some(target), ..Scope::default() };
-        index.attempts(scope).filter(|a| a.outcome == Outcome::Ok).count()
+        index.attempts(scope).filter(|a| a.is_answered()).count()
     };
     let is_empty = |name: &str| kept(name).is_some_and(|(_, entries)| entries.is_empty());
     match own.iter().find(|(name, target)| is_empty(name) && answered(*target) > 0) {

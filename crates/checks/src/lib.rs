@@ -23,6 +23,7 @@ mod judge;
 mod kernel;
 mod latency;
 mod leftovers;
+mod lives;
 mod machine;
 mod masters;
 mod phase_row;

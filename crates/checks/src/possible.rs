@@ -1,7 +1,7 @@
 //! Whether what was written down can have happened. A record that contradicts itself, the plan or the event log was
 //! not written by a sound generator, and shows nothing about the server.
 
-use facts::{Event, Nanos, Outcome, Record, Verdict, record::NEVER};
+use facts::{Blame, Event, Nanos, Record, Verdict, record::NEVER};
 
 use crate::{Index, index::Interval};
 
@@ -38,7 +38,7 @@ fn oddity(index: &Index, record: &Record, run: Interval, planned: u64) -> Option
     let phases = index.plan.phases.len();
     let is_phase = |phase: u8| usize::from(phase) < phases;
     let within = |at: Nanos| (run.begin..=run.end).contains(&at);
-    if record.outcome() == Outcome::Ok && !is_complete(record) {
+    if record.outcome().blame() == Blame::Nobody && !is_complete(record) {
         return Some("a complete answer without its status, its bytes or its times");
     }
     if !is_phase(record.phase_intended) || !is_phase(record.phase_done) {

@@ -1,13 +1,21 @@
 //! What a reader should know of a run that no verdict says: what the scenario asked for and did not come to pass, and
 //! was allowed not to.
 
-use facts::Event;
+use facts::{Event, Outcome};
 
 use crate::{Index, reactions, steps};
 
 /// One line each.
 pub(crate) fn remarks(index: &Index) -> Vec<String> {
-    failed_steps(index).chain(idle_reactions(index)).collect()
+    failed_steps(index).chain(idle_reactions(index)).chain(reset_tails(index)).collect()
+}
+
+/// Nobody lost anything. Who reads more slowly would have.
+fn reset_tails(index: &Index) -> Option<String> {
+    let count = index.attempts.iter().filter(|a| a.outcome == Outcome::TailReset).count();
+    (count > 0).then(|| {
+        format!("{count} answers were complete, and then their connections were reset (`tail_reset`): a slower reader loses them")
+    })
 }
 
 /// Steps that may fail, and did.
@@ -30,11 +38,14 @@ fn idle_reactions<'a>(index: &'a Index) -> impl Iterator<Item = String> + 'a {
 #[cfg(test)]
 mod tests {
     use facts::{
-        Event,
+        Event, Outcome,
         plan::{Action, Place, Reaction, Trigger},
     };
 
-    use crate::{built::Built, judge};
+    use crate::{
+        built::{Built, PASS, check},
+        judge,
+    };
 
     fn remarks(built: &Built) -> Vec<String> {
         judge(&built.plan, &built.history).remarks
@@ -49,6 +60,18 @@ mod tests {
         let told = "step 2 (`signal web.old.master QUIT`, a.toml:1:1) failed, as it may: no such process";
         assert_eq!(remarks(&built), [told]);
         assert!(remarks(&Built::good()).is_empty());
+    }
+
+    #[test]
+    fn an_answer_with_a_reset_behind_it_is_told_and_is_no_loss() {
+        let mut built = Built::good();
+        built.history.records[8].outcome = Outcome::TailReset as u8;
+        let judgement = judge(&built.plan, &built.history);
+        assert_eq!((judgement.total.ok, judgement.total.lost), (289, 0));
+        assert!(judgement.remarks[0].starts_with("1 answers were complete"), "{:?}", judgement.remarks);
+        for name in ["every-attempt-ok", "no-corruption", "identities"] {
+            check(name, built.clone(), PASS);
+        }
     }
 
     #[test]

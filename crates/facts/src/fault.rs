@@ -23,6 +23,8 @@ pub enum Fault {
     AnnounceClose,
     ResetTail,
     WrongBody,
+    WrongStatus,
+    NotHttp,
     WrongId,
     Surplus,
     Drip,
@@ -34,7 +36,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 22] = [
+    pub const ALL: [Fault; 24] = [
         Fault::Reset,
         Fault::Close,
         Fault::Ignore,
@@ -50,6 +52,8 @@ impl Fault {
         Fault::AnnounceClose,
         Fault::ResetTail,
         Fault::WrongBody,
+        Fault::WrongStatus,
+        Fault::NotHttp,
         Fault::WrongId,
         Fault::Surplus,
         Fault::Drip,
@@ -79,6 +83,8 @@ impl Fault {
             }
             Fault::ResetTail => ("reset-tail", "answered, then reset"),
             Fault::WrongBody => ("wrong-body", "a body of the right length with a wrong byte"),
+            Fault::WrongStatus => ("wrong-status", "404 instead of 200"),
+            Fault::NotHttp => ("not-http", "bytes that are not HTTP instead of an answer"),
             Fault::WrongId => ("wrong-id", "the id of another request"),
             Fault::Surplus => ("surplus", "bytes behind the end of the answer"),
             Fault::Drip => ("drip", "an answer of which a byte comes each 20 ms"),

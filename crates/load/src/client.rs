@@ -6,6 +6,7 @@ mod hear;
 mod listen;
 mod pipeline;
 mod slow;
+mod tail;
 
 use std::net::IpAddr;
 
@@ -33,6 +34,7 @@ use hear::Talking;
 use listen::errno_of;
 use pipeline::Pipeline;
 use slow::Slow;
+use tail::Tail;
 
 /// `SO_RCVBUF` of a slow reader: small enough that the server's writes wait for it.
 const SMALL_RECEIVE_BUFFER: usize = 32 * 1024;
@@ -96,6 +98,7 @@ pub(crate) struct Client {
     answer: Answer,
     socket: Option<Socket>,
     found_closed: bool,
+    tail: Tail,
     pub(crate) attempt: Option<Attempt>,
     manner: Manner,
 }
@@ -132,6 +135,7 @@ impl Client {
             answer: Answer::new(),
             socket: None,
             found_closed: false,
+            tail: Tail::Unseen,
             attempt: None,
             manner,
         }
@@ -143,7 +147,7 @@ impl Client {
         let id = attempt.record.id;
         self.request.set_id(0, id);
         self.answer.reset();
-        (self.written, self.broken) = (0, None);
+        (self.written, self.broken, self.tail) = (0, None, Tail::Unseen);
         self.attempt = Some(attempt);
         self.position += 1;
         match &mut self.manner {
@@ -180,6 +184,7 @@ impl Client {
                 Op::Connect => self.connect(wire),
                 Op::Send => self.send(),
                 Op::Receive => self.receive(wire),
+                Op::ReadOn => self.read_on(wire),
                 Op::Close => self.close(),
                 Op::Wait => self.wait(),
                 Op::SendHead => self.send_head(),
@@ -195,6 +200,7 @@ impl Client {
                 Step::Next => self.position = (self.position + 1) % self.script.len(),
                 Step::Waiting => return Progress::Waiting,
                 Step::Pausing(until) => return Progress::Pausing(until),
+                Step::Answered if self.will_read_on() => self.position += 1,
                 Step::Answered => return self.answered(wire),
                 Step::Over(outcome) => return self.over(outcome),
                 Step::Failed(end) => return self.failed(end, wire),
@@ -208,6 +214,7 @@ impl Client {
             socket.distrust_hints();
         }
         match self.advance(wire) {
+            Progress::Waiting | Progress::Pausing(_) if self.is_reading_on() => self.answered(wire),
             Progress::Waiting | Progress::Pausing(_) => self.failed(End::Deadline, wire),
             over => over,
         }
@@ -383,10 +390,11 @@ impl Client {
     }
 
     fn answered(&mut self, wire: &mut Wire) -> Progress {
+        self.look_behind(wire);
         self.describe();
         let id = self.record().id;
         let outcome = wire.standards[self.population].judge(&self.answer, id);
-        let outcome = self.refined(outcome, id);
+        let outcome = self.tail.refined(self.refined(outcome, id));
         let announced = self.answer.head().closes;
         // Bytes of unknown origin may follow: nothing can be trusted on this connection any more.
         let wrong = matches!(outcome, Outcome::WrongId | Outcome::WrongBody);
@@ -405,7 +413,7 @@ impl Client {
             self.let_go();
         }
         self.position = (self.position + 1) % self.script.len();
-        Progress::Over(outcome, self.broken)
+        Progress::Over(outcome, self.broken.or(self.tail.errno()))
     }
 
     /// What only this manner of client can tell of a complete answer.

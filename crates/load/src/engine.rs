@@ -15,7 +15,7 @@ use std::{
 use facts::{
     Nanos, Outcome, Record,
     plan::{LoadChange, Population},
-    record::ticks,
+    record::{NEVER, ticks},
 };
 use ledger::Writer;
 use rustix::io::Errno;
@@ -264,7 +264,10 @@ impl Engine {
         let Some(Attempt { slot, mut record }) = client.take_attempt() else { return };
         // The clock was read when the last byte came; how anything else ended was noticed just now.
         let now = if outcome == Outcome::Ok { self.wire.now } else { self.wire.tick() };
-        record.done = ticks(record.intended, now);
+        // Who waits for the end of the connection had its answer before.
+        if record.done == NEVER {
+            record.done = ticks(record.intended, now);
+        }
         record.phase_done = self.phase.load(Ordering::Acquire);
         record.outcome = outcome as u8;
         record.errno = errno.map_or(0, |errno| errno.raw_os_error() as u8);

@@ -28,6 +28,8 @@ pub(crate) enum Op {
     Shut,
     /// Read the answer; the attempt is then over.
     Receive,
+    /// With the answer: read on to the end of the connection, for a while.
+    ReadOn,
     /// As `Receive`, but in pieces over a time.
     Sip,
     /// Write the next message on the upgraded connection; the handshake, if there is none.
@@ -55,8 +57,8 @@ const EXPECT: &[Op] =
     &[Op::Await, Op::Connect, Op::SendHead, Op::AwaitContinue, Op::Trickle, Op::Receive, Op::Close];
 /// Reads slowly.
 const DOWNLOAD: &[Op] = &[Op::Await, Op::Connect, Op::Send, Op::Sip, Op::Close];
-/// Says that it will say no more.
-const HALF_CLOSE: &[Op] = &[Op::Await, Op::Connect, Op::Send, Op::Shut, Op::Receive, Op::Close];
+/// Says that it will say no more, and waits for the other side to say so, too.
+const HALF_CLOSE: &[Op] = &[Op::Await, Op::Connect, Op::Send, Op::Shut, Op::Receive, Op::ReadOn, Op::Close];
 /// Connects long before it asks. A connection that was closed meanwhile it had not used yet: it opens another.
 const SILENT: &[Op] =
     &[Op::Await, Op::Connect, Op::Wait, Op::Look, Op::Connect, Op::Send, Op::Receive, Op::Close];

@@ -45,6 +45,13 @@ pub(crate) fn damage(fault: Fault, bytes: &[u8]) -> Option<(Vec<u8>, Then)> {
             wrong.iter_mut().rev().take(1).for_each(|byte| *byte ^= 1);
             Some((wrong, Then::GoOn))
         }
+        Fault::WrongStatus => {
+            let rest = bytes.strip_prefix(b"HTTP/1.1 200 OK")?;
+            Some(([b"HTTP/1.1 404 No", rest].concat(), Then::GoOn))
+        }
+        Fault::NotHttp if head > 0 => {
+            Some((b"this is not HTTP\r\n\r\n".to_vec(), Then::End { cut: Cut::Close, whole: false }))
+        }
         Fault::Surplus => Some(([bytes, b"surplus"].concat(), Then::GoOn)),
         Fault::Drip => Some((bytes.to_vec(), Then::Drip)),
         Fault::SwapAnswers => Some((bytes.to_vec(), Then::Wait)),

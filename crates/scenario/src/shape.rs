@@ -147,7 +147,7 @@ pub(crate) struct Origin {
     /// What it does wrong, each with how often: "reset-every=30" strikes each thirtieth request. reset, close (before a byte
     /// of an answer), ignore, unavailable (503), swallow (executed, never answered), lose-answer (executed, then closed),
     /// execute-twice, cut-head, reset-head, cut-body, reset-body, close-idle, announce-close, reset-tail, wrong-body,
-    /// wrong-id, surplus, drip, swap-answers, miscount, cut-websocket, skip-event.
+    /// wrong-status, not-http, wrong-id, surplus, drip, swap-answers, miscount, cut-websocket, skip-event.
     #[serde(default)]
     pub(crate) faults: Vec<Word>,
 }

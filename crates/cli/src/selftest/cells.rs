@@ -37,6 +37,10 @@ pub(crate) enum Trouble {
     Dropped,
     /// Nobody reads.
     Deaf,
+    /// Nobody answers.
+    Mute,
+    /// Not of a kind that a client could connect to: what is wrong is on this side.
+    Foreign,
 }
 
 /// To whom.
@@ -44,12 +48,16 @@ pub(crate) enum Trouble {
 pub(crate) enum Clients {
     /// A connection per request.
     Short,
+    /// As `Short`; closes its sending side behind the request, and reads to the end.
+    Closing,
     /// Connections are kept.
     Kept,
     /// Connections are kept, and requests must not be repeated.
     Posting,
     /// More than fits into all buffers.
     Flooding,
+    /// All want the same connection: most are never sent.
+    Queueing,
     /// Ask again and again, whatever happens.
     Patient,
     /// An upload each, whose bytes the server counts.
@@ -106,6 +114,7 @@ const OK: Class = Class::Is(Outcome::Ok);
 /// Every cell.
 pub(crate) const CELLS: &[Cell] = &[
     cell("nothing at all", Doing::Nothing, Clients::Short, OK),
+    cell("nothing at all", Doing::Nothing, Clients::Closing, OK),
     cell("nothing at all", Doing::Nothing, Clients::Kept, OK),
     cell("nothing at all", Doing::Nothing, Clients::Posting, OK),
     cell("nothing at all", Doing::Nothing, Clients::Uploading, OK),
@@ -115,6 +124,8 @@ pub(crate) const CELLS: &[Cell] = &[
     socket("nobody listens", Trouble::Nobody, Clients::Short, Outcome::Refused),
     socket("a full queue", Trouble::Full, Clients::Short, Outcome::ConnectTimeout),
     socket("a queue thrown away", Trouble::Dropped, Clients::Patient, Outcome::ResetInAcceptQueue),
+    socket("no socket for this", Trouble::Foreign, Clients::Short, Outcome::GeneratorFault),
+    socket("one connection for all", Trouble::Mute, Clients::Queueing, Outcome::Unsent),
     socket("nobody reads", Trouble::Deaf, Clients::Flooding, Outcome::StuckWrite),
     fault("reset before a byte", Fault::Reset, Clients::Short, UNANSWERED),
     fault("reset before a byte", Fault::Reset, Clients::Kept, UNANSWERED),
@@ -137,12 +148,17 @@ pub(crate) const CELLS: &[Cell] = &[
     fault("reset inside the body", Fault::ResetBody, Clients::Short, Class::Is(Outcome::CutInBody)),
     fault("closed when idle", Fault::CloseIdle, Clients::Kept, Class::Next(Outcome::RetriableClose)),
     fault("closed when idle", Fault::CloseIdle, Clients::Posting, Class::Next(Outcome::UnsafeClose)),
+    fault("answered, then reset", Fault::ResetTail, Clients::Closing, Class::Is(Outcome::TailReset)),
+    fault("answered, then reset", Fault::ResetTail, Clients::Kept, Class::Next(Outcome::RetriableClose)),
     fault("closed as announced", Fault::AnnounceClose, Clients::Kept, OK),
     fault("a byte each 20 ms", Fault::Drip, Clients::Short, Class::Is(Outcome::TimeoutBody)),
     fault("503", Fault::Unavailable, Clients::Short, Class::Is(Outcome::Status5xx)),
     fault("503", Fault::Unavailable, Clients::Kept, Class::Is(Outcome::Status5xx)),
     fault("wrong body, right length", Fault::WrongBody, Clients::Short, Class::Is(Outcome::WrongBody)),
     fault("wrong body, right length", Fault::WrongBody, Clients::Kept, Class::Is(Outcome::WrongBody)),
+    fault("404 for 200", Fault::WrongStatus, Clients::Short, Class::Is(Outcome::StatusOther)),
+    fault("404 for 200", Fault::WrongStatus, Clients::Kept, Class::Is(Outcome::StatusOther)),
+    fault("not HTTP", Fault::NotHttp, Clients::Kept, Class::Is(Outcome::StatusOther)),
     fault("another request's id", Fault::WrongId, Clients::Short, Class::Is(Outcome::WrongId)),
     fault("another request's id", Fault::WrongId, Clients::Kept, Class::Is(Outcome::WrongId)),
     fault("one byte less counted", Fault::Miscount, Clients::Uploading, Class::Is(Outcome::UploadShort)),
@@ -172,17 +188,20 @@ impl Cell {
     pub(crate) fn population(&self, number: usize) -> Population {
         let hangs = match self.doing {
             Doing::Fault(Fault::Ignore | Fault::Swallow | Fault::Drip) => true,
-            Doing::Socket(trouble) => matches!(trouble, Trouble::Full | Trouble::Deaf),
+            Doing::Socket(trouble) => matches!(trouble, Trouble::Full | Trouble::Deaf | Trouble::Mute),
             _ => false,
         };
         let clients = self.clients;
         let behaviour = match clients {
             Clients::Short => Behaviour::Short,
+            Clients::Closing => Behaviour::HalfClose,
             Clients::Uploading => Behaviour::Upload { over_ms: 0, framing: Framing::Chunked },
             Clients::Pipelining => Behaviour::Pipelined { depth: 4 },
             Clients::Talking => Behaviour::Websocket,
             Clients::Following => Behaviour::Events,
-            Clients::Kept | Clients::Posting | Clients::Flooding | Clients::Patient => Behaviour::Keepalive,
+            Clients::Kept | Clients::Posting | Clients::Flooding | Clients::Patient | Clients::Queueing => {
+                Behaviour::Keepalive
+            }
         };
         let pace = match clients {
             Clients::Flooding | Clients::Patient | Clients::Pipelining => Pace::Think { nanos: 250_000_000 },
@@ -196,9 +215,10 @@ impl Cell {
             behaviour,
             pace,
             connections: match clients {
-                Clients::Short | Clients::Uploading => 128,
+                Clients::Short | Clients::Closing | Clients::Uploading => 128,
                 Clients::Patient => PATIENT,
                 Clients::Flooding => 2,
+                Clients::Queueing => 1,
                 // As few as will do: most requests are to find their connection used.
                 Clients::Kept | Clients::Posting if hangs => 32,
                 Clients::Kept | Clients::Posting | Clients::Pipelining | Clients::Talking => 4,
@@ -223,6 +243,11 @@ impl Cell {
         }
     }
 
+    /// True when requests are to wait until it is too late for them.
+    pub(crate) fn queues(&self) -> bool {
+        self.clients == Clients::Queueing
+    }
+
     /// What the class of a struck attempt must be.
     pub(crate) fn expected(&self, reused: bool) -> Outcome {
         match self.class {
@@ -238,10 +263,12 @@ impl Clients {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Clients::Short => "short",
+            Clients::Closing => "half-closed",
             Clients::Kept => "kept",
             Clients::Posting => "kept, POST",
             Clients::Flooding => "kept, 32 MiB",
             Clients::Patient => "kept, patient",
+            Clients::Queueing => "kept, one",
             Clients::Uploading => "upload",
             Clients::Pipelining => "pipelined",
             Clients::Talking => "websocket",

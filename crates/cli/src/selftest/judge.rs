@@ -15,6 +15,8 @@ pub(crate) enum Truth {
     All,
     /// So many were in a queue that was thrown away; the others found nobody listening.
     Dropped(u64),
+    /// So many came to a server that never answers; the others were never sent.
+    Reached(u64),
 }
 
 /// A cell, judged.
@@ -68,6 +70,7 @@ fn row<'a>(cell: &'a Cell, truth: &Truth, attempts: &[(Record, Outcome)]) -> Row
     let (lost, counted) = match (truth, cell.class) {
         // Who was in the queue is known to nobody but the kernel; how many were, is.
         (Truth::Dropped(count), _) => (Outcome::ResetInAcceptQueue, Some(*count)),
+        (Truth::Reached(count), _) => (Outcome::TimeoutFirstByte, Some(*count)),
         (Truth::Struck(ids), Class::Counted { outcome, each, unseen }) => {
             let most = ids.len() as u64 * each;
             let found = called(attempts, outcome);
@@ -114,6 +117,10 @@ fn struck(cell: &Cell, truth: &Truth, attempts: &[(Record, Outcome)]) -> HashMap
             let lost = attempts.iter().filter(|(_, outcome)| *outcome == Outcome::ResetInAcceptQueue);
             lost.map(|(record, _)| expected(record)).collect()
         }
+        (Truth::Reached(_), _) => {
+            let unsent = attempts.iter().filter(|(_, outcome)| *outcome == Outcome::Unsent);
+            unsent.map(|(record, _)| expected(record)).collect()
+        }
     }
 }
 
@@ -121,6 +128,7 @@ fn struck(cell: &Cell, truth: &Truth, attempts: &[(Record, Outcome)]) -> HashMap
 fn usual(truth: &Truth) -> Outcome {
     match truth {
         Truth::Dropped(_) => Outcome::Refused,
+        Truth::Reached(_) => Outcome::TimeoutFirstByte,
         Truth::All | Truth::Struck(_) => Outcome::Ok,
     }
 }
@@ -180,6 +188,23 @@ mod tests {
         assert!(!row(&cell, &Truth::Dropped(3), &attempts(&lost)).is_right());
         assert!(!row(&cell, &Truth::Dropped(1), &attempts(&lost)).is_right());
         assert!(!row(&cell, &Truth::Dropped(1), &attempts(&[ResetInAcceptQueue, Ok])).is_right());
+    }
+
+    #[test]
+    fn who_never_got_a_connection_was_not_sent_and_everybody_else_was() {
+        let cell = Cell { clients: Clients::Queueing, class: Class::Is(Unsent), ..clean() };
+        let attempts = |called: &[Outcome]| {
+            let ids = (1..).map(|id| Record { id, ..bytemuck::Zeroable::zeroed() });
+            ids.zip(called.iter().copied()).collect::<Vec<(Record, Outcome)>>()
+        };
+        let right = [TimeoutFirstByte, TimeoutFirstByte, Unsent, Unsent];
+        assert!(row(&cell, &Truth::Reached(2), &attempts(&right)).is_right());
+        assert!(
+            !row(&cell, &Truth::Reached(3), &attempts(&right)).is_right(),
+            "one was sent and called unsent"
+        );
+        assert!(!row(&cell, &Truth::Reached(1), &attempts(&right)).is_right(), "one was not sent");
+        assert!(!row(&cell, &Truth::Reached(1), &attempts(&[TimeoutFirstByte, Ok])).is_right());
     }
 
     #[test]

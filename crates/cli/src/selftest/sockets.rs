@@ -3,7 +3,11 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr, TcpStream},
-    os::fd::{AsRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::net::UnixDatagram,
+    },
+    path::{Path, PathBuf},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -22,31 +26,44 @@ const QUEUE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A socket in trouble.
 pub(crate) struct Troubled {
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
+    /// Of a socket in the file system.
+    path: Option<PathBuf>,
     trouble: Trouble,
     socket: Option<OwnedFd>,
     /// Fills the queue.
     _filler: Option<TcpStream>,
+    /// Takes datagrams.
+    _foreign: Option<UnixDatagram>,
     dropped: u64,
 }
 
 impl Troubled {
-    pub(crate) fn start(trouble: Trouble) -> io::Result<Troubled> {
+    pub(crate) fn start(trouble: Trouble, directory: &Path) -> io::Result<Troubled> {
         let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
         bind(socket.as_raw_fd(), &SockaddrIn::from(std::net::SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)))?;
         let port = getsockname::<SockaddrIn>(socket.as_raw_fd())?.port();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let backlog = match trouble {
             // Bound and not listening: nobody else can listen there either.
-            Trouble::Nobody => None,
+            Trouble::Nobody | Trouble::Foreign => None,
             Trouble::Full => Some(0),
-            Trouble::Dropped | Trouble::Deaf => Some(128),
+            Trouble::Dropped | Trouble::Deaf | Trouble::Mute => Some(128),
         };
         if let Some(backlog) = backlog {
             listen(&socket, Backlog::new(backlog)?)?;
         }
         let filler = (trouble == Trouble::Full).then(|| TcpStream::connect(address)).transpose()?;
-        Ok(Troubled { address, trouble, socket: Some(socket), _filler: filler, dropped: 0 })
+        let path = directory.join("foreign.sock");
+        let foreign = (trouble == Trouble::Foreign).then(|| UnixDatagram::bind(&path)).transpose()?;
+        let path = foreign.is_some().then_some(path);
+        let socket = Some(socket);
+        Ok(Troubled { address, path, trouble, socket, _filler: filler, _foreign: foreign, dropped: 0 })
+    }
+
+    /// Where clients find it.
+    pub(crate) fn address(&self) -> load::Address {
+        self.path.clone().map_or_else(|| self.address.into(), load::Address::Unix)
     }
 
     /// In the middle of the run: closes the socket with everybody who waits in its queue.
@@ -69,11 +86,12 @@ impl Troubled {
         Ok(())
     }
 
-    pub(crate) fn truth(&self) -> Truth {
-        match self.trouble {
+    pub(crate) fn truth(&self) -> io::Result<Truth> {
+        Ok(match self.trouble {
             Trouble::Dropped => Truth::Dropped(self.dropped),
+            Trouble::Mute => Truth::Reached(queued(self.address.port())?),
             _ => Truth::All,
-        }
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use facts::{
 use ledger::clock;
 
 use super::{Client, Manner, Step};
-use crate::{answer::Answer, fault::End, trickle::Trickle, wire::Wire};
+use crate::{answer::Answer, socket::Socket, trickle::Trickle, wire::Wire};
 
 const MS: Nanos = 1_000_000;
 /// A client that waits for `100 Continue` goes on without it after this long (RFC 9110 §10.1.1: it must not wait for
@@ -144,11 +144,12 @@ impl Client {
     }
 
     pub(super) fn shut(&mut self) -> Step {
-        match self.socket.as_ref().map(|socket| socket.shut()) {
+        if let Some(Err(errno)) = self.socket.as_ref().map(Socket::shut) {
             // The other side may be gone: what it said before is still there to be read.
-            Some(Err(errno)) if self.broken.is_none() => Step::Failed(End::Failed(errno)),
-            _ => Step::Next,
+            self.broken.get_or_insert(errno);
+            self.socket.as_mut().expect("just used").distrust_hints();
         }
+        Step::Next
     }
 
     /// Reads as much of the answer as is due.

@@ -1,6 +1,10 @@
 //! Clients that take their time, each against a server that looks at how they do it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
 
 use facts::{
     Record,
@@ -178,6 +182,65 @@ fn a_half_closed_connection_is_answered() {
     all("ok", &run(few(Behaviour::HalfClose), server.address, 20));
     let server = Server::start(|mut peer, _| drop(peer.request()));
     all("reset_in_accept_queue", &run(few(Behaviour::HalfClose), server.address, 20));
+}
+
+#[test]
+fn who_has_closed_his_own_side_sees_a_reset_behind_his_answer() {
+    let reset = Server::start(|mut peer, _| {
+        if let Some(id) = peer.request() {
+            peer.answer(&id);
+            peer.until_read();
+            thread::sleep(Duration::from_millis(20));
+            peer.reset();
+        }
+    });
+    let records = run(few(Behaviour::HalfClose), reset.address, 20);
+    all("tail_reset", &records);
+    assert!(records.iter().all(|r| r.errno == 104 && r.status == 200));
+    let answered = |r: &Record| r.done_at().unwrap() - r.first_byte_at().unwrap();
+    assert!(records.iter().all(|r| answered(r) < 10_000_000), "it took as long as its answer");
+    let stays = Server::start(|mut peer, done| {
+        if let Some(id) = peer.request() {
+            peer.answer(&id);
+            peer.freeze(done);
+        }
+    });
+    let hasty = Population { timeout_ms: 100, ..few(Behaviour::HalfClose) };
+    for population in [hasty, few(Behaviour::HalfClose)] {
+        let records = run(population, stays.address, 20);
+        all("ok", &records);
+        assert!(records.iter().all(|r| answered(r) < 50_000_000), "nobody waits for ever");
+    }
+}
+
+#[test]
+fn an_answer_that_was_reset_before_its_reader_had_closed_his_side_is_read() {
+    let server = Server::start(|mut peer, _| {
+        peer.read(1);
+        peer.say("HTTP/1.1 200 OK|Content-Length: 2||ok");
+        peer.reset();
+    });
+    let pace = facts::plan::Pace::Poisson { per_second: 1000.0 };
+    all("tail_reset", &run(Population { pace, ..few(Behaviour::HalfClose) }, server.address, 1000));
+}
+
+#[test]
+fn a_server_that_answers_early_and_leaves_the_rest_unread_resets_behind_its_answer() {
+    let server = Server::start(|mut peer, _| {
+        peer.read(1);
+        peer.say("HTTP/1.1 413 Content Too Large|Connection: close|Content-Length: 2||no");
+        peer.reset();
+    });
+    let refused = run(few(Behaviour::SlowHeader { over_ms: 200 }), server.address, 10);
+    all("status_other", &refused);
+    let server = Server::start(|mut peer, _| {
+        peer.read(1);
+        peer.say("HTTP/1.1 200 OK|Connection: close|Content-Length: 2||ok");
+        peer.reset();
+    });
+    let records = run(few(Behaviour::SlowHeader { over_ms: 200 }), server.address, 10);
+    all("tail_reset", &records);
+    assert!(records.iter().all(|r| r.errno == 104));
 }
 
 #[test]

@@ -61,6 +61,8 @@ fn answers_that_are_cut_or_wrong() {
     check(Fault::ResetBody, "ConnectionReset", [1; 4]);
     check(Fault::ResetTail, "ConnectionReset", [1; 4]);
     check(Fault::WrongBody, "200 \"ok\\u{b}\"", [1; 4]);
+    check(Fault::WrongStatus, "404 \"ok\\n\"", [1; 4]);
+    check(Fault::NotHttp, "is \"\"", [1; 4]);
     check(Fault::Surplus, "200 \"ok\\nsurplus\"", [1; 4]);
 }
 

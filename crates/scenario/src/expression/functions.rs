@@ -8,13 +8,7 @@ use facts::{
     plan::{Members, Which},
 };
 
-use crate::{
-    codes,
-    mistake::{At, Mistake},
-    scope::Scope,
-    selector,
-    text::Text,
-};
+use crate::{codes, mistake::Mistake, scope::Scope, selector, text::Text};
 
 /// Which arguments a function takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,23 +148,6 @@ pub(super) fn find(name: &str) -> Option<Signature> {
 
 fn classes() -> impl Iterator<Item = Outcome> {
     Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Ok)
-}
-
-/// Classes that no client and no check writes down yet.
-const SHOWN_BY_NOTHING: [Outcome; 3] =
-    [Outcome::TailReset, Outcome::WrongGeneration, Outcome::RemovedListener];
-
-/// Whether a run can show what is asked; `at` is the name of the function.
-pub(super) fn check_is_shown(row: &Signature, at: &At) -> Result<(), Mistake> {
-    match row.function {
-        Function::Class(class) if SHOWN_BY_NOTHING.contains(&class) => {
-            let message = format!("nothing can show `{}` yet", row.name);
-            Err(Mistake::new(codes::SHOWN_BY_NOTHING, at, message)
-                .label("would be 0 whatever happened")
-                .help("ask about `lost` or `corrupt` instead"))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// An argument as written: a word, or two with `..` between them.

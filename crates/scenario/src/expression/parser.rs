@@ -233,7 +233,6 @@ impl Parser<'_> {
             return Err(Mistake::new(codes::UNKNOWN_FUNCTION, &self.text.part(at), message)
                 .known(name, functions::function_names()));
         };
-        functions::check_is_shown(&row, &self.text.part(at.clone()))?;
         let words = if self.take_symbol("(") { self.words()? } else { Vec::new() };
         let end = self.tokens[self.next - 1].span.end;
         if self.asked == Asked::Live && !row.is_live() {
