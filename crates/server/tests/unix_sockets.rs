@@ -23,7 +23,9 @@ fn start() -> Server {
     let server = Server::start();
     listen(&server, true);
     server.signal(server.master(), Signal::SIGHUP);
-    server.wait("the path is there", |s| generation(s).is_some());
+    // New workers accept a moment before their configuration is in force.
+    server.wait("the reload is over", |s| s.log().contains("configuration 2 is in force"));
+    assert_eq!(generation(&server), Some(1));
     server
 }
 
