@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::access_log::AccessLog;
 use crate::address::Address;
 use crate::template::Template;
 
@@ -234,6 +235,12 @@ pub struct Settings {
     pub send_timeout: Duration,
     /// `client_max_body_size` in bytes; 0 means no limit. 1 MiB.
     pub client_max_body_size: u64,
+    /// `root`: where files are; without it there are none.
+    pub root: Option<String>,
+    /// `index`: what is looked for in a directory. `index.html`.
+    pub index: Vec<String>,
+    /// `access_log`: where each request is told of; nowhere unless said. A level that has any takes none from outside.
+    pub access_logs: Vec<AccessLog>,
     /// `default_type`. `text/plain`.
     pub default_type: String,
     /// `server_tokens`: whether the version is shown.
@@ -268,6 +275,9 @@ impl Default for Settings {
             client_body_timeout: minute,
             send_timeout: minute,
             client_max_body_size: 1 << 20,
+            root: None,
+            index: vec!["index.html".to_owned()],
+            access_logs: Vec::new(),
             default_type: "text/plain".to_owned(),
             server_tokens: true,
             added_headers: Vec::new(),

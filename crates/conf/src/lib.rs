@@ -6,6 +6,7 @@
 //!
 //! Knows no file, clock, process or network: names are not resolved, paths are not looked at.
 
+mod access_log;
 mod address;
 mod check;
 mod codes;
@@ -20,6 +21,7 @@ mod template;
 mod tree;
 mod value;
 
+pub use access_log::{AccessLog, Escape, LogFormat};
 pub use address::Address;
 pub use codes::CODES;
 pub use configuration::{Configuration, Destination, ErrorLog, Journal, Level, User, WorkerProcesses};

@@ -1,9 +1,11 @@
-//! Collects what is wrong, so that one run of `-t` reports all of it; and knows the variables that the text defines.
+//! Collects what is wrong, so that one run of `-t` reports all of it; and knows the variables and log formats that the text
+//! defines.
 
 use std::ops::Range;
 
 use diagnostic::{Code, Diagnostic};
 
+use crate::access_log::LogFormat;
 use crate::codes;
 use crate::template::Template;
 
@@ -14,6 +16,7 @@ pub(crate) struct Problems {
     found: Vec<Diagnostic>,
     /// Names of `split_clients`, in their order.
     variables: Vec<String>,
+    formats: Vec<(String, LogFormat)>,
 }
 
 /// A value that could not be read: what is wrong, and what to write instead.
@@ -33,7 +36,7 @@ impl Wrong {
 
 impl Problems {
     pub(crate) fn of(file: &str) -> Self {
-        Problems { file: file.to_owned(), found: Vec::new(), variables: Vec::new() }
+        Problems { file: file.to_owned(), found: Vec::new(), variables: Vec::new(), formats: Vec::new() }
     }
 
     pub(crate) fn add(
@@ -69,6 +72,25 @@ impl Problems {
     pub(crate) fn template(&mut self, span: &Range<usize>, text: &str) -> Option<Template> {
         let read = Template::parse(text, &self.variables);
         self.note(span, read)
+    }
+
+    /// From here on there is a log format of this name.
+    pub(crate) fn define_format(&mut self, name: String, format: LogFormat) {
+        self.formats.push((name, format));
+    }
+
+    /// The log format of this name.
+    pub(crate) fn format(&self, name: &str) -> Option<&LogFormat> {
+        self.formats.iter().find(|(known, _)| known == name).map(|(_, format)| format)
+    }
+
+    /// What somebody may have meant who wrote a name that no log format has.
+    pub(crate) fn nearest_format(&self, name: &str) -> String {
+        let names = || self.formats.iter().map(|(known, _)| known.as_str());
+        match diagnostic::closest(name, names()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("known: {}", names().collect::<Vec<_>>().join(", ")),
+        }
     }
 
     pub(crate) fn append(&mut self, other: Problems) {

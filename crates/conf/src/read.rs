@@ -1,5 +1,6 @@
 //! Gives checked directives their meaning, one level of nesting per module.
 
+mod access_log;
 mod http;
 mod listen;
 mod location;

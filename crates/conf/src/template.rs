@@ -58,6 +58,24 @@ pub enum Variable {
     ConnectionAddress,
     /// `$realip_remote_port`.
     ConnectionPort,
+    /// `$request`: the request line.
+    Request,
+    /// `$remote_user`: of basic authentication, which nobody asks for here.
+    RemoteUser,
+    /// `$time_local`: as in the common log format; known when the answer is over, as all the following.
+    TimeLocal,
+    /// `$time_iso8601`.
+    TimeIso8601,
+    /// `$msec`: seconds since the epoch, with milliseconds.
+    Milliseconds,
+    /// `$request_time`: seconds since the request was read, with milliseconds.
+    RequestTime,
+    /// `$connection_time`: seconds since the connection was accepted, with milliseconds.
+    ConnectionTime,
+    /// `$body_bytes_sent`: bytes of the answer's body that were taken to be sent.
+    BodyBytesSent,
+    /// `$sent_http_NAME`: a header of the answer; lower case, underscores stand for dashes.
+    SentHeader(String),
     /// The variable of a `split_clients`: its index in [`crate::Http::splits`].
     Split(usize),
 }
@@ -89,6 +107,14 @@ const NAMED: &[(&str, Variable)] = &[
     ("upstream_addr", Variable::UpstreamAddress),
     ("uri", Variable::Uri),
     ("document_uri", Variable::Uri),
+    ("request", Variable::Request),
+    ("remote_user", Variable::RemoteUser),
+    ("time_local", Variable::TimeLocal),
+    ("time_iso8601", Variable::TimeIso8601),
+    ("msec", Variable::Milliseconds),
+    ("request_time", Variable::RequestTime),
+    ("connection_time", Variable::ConnectionTime),
+    ("body_bytes_sent", Variable::BodyBytesSent),
 ];
 
 /// A piece of a template.
@@ -182,6 +208,10 @@ fn variable(name: &str, defined: &[String]) -> Result<Variable, Wrong> {
     if let Some(index) = defined.iter().position(|known| known == name) {
         return Ok(Variable::Split(index));
     }
+    let sent = name.strip_prefix("sent_http_").filter(|header| !header.is_empty());
+    if let Some(header) = sent {
+        return Ok(Variable::SentHeader(header.to_ascii_lowercase().replace('_', "-")));
+    }
     match name.split_once('_') {
         Some(("http", header)) if !header.is_empty() => {
             Ok(Variable::RequestHeader(header.to_ascii_lowercase().replace('_', "-")))
@@ -197,7 +227,7 @@ fn unknown(name: &str, defined: &[String]) -> Wrong {
         Some(near) => format!("did you mean \"${near}\"?"),
         None => {
             let all: Vec<String> = names().map(|name| format!("${name}")).collect();
-            format!("known: {}, $http_NAME, $arg_NAME", all.join(", "))
+            format!("known: {}, $http_NAME, $arg_NAME, $sent_http_NAME", all.join(", "))
         }
     };
     Wrong { code: codes::UNKNOWN_VARIABLE, message: format!("unknown \"{name}\" variable"), help }

@@ -227,7 +227,8 @@ fn parts_of_clients() {
              $connection_requests, $host, $hostname, $nginx_version, $pid, $proxy_add_x_forwarded_for, $proxy_host, \
              $realip_remote_addr, $realip_remote_port, $remote_addr, $remote_port, $request_method, $request_uri, \
              $scheme, $server_addr, $server_name, $server_port, $server_protocol, $status, $upstream_addr, $uri, \
-             $document_uri, $http_NAME, $arg_NAME)",
+             $document_uri, $request, $remote_user, $time_local, $time_iso8601, $msec, $request_time, $connection_time, \
+             $body_bytes_sent, $http_NAME, $arg_NAME, $sent_http_NAME)",
             "2:24: error[CD0005]: the duplicate \"pid\" variable (write a name of your own after the key: $variant)",
         ],
     );
@@ -305,8 +306,8 @@ fn servers() {
          /prefix { } or location = /exact { })"],
     );
     check_http(
-        "access_log /var/log/a;",
-        &["2:12: error[CD0007]: access logs are not supported here (write: access_log off;)"],
+        "access_log syslog:server=a;",
+        &["2:12: error[CD0007]: syslog is not supported here (write the path of a file)"],
     );
 }
 
@@ -345,9 +346,9 @@ fn locations() {
         &["2:14: error[CD0007]: control characters in a header value (write it on one line)"],
     );
     check_location(
-        "root /srv;",
-        &["2:1: error[CD0002]: unknown directive \"root\" (known in \"location\": return, proxy_pass, \
-         add_header, access_log, keepalive_timeout, keepalive_requests, client_body_timeout, \
+        "expires max;",
+        &["2:1: error[CD0002]: unknown directive \"expires\" (known in \"location\": return, proxy_pass, \
+         add_header, access_log, root, index, keepalive_timeout, keepalive_requests, client_body_timeout, \
          send_timeout, client_max_body_size, default_type, server_tokens, sendfile, tcp_nopush, tcp_nodelay, \
          client_body_temp_path, proxy_temp_path, fastcgi_temp_path, uwsgi_temp_path, scgi_temp_path, \
          proxy_connect_timeout, proxy_read_timeout, proxy_send_timeout, proxy_ignore_client_abort, proxy_http_version, \

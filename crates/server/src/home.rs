@@ -11,7 +11,7 @@ use std::{
 use conf::{Configuration, Destination, ErrorLog};
 use diagnostic::Diagnostic;
 
-use crate::command_line::CommandLine;
+use crate::{access_log, command_line::CommandLine};
 
 /// What does not change while the process lives.
 pub(crate) struct Home {
@@ -102,6 +102,15 @@ impl Home {
             }
         }
         logs
+    }
+
+    /// Every file that workers write logs to and may have to reopen.
+    pub(crate) fn log_files(&self, configuration: &Configuration) -> Vec<PathBuf> {
+        let errors = self.error_logs(configuration).into_iter().filter_map(|log| match log.destination {
+            Destination::File(path) => Some(PathBuf::from(path)),
+            Destination::Stderr => None,
+        });
+        errors.chain(access_log::paths(&self.prefix, configuration)).collect()
     }
 
     fn refuse(&self, diagnostics: &[Diagnostic], text: &str) -> ConfigurationError {

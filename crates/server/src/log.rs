@@ -6,7 +6,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     os::fd::{AsRawFd, RawFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -155,7 +155,7 @@ impl Sink {
     }
 }
 
-fn append(path: &PathBuf) -> io::Result<File> {
+pub(crate) fn append(path: &Path) -> io::Result<File> {
     let named = |error: io::Error| {
         io::Error::new(error.kind(), format!("open() \"{}\" failed ({error})", path.display()))
     };

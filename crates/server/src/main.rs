@@ -3,6 +3,7 @@
 //! The master (`master`) lets `protocol` decide and performs its effects; a worker (`worker`) serves. Neither knows anything
 //! of the harness that tests them.
 
+mod access_log;
 mod command_line;
 mod control;
 mod daemon;

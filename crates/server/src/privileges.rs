@@ -1,8 +1,8 @@
 //! Workers of a root master run as somebody else.
 
-use std::{ffi::CString, fs::metadata, io, path::Path};
+use std::{ffi::CString, fs::metadata, io, path::PathBuf};
 
-use conf::{Configuration, Destination, ErrorLog};
+use conf::Configuration;
 use nix::unistd::{Gid, Group, User, chown, geteuid, initgroups, setgid, setuid};
 
 /// nginx's default `user`.
@@ -32,16 +32,14 @@ pub(crate) fn is_worker(configuration: &Configuration, user: u32) -> bool {
 }
 
 /// Lets the workers reopen the logs that a root master created (as nginx's `ngx_reopen_files`).
-pub(crate) fn hand_over_logs(configuration: &Configuration, logs: &[ErrorLog]) -> io::Result<()> {
+pub(crate) fn hand_over_logs(configuration: &Configuration, logs: &[PathBuf]) -> io::Result<()> {
     if !geteuid().is_root() {
         return Ok(());
     }
     let (user, _) = worker_identity(configuration)?;
-    for log in logs {
-        if let Destination::File(path) = &log.destination
-            && metadata(path).is_ok_and(|found| found.is_file())
-        {
-            chown(Path::new(path), Some(user.uid), None)?;
+    for path in logs {
+        if metadata(path).is_ok_and(|found| found.is_file()) {
+            chown(path, Some(user.uid), None)?;
         }
     }
     Ok(())

@@ -11,7 +11,7 @@ use nix::{
     },
 };
 
-use crate::{home::Home, listeners, log::Log, pid_file, privileges};
+use crate::{access_log::AccessLogs, home::Home, listeners, log::Log, pid_file, privileges};
 
 /// Why a server with this configuration would not start, one line each; empty if nothing speaks against it. Log files that
 /// are not there are created, as by nginx.
@@ -23,6 +23,7 @@ pub(crate) fn rehearse(home: &Home, configuration: &Configuration) -> Vec<String
     };
     note("workers cannot change their user".into(), privileges::check(configuration));
     note("failed to open the logs".into(), Log::open(&home.error_logs(configuration)).map(drop));
+    note("failed to open the access logs".into(), AccessLogs::open(&home.prefix, configuration).map(drop));
     note(format!("failed to write the pid file {}", pid_file.display()), pid_file::try_write(&pid_file));
     for listen in configuration.http.listen_sockets() {
         note(format!("failed to bind {}", listen.address), try_bind(&listen.address));

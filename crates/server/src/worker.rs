@@ -3,10 +3,12 @@
 //!
 //! Does not know: other workers, pid files, how it was started.
 
+mod access_log;
 mod answer;
 mod body;
 mod connection;
 mod exchange;
+mod files;
 mod forward;
 mod framing;
 mod headers;
@@ -25,7 +27,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-use std::{io, os::fd::OwnedFd, sync::Arc};
+use std::{io, os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use conf::{Address, Configuration};
 use ledger::Journal;
@@ -39,7 +41,7 @@ use tokio::{
 };
 
 use self::{life::Life, service::Service};
-use crate::log::Log;
+use crate::{access_log::AccessLogs, log::Log};
 
 /// What a worker is born with.
 #[derive(Debug)]
@@ -54,6 +56,10 @@ pub(crate) struct Start {
     pub(crate) channel: OwnedFd,
     /// Where it writes down what it executes, if it does.
     pub(crate) journal: Option<Journal>,
+    /// Where it tells of each request.
+    pub(crate) access_logs: AccessLogs,
+    /// Relative paths of files start here.
+    pub(crate) prefix: PathBuf,
     /// Where it says what it does.
     pub(crate) log: Log,
     /// Where it waits for a new master, should it lose its own: see `orphan`.
@@ -93,8 +99,9 @@ fn live(start: Start) -> io::Result<i32> {
 
 /// Everything after the birth; tests begin here, with a channel and signals of their own.
 async fn serve(start: Start, signals: UnboundedReceiver<Signal>) -> io::Result<i32> {
-    let Start { configuration, generation, listeners, channel, journal, log, family } = start;
-    let service = Service::new(configuration, generation, journal, log);
+    let Start { configuration, generation, listeners, channel, journal, access_logs, prefix, log, family } =
+        start;
+    let service = Service::new(configuration, generation, journal, access_logs, prefix, log);
     Ok(Life::new(service, listeners, channel, signals, family)?.live().await)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{inside, server, settings, split_clients, upstream};
+use super::{access_log, inside, server, settings, split_clients, upstream};
 use crate::address::Address;
 use crate::codes;
 use crate::http::{Http, Settings};
@@ -15,6 +15,7 @@ pub(super) fn http(directives: &[Directive], problems: &mut Problems) -> Http {
     // First, because everything may name their variables.
     let splits = named("split_clients");
     http.splits = splits.filter_map(|block| split_clients::split_clients(block, problems)).collect();
+    access_log::formats(directives, problems);
     let settings = settings::settings(directives, &Settings::default(), problems);
     // Before servers, because a `proxy_pass` may name an upstream that is written below it.
     named("upstream").for_each(|block| upstream::upstream(block, &mut http.upstreams, problems));

@@ -1,6 +1,6 @@
 //! What `http`, `server` and `location` may all say.
 
-use super::{argument_span, set};
+use super::{access_log, argument_span, set};
 use crate::http::{AddedHeader, Network, NextCondition, ProxyVersion, Settings, Statuses};
 use crate::problems::{Problems, Wrong};
 use crate::template::Template;
@@ -22,6 +22,9 @@ pub(super) fn settings(directives: &[Directive], outer: &Settings, problems: &mu
     }
     if !sent.is_empty() {
         settings.proxy_headers = sent;
+    }
+    if let Some(logs) = access_log::access_logs(directives, problems) {
+        settings.access_logs = logs;
     }
     if let Some(directive) = named(directives, "proxy_next_upstream").next() {
         settings.next_upstream.conditions = conditions(directive, problems);
@@ -66,9 +69,10 @@ fn one(directive: &Directive, settings: &mut Settings, problems: &mut Problems) 
         }
         "real_ip_header" => set(&mut settings.real_ip.header, directive, problems, real_ip_header),
         "real_ip_recursive" => set(&mut settings.real_ip.recursive, directive, problems, value::switch),
-        // Taken and without effect: there are no files to send, and small writes are never held back.
+        // Taken and without effect: files are read and written, and small writes are never held back.
         "sendfile" | "tcp_nopush" | "tcp_nodelay" => set(&mut true, directive, problems, value::switch),
-        "access_log" => set(&mut (), directive, problems, access_log),
+        "root" => set(&mut settings.root, directive, problems, |text| root(text).map(Some)),
+        "index" => settings.index = directive.arguments.iter().map(|word| word.text.clone()).collect(),
         // `*_temp_path` is taken too: nothing is ever written there.
         _ => {}
     }
@@ -111,11 +115,14 @@ fn real_ip_header(text: &str) -> Result<String, Wrong> {
     Ok(header_name(text)?.to_ascii_lowercase())
 }
 
-fn access_log(text: &str) -> Result<(), Wrong> {
-    if text == "off" {
-        return Ok(());
+fn root(text: &str) -> Result<String, Wrong> {
+    match text {
+        "" => Err(Wrong::value("empty path", "write the path of a directory")),
+        _ if text.contains('$') => {
+            Err(Wrong::value("variables are not supported in \"root\" here", "write the path of a directory"))
+        }
+        _ => Ok(text.to_owned()),
     }
-    Err(Wrong::value("access logs are not supported here", "write: access_log off;"))
 }
 
 fn mime_type(text: &str) -> Result<String, Wrong> {

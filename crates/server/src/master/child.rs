@@ -22,6 +22,7 @@ use rustix::process::{Pid as RustixPid, PidfdFlags, pidfd_open};
 
 use super::{Master, Settings};
 use crate::{
+    access_log::AccessLogs,
     orphan,
     os::{self, Forked},
     privileges, wire, worker,
@@ -99,6 +100,7 @@ impl Master {
         }
         // While it may still write there.
         let journal = self.journal(settings)?;
+        let access_logs = AccessLogs::open(&self.home.prefix, &settings.configuration)?;
         privileges::drop(&settings.configuration)?;
         let listeners = addresses
             .into_iter()
@@ -111,6 +113,8 @@ impl Master {
             listeners,
             channel,
             journal,
+            access_logs,
+            prefix: self.home.prefix.clone(),
             log: self.log.clone(),
             family: orphan::family(&settings.pid_file),
         })

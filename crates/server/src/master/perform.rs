@@ -14,6 +14,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use super::{Master, Settings, Source};
 use crate::{
+    access_log::AccessLogs,
     listeners::{self, Listening},
     privileges, wire,
 };
@@ -122,6 +123,7 @@ impl Master {
         let (configuration, _) = self.home.read().map_err(|error| error.lines())?;
         let listeners = listeners::open(&configuration, &self.settings.listeners);
         let pid_file = self.home.pid_file(&configuration);
+        AccessLogs::open(&self.home.prefix, &configuration).map_err(|error| vec![error.to_string()])?;
         if pid_file != self.settings.pid_file {
             self.try_pid_file(&pid_file).map_err(|error| vec![error])?;
         }
@@ -172,10 +174,12 @@ impl Master {
         }
     }
 
-    /// Before the workers are told to reopen them.
+    /// Before the workers are told to reopen them: they could not make them anew.
     fn hand_over_logs(&self) {
         let configuration = &self.settings.configuration;
-        let handed = privileges::hand_over_logs(configuration, &self.home.error_logs(configuration));
+        let opened = AccessLogs::open(&self.home.prefix, configuration);
+        self.log_failure("reopen the access logs", opened.map(drop));
+        let handed = privileges::hand_over_logs(configuration, &self.home.log_files(configuration));
         self.log_failure("hand the logs to the workers", handed);
     }
 

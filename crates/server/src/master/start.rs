@@ -20,6 +20,7 @@ use protocol::master::{Limits, State};
 
 use super::{Master, Settings, Source, child::wait_readable, gather::SIGNALS, peer::Peer};
 use crate::{
+    access_log::AccessLogs,
     daemon,
     home::Home,
     listeners::{self, Listening},
@@ -70,7 +71,8 @@ impl Inherited {
 pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configuration) -> io::Result<Master> {
     let logs = home.error_logs(&configuration);
     let log = Log::open(&logs)?;
-    privileges::hand_over_logs(&configuration, &logs)?;
+    AccessLogs::open(&home.prefix, &configuration)?;
+    privileges::hand_over_logs(&configuration, &home.log_files(&configuration))?;
     let pid_file = home.pid_file(&configuration);
     let (listeners, estate) = open_listeners(&configuration, &inherited, &pid_file)?;
     block_signals()?;

@@ -1,20 +1,22 @@
 //! Answers one request: finds the location, does what it says, and gives the answer its last headers.
 
-use std::rc::Rc;
+use std::{path::Path, rc::Rc};
 
-use conf::{Handler, Return, ReturnContent, Server, Settings};
+use conf::{Handler, Location, Return, ReturnContent, Server, Settings};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
     header::{CONTENT_TYPE, HeaderValue, LOCATION},
     http::request::Parts,
 };
+use tokio::time::Instant;
 
 use super::{
+    access_log,
     body::{AnswerBody, Content, Fault, RequestBody},
     connection::{Client, Connection},
     exchange::{self, Exchange},
-    forward,
+    files, forward,
     headers::{self, Persistence},
     page, path, real_ip,
 };
@@ -31,7 +33,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    fn new(status: StatusCode, content_type: &str, content: Content) -> Self {
+    pub(super) fn new(status: StatusCode, content_type: &str, content: Content) -> Self {
         let mut response = Response::new(content);
         *response.status_mut() = status;
         if let Ok(value) = HeaderValue::from_str(content_type) {
@@ -67,19 +69,20 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Hangup> {
     let busy = connection.begin();
+    let begun = Instant::now();
     let (request, incoming) = request.into_parts();
     let execution = connection.service.begin(&request.headers);
     let host = exchange::requested_host(&request);
     let http = &connection.service.configuration.http;
     let server = http.server_for(&connection.local, host.as_deref().unwrap_or_default()).ok_or(Hangup)?;
     let path = path::normalize(request.uri.path());
-    let location = path.as_deref().and_then(|path| server.location_for(path));
+    let (path, location) = route(server, &connection.service.prefix, path);
     let settings = location.map_or(&server.settings, |location| &location.settings);
     connection.adopt(settings);
     let body = RequestBody::new(incoming, settings.client_max_body_size, settings.client_body_timeout);
     let named = path.is_some().then_some(host).flatten();
     let mut exchange =
-        exchange(&connection, request, server, settings, named.clone(), path.unwrap_or_default());
+        exchange(&connection, begun, request, server, settings, named.clone(), path.unwrap_or_default());
     let draft = if named.is_none() {
         Draft::last_page(StatusCode::BAD_REQUEST, settings)
     } else if connection.client == Client::SelfTest {
@@ -94,12 +97,29 @@ pub(super) async fn answer(
         handle(&mut exchange, server.answer.as_ref(), handler, body).await?
     };
     let response = headers::finish(&exchange, draft);
+    let entry = access_log::entry(&exchange, &response);
     let execution = execution.map(|execution| execution.answered_with(response.status()));
-    Ok(response.map(|content| content.with(busy, execution)))
+    Ok(response.map(|content| content.with(busy, execution, entry)))
+}
+
+/// The location for a path. A directory that has an index file leads on to that, which may have a location of its own.
+fn route<'a>(server: &'a Server, prefix: &Path, path: Option<String>) -> (Option<String>, Option<&'a Location>) {
+    let location = path.as_deref().and_then(|path| server.location_for(path));
+    let settings = location.map_or(&server.settings, |location| &location.settings);
+    let has_files = location.is_none_or(|location| location.handler == Handler::Nothing);
+    let index = path.as_deref().filter(|_| has_files).and_then(|path| files::index(settings, prefix, path));
+    match index {
+        Some(index) => {
+            let location = server.location_for(&index);
+            (Some(index), location)
+        }
+        None => (path, location),
+    }
 }
 
 fn exchange<'a>(
     connection: &'a Rc<Connection>,
+    begun: Instant,
     request: Parts,
     server: &'a Server,
     settings: &'a Settings,
@@ -109,7 +129,7 @@ fn exchange<'a>(
     let host = host.filter(|host| !host.is_empty()).unwrap_or_else(|| exchange::server_name(server));
     let client = client(connection, &request, server, settings);
     let (proxy_host, tried) = (String::new(), Vec::new().into());
-    Exchange { connection, request, server, settings, path, host, proxy_host, client, tried }
+    Exchange { connection, request, server, settings, path, host, proxy_host, client, begun, tried }
 }
 
 /// As in nginx, what the server says of trusted proxies is tried first, and what the location says only if that leads
@@ -145,8 +165,8 @@ async fn handle<'a>(
     if let Err(fault) = body.discard().await {
         return Draft::of_fault(fault, settings);
     }
-    answer
-        .map_or_else(|| Ok(Draft::page(StatusCode::NOT_FOUND, settings)), |answer| returned(exchange, answer))
+    let file = || Ok(files::file(exchange, &exchange.connection.service.prefix));
+    answer.map_or_else(file, |answer| returned(exchange, answer))
 }
 
 fn returned(exchange: &Exchange, answer: &Return) -> Result<Draft, Hangup> {

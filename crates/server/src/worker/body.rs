@@ -6,7 +6,7 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{connection::Busy, forward::Passing, journal::Execution};
+use super::{access_log::Entry, connection::Busy, files::Rest, forward::Passing, journal::Execution};
 
 /// Why a body cannot be read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -211,10 +211,17 @@ pub(super) struct AnswerBody {
     content: Content,
     busy: Busy,
     execution: Option<Execution>,
+    /// Written when the answer is over.
+    entry: Option<Entry>,
+    /// Bytes that were taken.
+    taken: u64,
 }
 
 impl Drop for AnswerBody {
     fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            entry.write(self.taken);
+        }
         // hyper takes text in one piece, and of a body that nobody may see it takes none.
         if let Some(execution) = self.execution.take()
             && (matches!(self.content, Content::Whole(_)) || self.is_end_stream())
@@ -228,6 +235,8 @@ impl Drop for AnswerBody {
 pub(super) enum Content {
     /// All of it.
     Whole(Option<Bytes>),
+    /// A file, read as it is written.
+    File(Rest),
     /// From an upstream peer, as it comes.
     Forwarded(Box<Passing>),
 }
@@ -239,8 +248,8 @@ impl Content {
         Content::Whole((!text.is_empty()).then_some(text))
     }
 
-    pub(super) fn with(self, busy: Busy, execution: Option<Execution>) -> AnswerBody {
-        AnswerBody { content: self, busy, execution }
+    pub(super) fn with(self, busy: Busy, execution: Option<Execution>, entry: Option<Entry>) -> AnswerBody {
+        AnswerBody { content: self, busy, execution, entry, taken: 0 }
     }
 }
 
@@ -249,15 +258,20 @@ impl Body for AnswerBody {
     type Error = Fault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        match &mut self.content {
-            Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Content::Forwarded(passing) => Pin::new(&mut **passing).poll_frame(cx),
-        }
+        let frame = match &mut self.content {
+            Content::Whole(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
+            Content::File(rest) => rest.next().map(|piece| piece.map(Frame::data).map_err(|_| Fault::Broken)),
+            Content::Forwarded(passing) => ready!(Pin::new(&mut **passing).poll_frame(cx)),
+        };
+        let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::data_ref);
+        self.taken += data.map_or(0, |data| data.len() as u64);
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
             Content::Whole(bytes) => bytes.is_none(),
+            Content::File(rest) => rest.left() == 0,
             Content::Forwarded(passing) => passing.is_end_stream(),
         }
     }
@@ -267,6 +281,7 @@ impl Body for AnswerBody {
             Content::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
+            Content::File(rest) => SizeHint::with_exact(rest.left()),
             Content::Forwarded(passing) => passing.size_hint(),
         }
     }

@@ -62,7 +62,7 @@ pub(super) struct Connection {
     pub(super) local: Address,
     /// `$connection`; 0 for the self-test.
     pub(super) number: u64,
-    accepted: Instant,
+    pub(super) accepted: Instant,
     started: Cell<u64>,
     finished: Cell<u64>,
     quiet_since: Cell<Instant>,

@@ -13,7 +13,9 @@ use hyper::{
     http::request::Parts,
 };
 
-use super::connection::Connection;
+use tokio::time::Instant;
+
+use super::{access_log::late, connection::Connection};
 
 /// A request being answered.
 pub(super) struct Exchange<'a> {
@@ -29,6 +31,8 @@ pub(super) struct Exchange<'a> {
     pub(super) proxy_host: String,
     /// Who asks, as a trusted proxy says where one does; `None` for the self-test.
     pub(super) client: Option<SocketAddr>,
+    /// When it was read.
+    pub(super) begun: Instant,
     /// `$upstream_addr`: the peers that were tried.
     pub(super) tried: RefCell<Vec<String>>,
 }
@@ -69,12 +73,24 @@ impl Exchange<'_> {
             Variable::Status => format!("{status:03}"),
             Variable::UpstreamAddress => self.tried.borrow().join(", "),
             Variable::Uri => self.path.clone(),
+            Variable::Request => self.request_line(),
+            Variable::RemoteUser | Variable::SentHeader(_) => String::new(),
+            Variable::TimeLocal
+            | Variable::TimeIso8601
+            | Variable::Milliseconds
+            | Variable::RequestTime
+            | Variable::ConnectionTime
+            | Variable::BodyBytesSent => late(variable, self.begun, self.connection.accepted, 0),
         }
     }
 
     /// `$request_uri`: path and query as they came.
     pub(super) fn request_uri(&self) -> String {
         self.request.uri.path_and_query().map_or_else(|| "/".to_owned(), |text| text.as_str().to_owned())
+    }
+
+    fn request_line(&self) -> String {
+        format!("{} {} {}", self.request.method, self.request_uri(), protocol(self.request.version))
     }
 
     /// A header of the request, several of a name joined.
@@ -86,13 +102,8 @@ impl Exchange<'_> {
 
     /// How log lines name this request.
     pub(super) fn context(&self) -> String {
-        let Parts { method, version, .. } = &self.request;
-        let (uri, version) = (self.request_uri(), protocol(*version));
-        let (client, server) = (self.remote_address(), self.server_name());
-        format!(
-            "client: {client}, server: {server}, request: \"{method} {uri} {version}\", host: \"{}\"",
-            self.host
-        )
+        let (client, server, request) = (self.remote_address(), self.server_name(), self.request_line());
+        format!("client: {client}, server: {server}, request: \"{request}\", host: \"{}\"", self.host)
     }
 
     /// Who asks.

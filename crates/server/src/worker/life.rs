@@ -182,6 +182,7 @@ impl Life {
         let Service { log, configuration, .. } = &*self.service;
         log.notice("reopening logs");
         log.reopen();
+        self.service.access_logs.reopen(log);
         // A test's own standard error is none of our business.
         if configuration.daemon
             && !cfg!(test)

@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     fs,
+    path::PathBuf,
     rc::{Rc, Weak},
     sync::Arc,
     time::SystemTime,
@@ -15,7 +16,7 @@ use ledger::Journal;
 use tokio::sync::{Notify, watch};
 
 use super::{connection::Connection, forward::Idle};
-use crate::log::Log;
+use crate::{access_log::AccessLogs, log::Log};
 
 /// The services of a worker, and the count of its connections.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ pub(super) struct Service {
     pub(super) configuration: Arc<Configuration>,
     pub(super) generation: u32,
     pub(super) journal: Option<Journal>,
+    pub(super) access_logs: AccessLogs,
+    /// Relative paths of files start here.
+    pub(super) prefix: PathBuf,
     pub(super) log: Log,
     pub(super) hostname: String,
     /// One for each upstream, in the order of the configuration.
@@ -56,6 +60,8 @@ impl Service {
         configuration: Arc<Configuration>,
         generation: u32,
         journal: Option<Journal>,
+        access_logs: AccessLogs,
+        prefix: PathBuf,
         log: Log,
     ) -> Rc<Self> {
         let http = &configuration.http;
@@ -66,6 +72,8 @@ impl Service {
             configuration,
             generation,
             journal,
+            access_logs,
+            prefix,
             log,
             hostname: hostname(),
             pools,

@@ -2,6 +2,7 @@
 
 mod director;
 mod drain;
+mod files;
 mod http;
 mod journal;
 mod orders;
@@ -32,6 +33,7 @@ use tokio::{
 
 use super::{Listener, Start};
 use crate::{
+    access_log::AccessLogs,
     log::Log,
     wire::{self, Frame},
 };
@@ -80,6 +82,8 @@ impl Rig {
         let (signals, received) = unbounded_channel();
         let socket = listener.try_clone().expect("clones");
         let start = Start {
+            access_logs: AccessLogs::open(directory.path(), &configuration).expect("opens"),
+            prefix: directory.path().to_owned(),
             configuration: Arc::new(configuration),
             generation: 7,
             listeners: vec![Listener { address: address.into(), socket: socket.into() }],
