@@ -2,6 +2,7 @@
 //! worker it looks whether it is to fail there. For tests only; `changeoverd` itself has none of this. `--failpoints` lists
 //! them.
 
+mod access_log;
 mod command_line;
 mod control;
 mod daemon;
@@ -21,6 +22,7 @@ mod sequence;
 mod signal;
 mod socket_path;
 mod status;
+mod version;
 mod wire;
 mod worker;
 

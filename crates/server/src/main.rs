@@ -22,6 +22,7 @@ mod sequence;
 mod signal;
 mod socket_path;
 mod status;
+mod version;
 mod wire;
 mod worker;
 

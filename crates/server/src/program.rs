@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use clap::Parser;
 use conf::Configuration;
 
-use crate::{command_line::CommandLine, home::Home, master, os, rehearsal, sequence};
+use crate::{command_line::CommandLine, home::Home, master, os, rehearsal, sequence, version};
 
 /// Everything behind the command line; the code to exit with.
 pub(crate) fn main() -> ExitCode {
     let line = CommandLine::parse();
     os::make_room_for_title();
     if line.version || line.build {
-        return show_version();
+        return version::show(line.build);
     }
     match run(&line) {
         Ok(code) => ExitCode::from(code),
@@ -54,9 +54,4 @@ fn report_test(line: &CommandLine, home: &Home, configuration: &Configuration, t
         println!("# configuration file {file}:\n{text}");
     }
     0
-}
-
-fn show_version() -> ExitCode {
-    eprintln!("changeoverd version: changeoverd/{}", env!("CARGO_PKG_VERSION"));
-    ExitCode::SUCCESS
 }

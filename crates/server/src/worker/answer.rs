@@ -103,7 +103,11 @@ pub(super) async fn answer(
 }
 
 /// The location for a path. A directory that has an index file leads on to that, which may have a location of its own.
-fn route<'a>(server: &'a Server, prefix: &Path, path: Option<String>) -> (Option<String>, Option<&'a Location>) {
+fn route<'a>(
+    server: &'a Server,
+    prefix: &Path,
+    path: Option<String>,
+) -> (Option<String>, Option<&'a Location>) {
     let location = path.as_deref().and_then(|path| server.location_for(path));
     let settings = location.map_or(&server.settings, |location| &location.settings);
     let has_files = location.is_none_or(|location| location.handler == Handler::Nothing);

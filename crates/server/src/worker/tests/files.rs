@@ -11,7 +11,8 @@ fn rig(settings: &str, files: &[(&str, &str)]) -> (Rig, tempfile::TempDir) {
         fs::write(path, text).expect("writes");
     }
     let place = root.path().display();
-    let rig = Rig::accepting(&format!("root {place}; {settings} server {{ listen LISTEN; location / {{ }} }}"));
+    let rig =
+        Rig::accepting(&format!("root {place}; {settings} server {{ listen LISTEN; location / {{ }} }}"));
     (rig, root)
 }
 
