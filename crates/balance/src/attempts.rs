@@ -64,7 +64,8 @@ impl Attempts {
         !self.gave_up()
     }
 
-    pub(crate) fn gave_up(&self) -> bool {
+    /// Whether its method met too many peers that could not be used, and left the choice to round robin.
+    pub fn gave_up(&self) -> bool {
         self.misses > MISSES_MAX
     }
 

@@ -4,7 +4,7 @@ use facts::Verdict;
 
 use crate::{
     Index, allowance, coverage, descriptors, generations, generator, identities, leftovers, pid_file,
-    reactions, sealed, serving, steps, tended, treatment,
+    reactions, sealed, serving, split, steps, tended, treatment,
 };
 
 /// A named property of a run.
@@ -90,6 +90,11 @@ pub const CHECKS: &[Check] = &[
         name: "queues-tended",
         says: "no connection was left waiting at a listening socket that nobody who kept it accepted from",
         judge: tended::queues_tended,
+    },
+    Check {
+        name: "split",
+        says: "while a director was left alone, each origin got what its method and weights promise",
+        judge: split::split,
     },
 ];
 

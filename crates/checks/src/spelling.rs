@@ -6,18 +6,41 @@ use facts::{
     plan::{Members, Which},
 };
 
-use crate::{Index, ask::ask, index::Scope};
+use crate::{
+    Index,
+    ask::{ask, was_sent},
+    index::Scope,
+    proof::Shown,
+};
 
 /// Every call in an expression with its value: `lost(upgrade..settled) = 3`.
 pub(crate) fn values(index: &Index, expression: &Expression) -> Vec<String> {
     match expression {
         Expression::Literal(_) => Vec::new(),
         Expression::Call { function, arguments } => {
-            vec![format!("{} = {}", call(index, *function, arguments), ask(index, *function, arguments))]
+            let (asked, worth) = (call(index, *function, arguments), ask(index, *function, arguments));
+            vec![format!("{asked} = {worth}{}", none_of_many(index, *function, arguments, &worth))]
         }
         Expression::Not(inner) => values(index, inner),
         Expression::Binary { left, right, .. } => [values(index, left), values(index, right)].concat(),
     }
+}
+
+/// None seen of so many is not none ever: the rate that would still show none in one run of twenty.
+fn none_of_many(index: &Index, function: Function, arguments: &[Argument], worth: &Shown) -> String {
+    let is_loss = matches!(function, Function::Lost | Function::Retriable | Function::Corrupt);
+    if !is_loss || *worth != Shown::between(0.0, 0.0) {
+        return String::new();
+    }
+    match index.attempts(Scope::of(arguments)).filter(|attempt| was_sent(attempt)).count() {
+        0 => String::new(),
+        many => format!(" of {many} (a rate of at most {:.1e}, at 95 %)", rate_of_none(many)),
+    }
+}
+
+/// 1 - 0.05^(1/n), which is about 3/n.
+fn rate_of_none(many: usize) -> f64 {
+    -f64::exp_m1(f64::ln(0.05) / many as f64)
 }
 
 /// A call as the scenario spells it.
@@ -118,4 +141,35 @@ pub(crate) fn function(function: Function) -> String {
         Function::IdleClosesSeen => "idle_closes_seen",
     };
     name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use facts::{
+        Expression, Outcome,
+        expression::{Function, Operator, Value},
+    };
+
+    use super::{rate_of_none, values};
+    use crate::{
+        Index,
+        built::{Built, in_phase},
+    };
+
+    fn told(built: &Built, function: Function) -> Vec<String> {
+        let call = Expression::Call { function, arguments: in_phase(1) };
+        let zero = Expression::Literal(Value::Number(0.0));
+        let line = Expression::Binary { operator: Operator::Equal, left: call.into(), right: zero.into() };
+        values(&Index::new(&built.plan, &built.history), &line)
+    }
+
+    #[test]
+    fn none_lost_of_a_hundred_bounds_the_rate_and_proves_no_zero() {
+        let bound = "lost(upgrade) = 0 of 100 (a rate of at most 3.0e-2, at 95 %)";
+        assert_eq!(told(&Built::good(), Function::Lost), [bound]);
+        let lossy = Built::good().outcome(120, Outcome::Refused);
+        assert_eq!(told(&lossy, Function::Lost), ["lost(upgrade) = 1"]);
+        assert_eq!(told(&Built::good(), Function::Ok), ["ok(upgrade) = 100"]);
+        assert!((rate_of_none(100_000) - 2.9957e-5).abs() < 1e-8);
+    }
 }

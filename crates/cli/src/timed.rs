@@ -29,8 +29,8 @@ fn asks_for_time(expression: &Expression) -> bool {
         Expression::Not(inner) => asks_for_time(inner),
         Expression::Binary { left, right, .. } => asks_for_time(left) || asks_for_time(right),
         Expression::Call { function, .. } => {
-            use Function::{LongestGap, Max, Percentile, Took};
-            matches!(function, Percentile(_) | Max | LongestGap | Took)
+            use Function::{FirstStart, LastEnd, LastStart, LongestGap, Max, Percentile, Took};
+            matches!(function, Percentile(_) | Max | LongestGap | Took | FirstStart | LastStart | LastEnd)
         }
     }
 }
@@ -60,7 +60,13 @@ mod tests {
 
     #[test]
     fn times_are_measured_and_counts_are_not() {
-        for function in [Function::Percentile(990), Function::Max, Function::LongestGap, Function::Took] {
+        for function in [
+            Function::Percentile(990),
+            Function::Max,
+            Function::LongestGap,
+            Function::Took,
+            Function::LastEnd,
+        ] {
             check(Claim::Holds(asking(function)), true);
         }
         check(Claim::Holds(asking(Function::Lost)), false);

@@ -173,7 +173,7 @@ pub struct Origin {
 
 /// The name of every property in `checks::CHECKS`, in its order. Here, so that a scenario can be told about a name
 /// that does not exist without knowing how anything is judged.
-pub const CHECK_NAMES: [&str; 16] = [
+pub const CHECK_NAMES: [&str; 17] = [
     "sealed",
     "generator",
     "identities",
@@ -190,4 +190,5 @@ pub const CHECK_NAMES: [&str; 16] = [
     "no-orphans",
     "right-generation",
     "queues-tended",
+    "split",
 ];

@@ -54,6 +54,9 @@ pub(crate) struct Shape {
     /// Kinds of clients that this server cannot serve whatever its configuration, and why.
     #[serde(default)]
     pub(crate) lacks: Named<Word>,
+    /// How each of its configurations chooses a member.
+    #[serde(default)]
+    method: Named<Word>,
     member: Option<Word>,
     member_down: Option<Word>,
     #[serde(default)]
@@ -147,6 +150,7 @@ impl Folder {
             options: self.options(),
             member: self.member(shape.member.as_ref(), mistakes),
             member_down: self.member(shape.member_down.as_ref(), mistakes),
+            method: self.method(config, mistakes),
             weights: BTreeMap::new(),
             promises: self.promises(mistakes),
             failpoints: words(&shape.failpoints),
@@ -233,6 +237,11 @@ impl Folder {
             }
         }
         raw.as_str().to_owned()
+    }
+
+    fn method(&self, config: &str, mistakes: &mut Mistakes) -> String {
+        let method = self.shape.method.iter().find(|(name, _)| name.get_ref() == config);
+        method.map(|(_, word)| self.template(word, &self.facts(), mistakes)).unwrap_or_default()
     }
 
     fn member(&self, word: Option<&Word>, mistakes: &mut Mistakes) -> String {

@@ -59,6 +59,9 @@ pub struct Target {
     pub member: String,
     /// See `member`.
     pub member_down: String,
+    /// How it chooses a member (template): `round_robin`, or what nginx calls the method. Empty: it does not say.
+    #[serde(default)]
+    pub method: String,
     /// First weights, by origin name.
     pub weights: BTreeMap<String, u32>,
     /// Checks that hold for this target beyond what every server must do, by name in `CHECKS`.
