@@ -49,6 +49,28 @@ pub struct Upstream {
     pub keepalive: Option<Keepalive>,
 }
 
+impl Upstream {
+    /// The group that an address stands for where the name of one is expected.
+    pub fn of_address(name: &str, address: std::net::SocketAddr) -> Upstream {
+        let peer = Peer {
+            name: address.to_string(),
+            address,
+            weight: 1,
+            max_conns: 0,
+            max_fails: 1,
+            fail_timeout: Duration::from_secs(10),
+            role: PeerRole::Primary,
+            down: false,
+        };
+        Upstream { name: name.to_owned(), peers: vec![peer], method: Method::RoundRobin, keepalive: None }
+    }
+
+    /// The same for text, as far as it is an address.
+    pub fn of_text(text: &str) -> Option<Upstream> {
+        crate::value::peer_address(text, 80).ok().map(|address| Upstream::of_address(text, address))
+    }
+}
+
 /// How an upstream chooses a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Method {
@@ -168,6 +190,14 @@ pub enum Matching {
     Prefix(String),
 }
 
+impl Matching {
+    /// Bytes of a path that it matches.
+    pub(crate) fn length(&self) -> usize {
+        let (Matching::Exact(path) | Matching::Prefix(path)) = self;
+        path.len()
+    }
+}
+
 /// What a location does with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Handler {
@@ -204,6 +234,19 @@ pub enum ReturnContent {
 pub struct ProxyPass {
     /// Whose peers are asked.
     pub target: ProxyTarget,
+    /// What they are asked for.
+    pub uri: ProxyUri,
+}
+
+/// What a `proxy_pass` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyUri {
+    /// What the client asked for.
+    Same,
+    /// A path, in place of the part that the location matched, which has so many bytes.
+    Instead(String, usize),
+    /// What variables give, with nothing appended.
+    Named(Template),
 }
 
 /// Where a `proxy_pass` leads.
@@ -225,8 +268,14 @@ pub enum ProxyTarget {
 pub struct Settings {
     /// `keepalive_timeout`: how long a connection may be idle between requests; zero closes it after each. 75 s.
     pub keepalive_timeout: Duration,
+    /// The second word of `keepalive_timeout`: what clients are told of it (`Keep-Alive: timeout=…`). Nothing unless said.
+    pub keepalive_announced: Option<Duration>,
     /// `keepalive_requests`: how many requests one connection may carry. 1000.
     pub keepalive_requests: u64,
+    /// `keepalive_time`: how old a connection may be that is to carry another. 1 h.
+    pub keepalive_time: Duration,
+    /// `keepalive_disable`: whose connections carry one request. Old Internet Explorers'.
+    pub keepalive_disable: Vec<Browser>,
     /// `client_header_timeout`. 60 s.
     pub client_header_timeout: Duration,
     /// `client_body_timeout`: between two reads of a request body. 60 s.
@@ -270,7 +319,10 @@ impl Default for Settings {
         let minute = Duration::from_secs(60);
         Settings {
             keepalive_timeout: Duration::from_secs(75),
+            keepalive_announced: None,
             keepalive_requests: 1000,
+            keepalive_time: Duration::from_secs(3600),
+            keepalive_disable: vec![Browser::OldInternetExplorer],
             client_header_timeout: minute,
             client_body_timeout: minute,
             send_timeout: minute,
@@ -318,6 +370,15 @@ impl Statuses {
     pub fn contain(self, status: u16) -> bool {
         self == Statuses::All || matches!(status, 200 | 201 | 204 | 206 | 301..=304 | 307 | 308)
     }
+}
+
+/// A browser that does not keep to what it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Browser {
+    /// `msie6`: it sends another request after a POST without waiting for the answer.
+    OldInternetExplorer,
+    /// `safari`, on a Mac.
+    Safari,
 }
 
 /// What a proxied request is sent as.

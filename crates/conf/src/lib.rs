@@ -26,9 +26,9 @@ pub use address::Address;
 pub use codes::CODES;
 pub use configuration::{Configuration, Destination, ErrorLog, Journal, Level, User, WorkerProcesses};
 pub use http::{
-    AddedHeader, Handler, Http, Keepalive, Listen, Location, Matching, Method, Network, NextCondition,
-    NextUpstream, Peer, PeerRole, ProxyPass, ProxyTarget, ProxyVersion, RealIp, Return, ReturnContent,
-    Server, ServerName, Settings, Share, SplitClients, Statuses, Upstream,
+    AddedHeader, Browser, Handler, Http, Keepalive, Listen, Location, Matching, Method, Network,
+    NextCondition, NextUpstream, Peer, PeerRole, ProxyPass, ProxyTarget, ProxyUri, ProxyVersion, RealIp,
+    Return, ReturnContent, Server, ServerName, Settings, Share, SplitClients, Statuses, Upstream,
 };
 pub use template::{Part, Template, Variable};
 

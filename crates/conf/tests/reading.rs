@@ -82,7 +82,7 @@ fn locations_are_chosen_as_in_nginx() {
     let check = |path: &str, expected: &str| {
         let handler = server.location_for(path).map(|location| match &location.handler {
             Handler::Return(answer) => format!("{}", answer.status),
-            Handler::Proxy(ProxyPass { target: ProxyTarget::Upstream { host, .. } }) => host.clone(),
+            Handler::Proxy(ProxyPass { target: ProxyTarget::Upstream { host, .. }, .. }) => host.clone(),
             Handler::Proxy(_) => "a name".to_owned(),
             Handler::Nothing => "nothing".to_owned(),
         });
@@ -232,7 +232,7 @@ fn parts_of_clients_are_a_variable() {
     );
     assert_eq!(http.splits.len(), 2);
     let handler = http.servers[0].location_for("/").map(|location| &location.handler);
-    assert!(matches!(handler, Some(Handler::Proxy(ProxyPass { target: ProxyTarget::Named(_) }))));
+    assert!(matches!(handler, Some(Handler::Proxy(ProxyPass { target: ProxyTarget::Named(_), .. }))));
 }
 
 #[test]
@@ -266,4 +266,19 @@ fn when_the_next_peer_is_asked_and_whose_word_is_taken() {
 fn a_shutdown_timeout_of_0_is_none() {
     let configuration = parse("worker_shutdown_timeout 0; events { } http { }");
     assert_eq!(configuration.worker_shutdown_timeout, None);
+}
+
+#[test]
+fn a_proxy_pass_may_name_another_path() {
+    let uri = |text: &str| {
+        let text = format!("server {{ listen 1; location /a {{ proxy_pass http://{text}; }} }}");
+        match &parse_http(&text).http.servers[0].locations[0].handler {
+            Handler::Proxy(proxy) => format!("{:?}", proxy.uri),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(uri("127.0.0.1:1"), "Same");
+    assert_eq!(uri("127.0.0.1:1/b/"), "Instead(\"/b/\", 2)");
+    assert!(uri("$arg_b/t").starts_with("Named("));
+    assert_eq!(uri("127.0.0.1:1$uri"), "Same", "what follows the port is known with the request");
 }

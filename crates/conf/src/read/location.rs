@@ -3,8 +3,7 @@
 use super::{argument_span, inside, settings};
 use crate::codes;
 use crate::http::{
-    Handler, Location, Matching, Method, Peer, PeerRole, ProxyPass, ProxyTarget, Return, ReturnContent,
-    Settings, Upstream,
+    Handler, Location, Matching, ProxyPass, ProxyTarget, ProxyUri, Return, ReturnContent, Settings, Upstream,
 };
 use crate::problems::{Problems, Wrong};
 use crate::tree::Directive;
@@ -20,7 +19,8 @@ pub(super) fn location(
     let directives = inside(block);
     let settings = settings::settings(directives, outer, problems);
     let answer = first_return(directives, problems);
-    let proxy = proxy_pass(directives, upstreams, problems);
+    let matched = matching.as_ref().map_or(0, Matching::length);
+    let proxy = proxy_pass(directives, matched, upstreams, problems);
     // As in nginx, a `return` answers before a `proxy_pass` is asked.
     let handler = answer.map(Handler::Return).or(proxy.map(Handler::Proxy)).unwrap_or(Handler::Nothing);
     Some(Location { matching: matching?, handler, settings })
@@ -89,36 +89,35 @@ fn status(text: &str) -> Result<u16, Wrong> {
 
 fn proxy_pass(
     directives: &[Directive],
+    matched: usize,
     upstreams: &mut Vec<Upstream>,
     problems: &mut Problems,
 ) -> Option<ProxyPass> {
     let directive = directives.iter().find(|directive| directive.name.text == "proxy_pass")?;
     let span = argument_span(directive, 0);
-    let host = problems.note(&span, proxied_host(directive.argument(0)))?;
+    let rest = problems.note(&span, behind_scheme(directive.argument(0)))?;
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let has_variables = rest.contains('$');
+    let uri = match path {
+        "" => ProxyUri::Same,
+        _ if has_variables => ProxyUri::Named(problems.template(&span, path)?),
+        _ => ProxyUri::Instead(path.to_owned(), matched),
+    };
     if host.contains('$') {
         let name = problems.template(&span, host)?;
-        return Some(ProxyPass { target: ProxyTarget::Named(name) });
+        return Some(ProxyPass { target: ProxyTarget::Named(name), uri });
     }
     let index = problems.note(&span, find_or_make(host, upstreams))?;
-    Some(ProxyPass { target: ProxyTarget::Upstream { index, host: host.to_owned() } })
+    Some(ProxyPass { target: ProxyTarget::Upstream { index, host: host.to_owned() }, uri })
 }
 
-/// What stands between `http://` and the end.
-fn proxied_host(url: &str) -> Result<&str, Wrong> {
+/// What stands behind `http://`.
+fn behind_scheme(url: &str) -> Result<&str, Wrong> {
     let help = "write: proxy_pass http://NAME; or proxy_pass http://127.0.0.1:8080;";
     if url.starts_with("https://") {
         return Err(Wrong::value("\"https://\" is not supported in \"proxy_pass\" here", help));
     }
-    let Some(host) = url.strip_prefix("http://") else {
-        return Err(Wrong::value("invalid URL prefix", help));
-    };
-    match host.split_once('/') {
-        Some((host, path)) => Err(Wrong::value(
-            format!("a path (\"/{path}\") is not supported in \"proxy_pass\" here"),
-            format!("the request's own path is passed on: write proxy_pass http://{host};"),
-        )),
-        None => Ok(host),
-    }
+    url.strip_prefix("http://").ok_or_else(|| Wrong::value("invalid URL prefix", help))
 }
 
 fn find_or_make(host: &str, upstreams: &mut Vec<Upstream>) -> Result<usize, Wrong> {
@@ -126,22 +125,7 @@ fn find_or_make(host: &str, upstreams: &mut Vec<Upstream>) -> Result<usize, Wron
         return Ok(index);
     }
     let address = value::peer_address(host, 80).map_err(|wrong| not_found(wrong, host, upstreams))?;
-    let peer = Peer {
-        name: address.to_string(),
-        address,
-        weight: 1,
-        max_conns: 0,
-        max_fails: 1,
-        fail_timeout: std::time::Duration::from_secs(10),
-        role: PeerRole::Primary,
-        down: false,
-    };
-    upstreams.push(Upstream {
-        name: host.to_owned(),
-        peers: vec![peer],
-        method: Method::RoundRobin,
-        keepalive: None,
-    });
+    upstreams.push(Upstream::of_address(host, address));
     Ok(upstreams.len() - 1)
 }
 

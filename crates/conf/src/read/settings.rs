@@ -1,7 +1,7 @@
 //! What `http`, `server` and `location` may all say.
 
 use super::{access_log, argument_span, set};
-use crate::http::{AddedHeader, Network, NextCondition, ProxyVersion, Settings, Statuses};
+use crate::http::{AddedHeader, Browser, Network, NextCondition, ProxyVersion, Settings, Statuses};
 use crate::problems::{Problems, Wrong};
 use crate::template::Template;
 use crate::tree::Directive;
@@ -46,7 +46,9 @@ fn named<'a>(directives: &'a [Directive], name: &'static str) -> impl Iterator<I
 
 fn one(directive: &Directive, settings: &mut Settings, problems: &mut Problems) {
     match directive.name.text.as_str() {
-        "keepalive_timeout" => set(&mut settings.keepalive_timeout, directive, problems, value::time),
+        "keepalive_timeout" => keepalive_timeout(directive, settings, problems),
+        "keepalive_time" => set(&mut settings.keepalive_time, directive, problems, value::time),
+        "keepalive_disable" => settings.keepalive_disable = browsers(directive, problems),
         "keepalive_requests" => set(&mut settings.keepalive_requests, directive, problems, value::number),
         "client_header_timeout" => set(&mut settings.client_header_timeout, directive, problems, value::time),
         "client_body_timeout" => set(&mut settings.client_body_timeout, directive, problems, value::time),
@@ -75,6 +77,31 @@ fn one(directive: &Directive, settings: &mut Settings, problems: &mut Problems) 
         "index" => settings.index = directive.arguments.iter().map(|word| word.text.clone()).collect(),
         // `*_temp_path` is taken too: nothing is ever written there.
         _ => {}
+    }
+}
+
+fn keepalive_timeout(directive: &Directive, settings: &mut Settings, problems: &mut Problems) {
+    set(&mut settings.keepalive_timeout, directive, problems, value::time);
+    settings.keepalive_announced = directive
+        .arguments
+        .get(1)
+        .and_then(|word| problems.note(&word.span, value::time(&word.text)))
+        .filter(|announced| !announced.is_zero());
+}
+
+fn browsers(directive: &Directive, problems: &mut Problems) -> Vec<Browser> {
+    let words = directive.arguments.iter();
+    let read = words.filter_map(|word| problems.note(&word.span, browser(&word.text)));
+    read.flatten().collect()
+}
+
+/// `None` is `none`.
+fn browser(text: &str) -> Result<Option<Browser>, Wrong> {
+    match text {
+        "none" => Ok(None),
+        "msie6" => Ok(Some(Browser::OldInternetExplorer)),
+        "safari" => Ok(Some(Browser::Safari)),
+        _ => Err(Wrong::value(format!("invalid value \"{text}\""), "known: none, msie6, safari")),
     }
 }
 

@@ -132,8 +132,20 @@ fn exchange<'a>(
 ) -> Exchange<'a> {
     let host = host.filter(|host| !host.is_empty()).unwrap_or_else(|| exchange::server_name(server));
     let client = client(connection, &request, server, settings);
-    let (proxy_host, tried) = (String::new(), Vec::new().into());
-    Exchange { connection, request, server, settings, path, host, proxy_host, client, begun, tried }
+    let (proxy_host, proxy_uri, tried) = (String::new(), String::new(), Vec::new().into());
+    Exchange {
+        connection,
+        request,
+        server,
+        settings,
+        path,
+        host,
+        proxy_host,
+        proxy_uri,
+        client,
+        begun,
+        tried,
+    }
 }
 
 /// As in nginx, what the server says of trusted proxies is tried first, and what the location says only if that leads

@@ -29,6 +29,8 @@ pub(super) struct Exchange<'a> {
     pub(super) host: String,
     /// `$proxy_host`; empty where nothing is proxied.
     pub(super) proxy_host: String,
+    /// What the peers are asked for; empty where nothing is proxied.
+    pub(super) proxy_uri: String,
     /// Who asks, as a trusted proxy says where one does; `None` for the self-test.
     pub(super) client: Option<SocketAddr>,
     /// When it was read.

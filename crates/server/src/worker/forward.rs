@@ -2,6 +2,7 @@
 
 mod asking;
 mod attempt;
+mod group;
 mod keepalive;
 mod link;
 mod next;
@@ -12,11 +13,12 @@ mod tunnel;
 use std::{
     future::{Future, poll_fn},
     pin::pin,
+    rc::Rc,
     task::Poll,
 };
 
 use balance::Ended;
-use conf::{NextCondition, Peer, ProxyPass, ProxyTarget};
+use conf::{NextCondition, Peer, ProxyPass, ProxyTarget, Upstream};
 use hyper::{
     Response, StatusCode,
     body::Incoming,
@@ -30,7 +32,7 @@ use self::{
     link::Link,
     next::{Safety, Standing},
 };
-pub(super) use self::{keepalive::Idle, passing::Passing, tunnel::Tunnel};
+pub(super) use self::{group::Group, passing::Passing, tunnel::Tunnel};
 use super::{
     answer::{Draft, Hangup},
     body::{Content, RequestBody},
@@ -44,26 +46,34 @@ pub(super) async fn forward(
     proxy: &ProxyPass,
     body: RequestBody,
 ) -> Result<Draft, Hangup> {
-    let Some(upstream) = find(exchange, proxy) else {
+    exchange.proxy_uri = request::uri(exchange, &proxy.uri);
+    let Some(group) = find(exchange, proxy) else {
         let name = exchange.proxy_host.clone();
         say(exchange, &name, &format!("there is no upstream \"{name}\", and names are not resolved"));
         return Ok(Draft::page(StatusCode::BAD_GATEWAY, exchange.settings));
     };
-    let (asking, started) = (Asking::new(exchange, upstream), Instant::now());
-    Request { exchange, upstream, body, asking, started }.pass_on().await
+    let (asking, started) = (Asking::new(exchange, &group), Instant::now());
+    Request { exchange, group, body, asking, started }.pass_on().await
 }
 
-/// The upstream, by its index; `$proxy_host` is known from here on.
-fn find(exchange: &mut Exchange, proxy: &ProxyPass) -> Option<usize> {
+/// Who is asked; `$proxy_host` is known from here on.
+fn find(exchange: &mut Exchange, proxy: &ProxyPass) -> Option<Rc<Group>> {
+    let groups = &exchange.connection.service.groups;
     match &proxy.target {
         ProxyTarget::Upstream { index, host } => {
             exchange.proxy_host.clone_from(host);
-            Some(*index)
+            groups.get(*index).cloned()
         }
         ProxyTarget::Named(name) => {
-            exchange.proxy_host = name.fill(|variable| exchange.value(variable, 0));
-            let upstreams = &exchange.connection.service.configuration.http.upstreams;
-            upstreams.iter().position(|upstream| upstream.name == exchange.proxy_host)
+            let mut filled = name.fill(|variable| exchange.value(variable, 0));
+            if let Some(path) = filled.find('/') {
+                exchange.proxy_uri = filled.split_off(path);
+            }
+            exchange.proxy_host = filled;
+            let name = &exchange.proxy_host;
+            let known = groups.iter().find(|group| group.upstream.name == *name).cloned();
+            // As in nginx, nothing is remembered of a peer that only this request names.
+            known.or_else(|| Upstream::of_text(name).map(Group::new))
         }
     }
 }
@@ -71,7 +81,7 @@ fn find(exchange: &mut Exchange, proxy: &ProxyPass) -> Option<usize> {
 /// A request that is passed on to the peers of one upstream.
 struct Request<'a, 'b> {
     exchange: &'a Exchange<'b>,
-    upstream: usize,
+    group: Rc<Group>,
     body: RequestBody,
     asking: Asking,
     started: Instant,
@@ -88,7 +98,8 @@ enum Turn {
 impl Request<'_, '_> {
     async fn pass_on(mut self) -> Result<Draft, Hangup> {
         let exchange = self.exchange;
-        let upstream = &exchange.connection.service.configuration.http.upstreams[self.upstream];
+        let group = Rc::clone(&self.group);
+        let upstream = &group.upstream;
         loop {
             let Some(index) = self.asking.next() else {
                 exchange.tried.borrow_mut().push(upstream.name.clone());
@@ -109,7 +120,7 @@ impl Request<'_, '_> {
     async fn ask(&mut self, peer: &Peer) -> Result<Turn, Hangup> {
         let exchange = self.exchange;
         exchange.tried.borrow_mut().push(peer.address.to_string());
-        let attempt = attempt::attempt(exchange, self.upstream, peer.address, &self.body);
+        let attempt = attempt::attempt(exchange, &self.group, peer.address, &self.body);
         let Some(outcome) = unless_abandoned(exchange, attempt).await else {
             // The peer is not to blame.
             let message = "client prematurely closed connection, so upstream connection is closed too";
@@ -184,10 +195,9 @@ impl Request<'_, '_> {
 
     /// What the peer says of itself and of its connection is left out; the rest is passed on.
     fn passed_on(self, response: Response<Incoming>, link: Link) -> Draft {
-        let Request { exchange, upstream, asking, .. } = self;
+        let Request { exchange, group, asking, .. } = self;
         let (parts, incoming) = response.into_parts();
-        let passing =
-            Passing::new(incoming, (upstream, link), asking, exchange.connection, exchange.settings);
+        let passing = Passing::new(incoming, (group, link), asking, exchange.connection, exchange.settings);
         let mut response = Response::from_parts(parts, Content::Forwarded(Box::new(passing)));
         *response.version_mut() = hyper::Version::HTTP_11;
         let headers = response.headers_mut();

@@ -1,9 +1,10 @@
 //! The headers that every answer gets, whatever it answers.
 
-use conf::Settings;
+use conf::Browser;
 use hyper::{
-    Response, StatusCode,
-    header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, SERVER},
+    Method, Response, StatusCode, Version,
+    header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, SERVER, USER_AGENT},
+    http::request::Parts,
 };
 
 use super::{answer::Draft, body::Content, exchange::Exchange, page};
@@ -14,6 +15,8 @@ pub(super) const ID: HeaderName = HeaderName::from_static("x-changeover-id");
 pub(super) const PID: HeaderName = HeaderName::from_static("x-changeover-pid");
 /// Which generation answered.
 pub(super) const GENERATION: HeaderName = HeaderName::from_static("x-changeover-generation");
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Whether a connection can carry another request after this answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +36,10 @@ pub(super) fn finish(exchange: &Exchange, draft: Draft) -> Response<Content> {
     identify(exchange, headers);
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
-    if !switches && (persistence == Persistence::Ends || must_end(exchange)) {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    match persistence {
+        _ if switches => {}
+        Persistence::Stays if !must_end(exchange) => say_it_stays(exchange, headers),
+        _ => drop(headers.insert(CONNECTION, HeaderValue::from_static("close"))),
     }
     response
 }
@@ -58,12 +63,51 @@ fn identify(exchange: &Exchange, headers: &mut HeaderMap) {
     headers.entry(GENERATION).or_insert(exchange.connection.service.generation.into());
 }
 
+/// As nginx, which says so to everybody.
+fn say_it_stays(exchange: &Exchange, headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+    if let Some(announced) = exchange.settings.keepalive_announced {
+        let value = HeaderValue::try_from(format!("timeout={}", announced.as_secs()));
+        headers.extend(value.ok().map(|value| (KEEP_ALIVE, value)));
+    }
+}
+
 fn must_end(exchange: &Exchange) -> bool {
-    let Settings { keepalive_timeout, keepalive_requests, .. } = exchange.settings;
+    let settings = exchange.settings;
     let connection = exchange.connection;
-    keepalive_timeout.is_zero()
-        || connection.requests() >= *keepalive_requests
+    settings.keepalive_timeout.is_zero()
+        || connection.requests() >= settings.keepalive_requests
+        || connection.accepted.elapsed() > settings.keepalive_time
+        || !client_stays(&exchange.request)
+        || settings.keepalive_disable.iter().any(|browser| is_from(*browser, &exchange.request))
         || connection.service.ends(connection)
+}
+
+/// What the client says of its connection (RFC 9112, section 9.3).
+fn client_stays(request: &Parts) -> bool {
+    let values = request.headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let mut words = values.flat_map(|value| value.split(',')).map(str::trim);
+    match request.version {
+        Version::HTTP_10 => words.any(|word| word.eq_ignore_ascii_case("keep-alive")),
+        _ => !words.any(|word| word.eq_ignore_ascii_case("close")),
+    }
+}
+
+/// `ngx_http_process_user_agent`.
+fn is_from(browser: Browser, request: &Parts) -> bool {
+    let agent = request.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match browser {
+        Browser::Safari => {
+            agent.contains("Mac OS X") && agent.contains("Safari/") && !agent.contains("Chrome/")
+        }
+        Browser::OldInternetExplorer => {
+            let version = agent.split_once("MSIE ").map(|(_, version)| version.as_bytes());
+            request.method == Method::POST
+                && !agent.contains("Opera")
+                && matches!(version, Some([b'4' | b'5', ..]) | Some([b'6', b'.', ..]))
+                && !(agent.contains("MSIE 6") && agent.contains("SV1"))
+        }
+    }
 }
 
 /// A redirect to a path becomes one to this server (`absolute_redirect`).

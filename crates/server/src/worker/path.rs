@@ -17,6 +17,17 @@ pub(super) fn normalize(path: &str) -> Option<String> {
     Some(format!("/{}{tail}", segments.join("/")))
 }
 
+/// Makes a decoded path fit for a request line (`ngx_escape_uri`).
+pub(super) fn escape(path: &str) -> String {
+    path.bytes().fold(String::new(), |mut escaped, byte| {
+        match byte {
+            b' ' | b'#' | b'%' | b'?' | 0..0x20 | 0x7f.. => escaped.push_str(&format!("%{byte:02X}")),
+            _ => escaped.push(char::from(byte)),
+        }
+        escaped
+    })
+}
+
 fn decode(path: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut bytes = path.bytes();
@@ -56,5 +67,10 @@ mod tests {
         check("/a%zz", None);
         check("/a%00", None);
         check("*", Some("/"));
+    }
+
+    #[test]
+    fn a_decoded_path_is_escaped_again() {
+        assert_eq!(escape("/a b%?#é/"), "/a%20b%25%3F%23%C3%A9/");
     }
 }

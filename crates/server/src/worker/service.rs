@@ -10,12 +10,12 @@ use std::{
     time::SystemTime,
 };
 
-use balance::{Availability, Method, Part, Pool, Setup, Split};
-use conf::{Configuration, Peer, PeerRole, Share, SplitClients, Upstream};
+use balance::{Part, Split};
+use conf::{Configuration, Share, SplitClients};
 use ledger::Journal;
 use tokio::sync::{Notify, watch};
 
-use super::{connection::Connection, forward::Idle};
+use super::{connection::Connection, forward::Group};
 use crate::{access_log::AccessLogs, log::Log};
 
 /// The services of a worker, and the count of its connections.
@@ -30,9 +30,7 @@ pub(super) struct Service {
     pub(super) log: Log,
     pub(super) hostname: String,
     /// One for each upstream, in the order of the configuration.
-    pub(super) pools: Vec<RefCell<Pool>>,
-    /// Connections to peers that wait for a next request; one for each upstream.
-    pub(super) idle: Vec<Idle>,
+    pub(super) groups: Vec<Rc<Group>>,
     /// One for each `split_clients`, in the order of the configuration.
     pub(super) splits: Vec<Split>,
     stage: watch::Sender<Stage>,
@@ -65,8 +63,7 @@ impl Service {
         log: Log,
     ) -> Rc<Self> {
         let http = &configuration.http;
-        let pools = http.upstreams.iter().map(|upstream| RefCell::new(pool(upstream))).collect();
-        let idle = http.upstreams.iter().map(|_| Idle::default()).collect();
+        let groups = http.upstreams.iter().cloned().map(Group::new).collect();
         let splits = http.splits.iter().map(split).collect();
         Rc::new(Service {
             configuration,
@@ -76,8 +73,7 @@ impl Service {
             prefix,
             log,
             hostname: hostname(),
-            pools,
-            idle,
+            groups,
             splits,
             stage: watch::Sender::new(Stage::Serving),
             open: Cell::new(0),
@@ -93,7 +89,7 @@ impl Service {
 
     pub(super) fn enter(&self, stage: Stage) {
         // As in nginx: whoever leaves waits for no further request, and keeps no connection for one.
-        self.idle.iter().for_each(Idle::clear);
+        self.groups.iter().for_each(|group| group.idle.clear());
         self.stage.send_replace(stage);
     }
 
@@ -132,42 +128,12 @@ impl Drop for Ticket {
     }
 }
 
-fn pool(upstream: &Upstream) -> Pool {
-    let method = match upstream.method {
-        conf::Method::RoundRobin => Method::RoundRobin,
-        conf::Method::IpHash => Method::IpHash,
-        conf::Method::Hash(_) => Method::Hash,
-        conf::Method::ConsistentHash(_) => Method::ConsistentHash,
-        conf::Method::LeastConn => Method::LeastConn,
-        conf::Method::Random => Method::Random,
-        conf::Method::RandomTwo => Method::RandomTwo,
-    };
-    Pool::new(method, &upstream.peers.iter().map(setup).collect::<Vec<_>>())
-}
-
 fn split(split: &SplitClients) -> Split {
     let part = |(share, _): &(Share, String)| match share {
         Share::Hundredths(hundredths) => Part::Hundredths(*hundredths),
         Share::Rest => Part::Rest,
     };
     Split::new(&split.parts.iter().map(part).collect::<Vec<_>>())
-}
-
-fn setup(peer: &Peer) -> Setup {
-    let availability = match (peer.role, peer.down) {
-        (PeerRole::Primary, false) => Availability::Primary,
-        (PeerRole::Primary, true) => Availability::PrimaryDown,
-        (PeerRole::Backup, false) => Availability::Backup,
-        (PeerRole::Backup, true) => Availability::BackupDown,
-    };
-    Setup {
-        name: peer.name.clone(),
-        weight: peer.weight,
-        max_conns: peer.max_conns,
-        max_fails: peer.max_fails,
-        fail_timeout_seconds: u32::try_from(peer.fail_timeout.as_secs()).unwrap_or(u32::MAX),
-        availability,
-    }
 }
 
 /// Whole seconds, as the balancer of nginx counts them.

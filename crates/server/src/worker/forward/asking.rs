@@ -8,41 +8,39 @@ use std::{
 use balance::{Attempts, Ended};
 use conf::{Method, Upstream};
 
-use super::super::{
-    exchange::Exchange,
-    service::{Service, now_seconds},
+use super::{
+    super::{exchange::Exchange, service::now_seconds},
+    group::Group,
 };
 
 /// An attempt that is under way when this is dropped counts as a success: as in nginx, an answer that breaks off is no
 /// failure, and neither is a client that leaves.
 #[derive(Debug)]
 pub(in crate::worker) struct Asking {
-    service: Rc<Service>,
-    upstream: usize,
+    group: Rc<Group>,
     attempts: Attempts,
 }
 
 impl Asking {
     /// Nobody is asked yet.
-    pub(super) fn new(exchange: &Exchange, upstream: usize) -> Self {
-        let service = Rc::clone(&exchange.connection.service);
-        let key = key(exchange, &service.configuration.http.upstreams[upstream]);
-        let mut attempts = service.pools[upstream].borrow().attempts(&key);
+    pub(super) fn new(exchange: &Exchange, group: &Rc<Group>) -> Self {
+        let key = key(exchange, &group.upstream);
+        let mut attempts = group.pool.borrow().attempts(&key);
         let most = exchange.settings.next_upstream.tries;
         if most > 0 {
             attempts.limit(usize::try_from(most).unwrap_or(usize::MAX));
         }
-        Asking { service, upstream, attempts }
+        Asking { group: Rc::clone(group), attempts }
     }
 
     /// The peer to ask next, by its index. `None` if no live one is left.
     pub(super) fn next(&mut self) -> Option<usize> {
-        self.service.pools[self.upstream].borrow_mut().pick(&mut self.attempts, now_seconds(), chance)
+        self.group.pool.borrow_mut().pick(&mut self.attempts, now_seconds(), chance)
     }
 
     /// The end of the attempt on the peer that was given last.
     pub(super) fn ended(&mut self, ended: Ended) {
-        self.service.pools[self.upstream].borrow_mut().finish(&mut self.attempts, ended, now_seconds());
+        self.group.pool.borrow_mut().finish(&mut self.attempts, ended, now_seconds());
     }
 
     /// How many more may be asked, the one being asked included.

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     super::{body::RequestBody, exchange::Exchange},
+    group::Group,
     link::{Link, Purpose},
     next, request,
 };
@@ -54,7 +55,7 @@ impl Failure {
 /// just when it is used again: then a new one is made, unless the request may have been executed and must not be twice.
 pub(super) async fn attempt(
     exchange: &Exchange<'_>,
-    upstream: usize,
+    group: &Group,
     peer: std::net::SocketAddr,
     body: &RequestBody,
 ) -> Result<(Response<Incoming>, Link), Failure> {
@@ -62,7 +63,7 @@ pub(super) async fn attempt(
     if request::asks_to_switch(exchange) {
         return send(exchange, Link::open(peer, Purpose::Switch, longest).await?, body).await;
     }
-    let kept = exchange.connection.service.idle[upstream].take(peer);
+    let kept = group.idle.take(peer);
     if let Some(link) = kept {
         match send(exchange, link, body).await {
             Err(failure) if failure.may_be_the_connection() && may_repeat(exchange, &failure, body) => {}

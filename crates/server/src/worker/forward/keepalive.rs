@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{
     super::service::{Service, Stage},
+    group::Group,
     link::{Link, Purpose},
 };
 
@@ -74,9 +75,9 @@ impl Idle {
 
 /// Keeps a connection whose answer has been read to its end. Does nothing with one that the peer closes, that is used up, or
 /// that nobody may keep any more.
-pub(super) fn keep(service: &Rc<Service>, upstream: usize, mut link: Link) {
-    let service = Rc::clone(service);
-    let Some(keepalive) = service.configuration.http.upstreams[upstream].keepalive else { return };
+pub(super) fn keep(service: &Rc<Service>, group: &Rc<Group>, mut link: Link) {
+    let (service, group) = (Rc::clone(service), Rc::clone(group));
+    let Some(keepalive) = group.upstream.keepalive else { return };
     if link.purpose == Purpose::Switch
         || link.requests >= keepalive.requests
         || link.opened.elapsed() > keepalive.time
@@ -85,23 +86,22 @@ pub(super) fn keep(service: &Rc<Service>, upstream: usize, mut link: Link) {
     }
     // At once where that can be, so that the next request finds it. hyper may have to see the end first.
     if link.sender.is_ready() {
-        return put(&service, upstream, link, keepalive);
+        return put(&service, &group, link, keepalive);
     }
     spawn_local(async move {
         if link.sender.ready().await.is_ok() {
-            put(&service, upstream, link, keepalive);
+            put(&service, &group, link, keepalive);
         }
     });
 }
 
-fn put(service: &Rc<Service>, upstream: usize, link: Link, keepalive: Keepalive) {
+fn put(service: &Service, group: &Rc<Group>, link: Link, keepalive: Keepalive) {
     if service.stage() != Stage::Serving {
         return;
     }
-    let idle = &service.idle[upstream];
-    idle.put(link, &keepalive);
-    if idle.watch.replace(Watch::Somebody) == Watch::Nobody {
-        let service = Rc::clone(service);
-        spawn_local(async move { service.idle[upstream].expire().await });
+    group.idle.put(link, &keepalive);
+    if group.idle.watch.replace(Watch::Somebody) == Watch::Nobody {
+        let group = Rc::clone(group);
+        spawn_local(async move { group.idle.expire().await });
     }
 }

@@ -15,6 +15,7 @@ use super::{
         connection::Connection,
     },
     asking::Asking,
+    group::Group,
     keepalive,
     link::Link,
 };
@@ -27,7 +28,7 @@ pub(in crate::worker) struct Passing {
     /// Who waits for it. Without a client the answer is read to its end, whoever wants it.
     client: Option<Rc<Connection>>,
     connection: Rc<Connection>,
-    upstream: usize,
+    group: Rc<Group>,
     link: Option<Link>,
     /// Whether the end was seen; a body of known length also knows by itself.
     ended: bool,
@@ -37,7 +38,7 @@ pub(in crate::worker) struct Passing {
 impl Passing {
     pub(super) fn new(
         incoming: Incoming,
-        (upstream, link): (usize, Link),
+        (group, link): (Rc<Group>, Link),
         asking: Asking,
         connection: &Rc<Connection>,
         settings: &conf::Settings,
@@ -47,7 +48,7 @@ impl Passing {
             silence: Silence::new(settings.proxy_read_timeout),
             client: (!settings.proxy_ignore_client_abort).then(|| Rc::clone(connection)),
             connection: Rc::clone(connection),
-            upstream,
+            group,
             link: Some(link),
             ended: false,
             _asking: asking,
@@ -91,7 +92,7 @@ impl Drop for Passing {
         if let Some(link) = self.link.take()
             && (self.ended || self.incoming.is_end_stream())
         {
-            keepalive::keep(&self.connection.service, self.upstream, link);
+            keepalive::keep(&self.connection.service, &self.group, link);
         }
     }
 }

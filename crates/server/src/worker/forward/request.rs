@@ -1,6 +1,6 @@
 //! The request as a peer gets it, with the headers nginx sends by default.
 
-use conf::{ProxyVersion, Template};
+use conf::{ProxyUri, ProxyVersion, Template};
 use hyper::{
     Request, Uri, Version,
     header::{
@@ -9,16 +9,29 @@ use hyper::{
     },
 };
 
-use super::super::{body::RequestBody, exchange::Exchange};
+use super::super::{body::RequestBody, exchange::Exchange, path};
 
 /// The request for a peer.
 pub(super) fn request(exchange: &Exchange, body: RequestBody) -> Request<RequestBody> {
     let mut request = Request::new(body);
     *request.method_mut() = exchange.request.method.clone();
-    *request.uri_mut() = exchange.request_uri().parse().unwrap_or_else(|_| Uri::from_static("/"));
+    *request.uri_mut() = exchange.proxy_uri.parse().unwrap_or_else(|_| Uri::from_static("/"));
     *request.version_mut() = version(exchange, request.body());
     *request.headers_mut() = headers(exchange);
     request
+}
+
+/// What the peers are asked for.
+pub(super) fn uri(exchange: &Exchange, uri: &ProxyUri) -> String {
+    match uri {
+        ProxyUri::Same => exchange.request_uri(),
+        ProxyUri::Named(template) => template.fill(|variable| exchange.value(variable, 0)),
+        ProxyUri::Instead(path, matched) => {
+            let rest = path::escape(exchange.path.get(*matched..).unwrap_or_default());
+            let query = exchange.request.uri.query().map_or_else(String::new, |query| format!("?{query}"));
+            format!("{path}{rest}{query}")
+        }
+    }
 }
 
 /// A body of unknown length cannot be sent as HTTP/1.0. (nginx holds it back until it knows the length.)

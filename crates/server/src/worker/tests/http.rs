@@ -245,3 +245,25 @@ fn an_ordinary_client_library_is_content() {
     let last = client.get(url("/")).send().expect("an idle connection gets its answer");
     assert_eq!(last.headers()["connection"], "close");
 }
+
+#[test]
+fn every_answer_says_whether_the_connection_stays() {
+    let settings = "keepalive_timeout 9s 8s; keepalive_time 50ms;";
+    let rig =
+        Rig::accepting(&format!("{settings} server {{ listen LISTEN; location / {{ return 200 ok; }} }}"));
+    let mut client = rig.connect();
+    let answer = client.get();
+    assert_eq!(
+        (answer.header("connection"), answer.header("keep-alive")),
+        (Some("keep-alive"), Some("timeout=8"))
+    );
+    let browser = |line: &str, agent: &str| {
+        let answer = rig.connect().request(line, &format!("User-Agent: {agent}\r\nContent-Length: 0\r\n"));
+        answer.header("connection").map(str::to_owned)
+    };
+    assert_eq!(browser("POST /", "Mozilla/4.0 (MSIE 6.0)").as_deref(), Some("close"));
+    assert_eq!(browser("POST /", "Mozilla/4.0 (MSIE 7.0)").as_deref(), Some("keep-alive"));
+    assert_eq!(browser("GET /", "Mozilla/4.0 (MSIE 6.0)").as_deref(), Some("keep-alive"));
+    thread::sleep(Duration::from_millis(60));
+    assert!(client.get().closes(), "it is older than keepalive_time");
+}

@@ -226,3 +226,18 @@ fn a_client_that_only_stops_sending_is_answered_where_its_leaving_is_ignored() {
     client.stream.shutdown(std::net::Shutdown::Write).expect("closes one half");
     assert_eq!(client.answer().body, "ok");
 }
+
+#[test]
+fn a_peer_is_asked_for_the_path_that_proxy_pass_names() {
+    let peer = Rig::accepting("server { listen LISTEN; location / { return 200 $request_uri; } }");
+    let a = peer.address();
+    let rig = Rig::accepting(&format!(
+        "server {{ listen LISTEN; location / {{ proxy_pass http://{a}; }} location /in/ {{ proxy_pass http://{a}/out/; }} \
+         location /arg {{ proxy_pass http://$arg_to/t; }} location /all {{ proxy_pass http://{a}$arg_path; }} }}"
+    ));
+    let asked = |path: &str| rig.connect().request(&format!("GET {path}"), "").body;
+    assert_eq!(asked("/a%20b?q"), "/a%20b?q");
+    assert_eq!(asked("/in/a%20b?q"), "/out/a%20b?q");
+    assert_eq!(asked(&format!("/arg?to={a}")), "/t");
+    assert_eq!(asked("/all?path=/x"), "/x");
+}
