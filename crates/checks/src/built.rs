@@ -373,6 +373,7 @@ fn target() -> Target {
         options: BTreeMap::new(),
         member: String::new(),
         member_down: String::new(),
+        lists: BTreeMap::new(),
         method: String::new(),
         weights: BTreeMap::new(),
         promises: vec![],

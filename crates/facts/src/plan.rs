@@ -25,7 +25,7 @@ pub use pace::{Fires, Pace};
 pub use population::{Method, Population};
 pub use selector::{Members, Selector, Signal, Which};
 pub use step::{Begins, Condition, Place, Reaction, Step, Trigger};
-pub use target::{Launch, Target};
+pub use target::{Launch, Line, Target};
 pub use upstream::{Member, Upstream};
 
 use crate::seed;

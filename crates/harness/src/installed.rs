@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use facts::plan::{Member, Replacement, Target, Upstream};
+use facts::plan::{Line, Member, Replacement, Target, Upstream};
 
 use crate::{
     Error,
@@ -171,9 +171,11 @@ impl Installed {
     }
 
     fn render_files(&self) -> Result<(), Error> {
-        let members = self.members()?;
         let mut values = self.values.clone();
-        values.insert("members".into(), members);
+        values.insert("members".into(), self.listed(&self.target.member, &self.target.member_down)?);
+        for (name, Line { up, down }) in &self.target.lists {
+            values.insert(name.clone(), self.listed(up, down)?);
+        }
         for (name, template) in &self.target.files {
             let text = render(name, template, &values)?;
             replace(&self.directory.join(name), &text)?;
@@ -182,15 +184,15 @@ impl Installed {
     }
 
     /// One line per origin that is a member.
-    fn members(&self) -> Result<String, Error> {
+    fn listed(&self, up: &str, down: &str) -> Result<String, Error> {
         let member = |(name, address): &(String, SocketAddr)| {
             let (what, template, weight) = match self.upstream.member(name) {
-                Member::Up { weight } => ("member", &self.target.member, weight),
-                Member::Down { weight } => ("member_down", &self.target.member_down, weight),
+                Member::Up { weight } => ("member", up, weight),
+                Member::Down { weight } => ("member_down", down, weight),
                 Member::Deleted => return None,
             };
             let mut values = self.values.clone();
-            values.insert("name".into(), name.clone());
+            values.insert("member".into(), name.clone());
             values.insert("address".into(), address.to_string());
             values.insert("weight".into(), weight.to_string());
             Some(render(what, template, &values))

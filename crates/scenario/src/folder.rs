@@ -21,7 +21,7 @@ use crate::{
 pub(crate) const FACTS: [&str; 10] =
     ["name", "program", "run", "pid_directory", "address", "ip", "port", "workers", "members", "user"];
 /// What the harness fills in for one upstream member.
-const MEMBER_FACTS: [&str; 2] = ["address", "weight"];
+const MEMBER_FACTS: [&str; 3] = ["member", "address", "weight"];
 const DEFAULT_WORKERS: u32 = 2;
 
 /// `target.toml`.
@@ -57,6 +57,9 @@ pub(crate) struct Shape {
     /// How each of its configurations chooses a member.
     #[serde(default)]
     method: Named<Word>,
+    /// Other lists of the members, by the names that templates have for them.
+    #[serde(default)]
+    list: Named<Line>,
     member: Option<Word>,
     member_down: Option<Word>,
     #[serde(default)]
@@ -67,6 +70,14 @@ pub(crate) struct Shape {
     config: Named<Named<Word>>,
     #[serde(default)]
     pub(crate) verbs: Named<Vec<Spanned<shape::Step>>>,
+}
+
+/// How a list writes one member.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table such as `{ up = \"server ${address};\", down = \"\" }`")]
+struct Line {
+    up: Word,
+    down: Word,
 }
 
 /// A folder that was read.
@@ -150,6 +161,7 @@ impl Folder {
             options: self.options(),
             member: self.member(shape.member.as_ref(), mistakes),
             member_down: self.member(shape.member_down.as_ref(), mistakes),
+            lists: self.lists(mistakes),
             method: self.method(config, mistakes),
             weights: BTreeMap::new(),
             promises: self.promises(mistakes),
@@ -195,7 +207,8 @@ impl Folder {
     /// Everything a template of this folder may name.
     fn facts(&self) -> Vec<&str> {
         let options = self.shape.options.keys().map(|key| key.get_ref().as_str());
-        FACTS.into_iter().chain(options).collect()
+        let lists = self.shape.list.keys().map(|key| key.get_ref().as_str());
+        FACTS.into_iter().chain(options).chain(lists).collect()
     }
 
     /// The templates of a configuration, with the names they get in the run directory.
@@ -237,6 +250,14 @@ impl Folder {
             }
         }
         raw.as_str().to_owned()
+    }
+
+    fn lists(&self, mistakes: &mut Mistakes) -> BTreeMap<String, plan::Line> {
+        let list = |(name, line): (&Word, &Line)| {
+            let [up, down] = [&line.up, &line.down].map(|word| self.member(Some(word), mistakes));
+            (name.get_ref().clone(), plan::Line { up, down })
+        };
+        self.shape.list.iter().map(list).collect()
     }
 
     fn method(&self, config: &str, mistakes: &mut Mistakes) -> String {

@@ -131,8 +131,6 @@ pub(crate) fn no_members(at: &At, target: &Target) -> Mistake {
 
 /// Whether a target passes requests on to origins.
 pub(crate) fn spreads(target: &Target) -> bool {
-    target
-        .files
-        .iter()
-        .any(|(_, template)| text::placeholders(template).iter().any(|(name, _)| *name == "members"))
+    let lists = |name: &str| name == "members" || target.lists.contains_key(name);
+    target.files.iter().any(|(_, template)| text::placeholders(template).iter().any(|(name, _)| lists(name)))
 }

@@ -122,7 +122,7 @@ pub(crate) struct Target {
     /// Files to write into the run directory before it is started.
     #[serde(default)]
     pub(crate) files: Named<Word>,
-    /// How its verbs are done, as steps: `upgrade`, `drain`, `commit`, `rollback`, `reload`, `stop`.
+    /// How its verbs are done, as steps: `upgrade`, `drain`, `commit`, `rollback`, `reload`, `apply`, `stop`.
     #[serde(default)]
     pub(crate) verbs: Named<Vec<Spanned<Step>>>,
 }

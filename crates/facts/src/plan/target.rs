@@ -59,6 +59,9 @@ pub struct Target {
     pub member: String,
     /// See `member`.
     pub member_down: String,
+    /// Other lists of its members for its templates, a line each, by name: `${upstreams}`.
+    #[serde(default)]
+    pub lists: BTreeMap<String, Line>,
     /// How it chooses a member (template): `round_robin`, or what nginx calls the method. Empty: it does not say.
     #[serde(default)]
     pub method: String,
@@ -72,6 +75,15 @@ pub struct Target {
     /// The program that has them, in the place of `program` where a plan arms one.
     #[serde(default)]
     pub failpoint_program: String,
+}
+
+/// How one member is written in a list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Template: `${member}` (its origin), `${address}`, `${weight}`.
+    pub up: String,
+    /// The same for one with weight 0.
+    pub down: String,
 }
 
 /// What a start command does when the server runs.

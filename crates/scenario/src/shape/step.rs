@@ -130,12 +130,14 @@ actions! {
     rollback: Word,
     /// Same generation, new configuration.
     reload: Word,
+    /// What `weight`, `down` and `delete` wrote takes effect.
+    apply: Word,
     /// The server ends.
     stop: Word,
 }
 
 /// The portable verbs.
-pub(crate) const VERBS: [&str; 6] = ["upgrade", "drain", "commit", "rollback", "reload", "stop"];
+pub(crate) const VERBS: [&str; 7] = ["upgrade", "drain", "commit", "rollback", "reload", "apply", "stop"];
 
 impl Keys<'_> {
     /// The portable verbs: what they mean is the target's business.
@@ -146,6 +148,7 @@ impl Keys<'_> {
             ("commit", self.commit),
             ("rollback", self.rollback),
             ("reload", self.reload),
+            ("apply", self.apply),
             ("stop", self.stop),
         ];
         verbs.into_iter().find_map(|(verb, on)| Some((verb, on.as_ref()?)))

@@ -1,0 +1,3 @@
+prompt
+${commands}
+quit
