@@ -93,6 +93,18 @@ impl Catalogue {
         self.load_text(&file.to_string_lossy(), &NotUnderstood::text(file, bytes)?)
     }
 
+    /// What the plans of a file are warned of, each with the text that it is about.
+    pub(crate) fn advice(
+        &self,
+        file: &Path,
+        plans: &[Plan],
+    ) -> Result<Vec<(Diagnostic, String)>, NotUnderstood> {
+        let text =
+            fs::read_to_string(file).map_err(|why| NotUnderstood::unreadable(file, &why.to_string()))?;
+        let warnings = scenario::advise(plans, &file.to_string_lossy(), &text);
+        Ok(warnings.into_iter().map(|warning| (warning, text.clone())).collect())
+    }
+
     /// The plans of a text that stands, or is to stand, in a file of this name.
     pub(crate) fn load_text(&self, name: &str, text: &str) -> Result<Vec<Plan>, NotUnderstood> {
         let loader = |path: &str| self.read(path);

@@ -41,7 +41,7 @@ fn whole(code: &str) -> String {
 
 /// Of scenarios, then of the server's configuration, then of what this program reads.
 fn rows() -> impl Iterator<Item = &'static Code> {
-    scenario::CODES.iter().chain(conf::CODES).chain(codes::CODES)
+    scenario::CODES.iter().chain(scenario::WARNINGS).chain(conf::CODES).chain(codes::CODES)
 }
 
 fn page(row: &Code) -> String {

@@ -60,6 +60,17 @@ impl NotUnderstood {
         NotUnderstood::Mistakes(vec![(mistake, text)])
     }
 
+    /// Tells what is accepted and probably not meant so, as the user wants it told.
+    pub(crate) fn warn(warnings: &[(Diagnostic, String)]) {
+        if warnings.is_empty() {
+            return;
+        }
+        tell(warnings, chosen().unwrap_or(MessageFormat::Terminal));
+        if chosen().is_none() && on_github() {
+            tell(warnings, MessageFormat::Github);
+        }
+    }
+
     /// Tells it as the user wants it told.
     pub(crate) fn tell(&self) {
         match (self, chosen()) {

@@ -64,7 +64,13 @@ fn check(files: &[PathBuf], shelf: &Shelf) -> Result<(), NotUnderstood> {
         match catalogue.load(file) {
             Ok(plans) => {
                 cases += plans.len();
-                note(&format!("{}: {}, nothing wrong", file.display(), counted(plans.len(), "case")));
+                let warnings = catalogue.advice(file, &plans)?;
+                let verdict = match warnings.len() {
+                    0 => "nothing wrong".to_owned(),
+                    many => counted(many, "warning"),
+                };
+                note(&format!("{}: {}, {verdict}", file.display(), counted(plans.len(), "case")));
+                NotUnderstood::warn(&warnings);
             }
             Err(why) => wrong.push(why),
         }

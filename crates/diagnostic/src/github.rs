@@ -1,7 +1,7 @@
-//! GitHub's workflow command `::error`, which shows a message beside the line it is about
+//! GitHub's workflow commands `::error` and `::warning`, which show a message beside the line it is about
 //! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
 
-use crate::Diagnostic;
+use crate::{Diagnostic, Severity};
 
 /// GitHub shows so many errors of one step and drops the others.
 pub const MOST_ANNOTATIONS: usize = 10;
@@ -13,11 +13,15 @@ pub fn annotation(file: &str, (line, column): (u32, u32), title: &str, message: 
 }
 
 impl Diagnostic {
-    /// An `::error` about this mistake, in one line.
+    /// An `::error` or `::warning` about this mistake, in one line.
     pub fn github(&self, source: &str) -> String {
         let parts = [Some(&self.message), Some(&self.label).filter(|it| !it.is_empty()), self.help.as_ref()];
         let message: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
-        annotation(&self.file, self.position(source), self.code, &message.join("\n"))
+        let line = annotation(&self.file, self.position(source), self.code, &message.join("\n"));
+        match self.severity() {
+            Severity::Error => line,
+            Severity::Warning => line.replacen("::error", "::warning", 1),
+        }
     }
 }
 

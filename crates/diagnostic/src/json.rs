@@ -12,7 +12,7 @@ impl Diagnostic {
         let (end_line, end_column) = position(source, self.span.end.max(self.span.start));
         let object = json!({
             "code": self.code,
-            "severity": "error",
+            "severity": self.severity().name(),
             "file": self.file,
             "line": line,
             "column": column,

@@ -18,6 +18,25 @@ pub use github::{MOST_ANNOTATIONS, annotation};
 /// Width of a rendered block. Fixed, so that the same mistake always reads the same.
 const COLUMNS: usize = 120;
 
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The text is refused.
+    Error,
+    /// It is accepted, and probably not what its author meant.
+    Warning,
+}
+
+impl Severity {
+    /// Its name, as GitHub and JSON have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
 /// One mistake in a text file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -36,6 +55,11 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// Codes of warnings begin with `CW`, and no others do.
+    pub fn severity(&self) -> Severity {
+        if self.code.starts_with("CW") { Severity::Warning } else { Severity::Error }
+    }
+
     /// Line and column of the span's start in `source`, from 1; the column counts characters.
     pub fn position(&self, source: &str) -> (u32, u32) {
         position(source, self.span.start)
@@ -57,7 +81,11 @@ impl Diagnostic {
             annotation = annotation.label(&self.label);
         }
         let snippet = Snippet::source(source).path(&self.file).annotation(annotation);
-        let mut group = Level::ERROR.primary_title(&self.message).id(self.code).element(snippet);
+        let level = match self.severity() {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = level.primary_title(&self.message).id(self.code).element(snippet);
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));
         }
@@ -68,7 +96,8 @@ impl Diagnostic {
     pub fn one_line(&self, source: &str) -> String {
         let (line, column) = self.position(source);
         let help = self.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
-        format!("{}:{line}:{column}: error[{}]: {}{help}", self.file, self.code, self.message)
+        let severity = self.severity().name();
+        format!("{}:{line}:{column}: {severity}[{}]: {}{help}", self.file, self.code, self.message)
     }
 
     /// The span, cut to what `source` has: a diagnostic shown with a file that changed meanwhile must not panic.
@@ -148,6 +177,15 @@ error[CO0004]: unknown key `sigg`
             );
         }
         assert_eq!(text, sigg().render(SOURCE));
+    }
+
+    #[test]
+    fn a_warning_is_told_as_one() {
+        let warning = Diagnostic { code: "CW0001", ..sigg() };
+        assert!(warning.render(SOURCE).starts_with("warning[CW0001]: unknown key `sigg`"));
+        assert!(warning.one_line(SOURCE).starts_with("a.toml:3:1: warning[CW0001]: "));
+        assert!(warning.json(SOURCE).contains("\"severity\":\"warning\""));
+        assert!(warning.github(SOURCE).starts_with("::warning file=a.toml,"));
     }
 
     #[test]

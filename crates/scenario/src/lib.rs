@@ -5,6 +5,7 @@
 //! cannot be trusted. Then every cell of the matrix (`cell`): all mistakes at once.
 
 mod action;
+mod advice;
 mod behaviour;
 mod cell;
 mod codes;
@@ -47,6 +48,7 @@ use crate::{
     shape::File,
 };
 
+pub use advice::{WARNINGS, advise};
 pub use codes::CODES;
 pub use diagnostic::Code;
 pub use duration::duration_nanos;

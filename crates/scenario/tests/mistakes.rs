@@ -38,6 +38,37 @@ fn every_code_has_an_example_that_shows_it() {
     }
 }
 
+/// What a file is warned of that is accepted.
+fn warned(name: &str, text: &str) -> Vec<String> {
+    let plans = scenario::load(name, text, &read).expect(name);
+    scenario::advise(&plans, name, text).iter().map(|warning| warning.one_line(text)).collect()
+}
+
+#[test]
+fn a_weight_change_that_moves_too_many_clients_is_warned_of() {
+    for code in scenario::WARNINGS {
+        let found = warned("w.toml", code.example);
+        assert!(
+            found.len() == 1 && found[0].contains(&format!("w.toml:9:3: warning[{}]: ", code.code)),
+            "{found:?}"
+        );
+    }
+    let total = warned("w.toml", scenario::WARNINGS[0].example);
+    let expected = "w.toml:9:3: warning[CW0001]: the total weight was 3 and is 4: `ip_hash` moves clients that could stay \
+                    (let the weights have the same sum, and use `down` for a weight of 0)";
+    assert_eq!(total, [expected]);
+    for good in [
+        "{ weight = { target = 'web', set = { a = 2, b = 1 } } }",
+        "{ down = { target = 'web', member = 'a' } }",
+    ] {
+        let text =
+            scenario::WARNINGS[0].example.replace("{ weight = { target = \"web\", set = { b = 3 } } }", good);
+        assert_eq!(warned("w.toml", &text), [""; 0], "{good}");
+    }
+    let in_turn = scenario::WARNINGS[0].example.replace("balanced", "proxy");
+    assert_eq!(warned("w.toml", &in_turn), [""; 0], "in turn nobody has a member of his own");
+}
+
 #[test]
 fn all_mistakes_are_told_at_once_and_each_once_for_the_whole_matrix() {
     let text = r#"
