@@ -20,7 +20,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::{
     listeners::{self, Listening},
-    wire::{self, Frame},
+    wire::{self, Frame, Hello},
 };
 
 /// An orphan answers at once, unless it is stopped or stuck.
@@ -92,7 +92,7 @@ fn take_over(name: &str, is_trusted: impl Fn(u32) -> bool) -> io::Result<Left> {
     let pid = Pid::from_raw(credentials.pid()).ok_or_else(|| io::Error::other("a worker without a pid"))?;
     let worker = pidfd_open(pid, PidfdFlags::empty())?;
     let deadline = Instant::now() + ANSWER_DEADLINE;
-    let Some(Frame::Hello { generation, .. }) = receive(&channel, deadline)? else {
+    let Some(Frame::Hello(Hello { generation, .. })) = receive(&channel, deadline)? else {
         return Err(io::Error::other("expected a hello from an orphan"));
     };
     let mut sockets = Vec::new();

@@ -71,10 +71,22 @@ pub(crate) enum Frame {
     Peer(PeerMessage),
     /// Master to worker: listening sockets, `more` if another such frame follows.
     Listeners { more: bool, sockets: Vec<OwnedFd> },
-    /// Old master to new master, first of all: which generation it is to lead, and a pidfd of the old one.
-    Hello { generation: u32, predecessor: u32, pidfd: OwnedFd },
+    /// Old master to new master, first of all.
+    Hello(Hello),
     /// Master to master: pidfds of its workers.
     Introduce { pidfds: Vec<OwnedFd> },
+}
+
+/// What somebody that leaves a server says first to the master that comes after.
+#[derive(Debug)]
+pub(crate) struct Hello<Pidfd = OwnedFd> {
+    /// Which generation the new master is to lead.
+    pub(crate) generation: u32,
+    /// The generation of whoever says it.
+    pub(crate) from: u32,
+    /// Its process.
+    pub(crate) pid: u32,
+    pub(crate) pidfd: Pidfd,
 }
 
 /// A connected pair of channels, both close-on-exec and non-blocking.
@@ -115,17 +127,14 @@ pub(crate) fn send_listeners(channel: BorrowedFd, sockets: &[BorrowedFd]) -> io:
     Ok(())
 }
 
-/// Tells a new master who it is.
-pub(crate) fn send_hello(
-    channel: BorrowedFd,
-    generation: u32,
-    predecessor: u32,
-    pidfd: BorrowedFd,
-) -> io::Result<()> {
+/// Tells a new master who it is, and who we are.
+pub(crate) fn send_hello(channel: BorrowedFd, hello: &Hello<BorrowedFd>) -> io::Result<()> {
     let mut bytes = vec![VERSION, HELLO];
-    bytes.extend(generation.to_le_bytes());
-    bytes.extend(predecessor.to_le_bytes());
-    send(channel, &bytes, &[pidfd])
+    // The generation of whoever says it came last: an older version does not read so far.
+    for number in [hello.generation, hello.pid, hello.from] {
+        bytes.extend(number.to_le_bytes());
+    }
+    send(channel, &bytes, &[hello.pidfd])
 }
 
 /// Gives another master pidfds of workers, as many in a frame as fit: nobody may be reading yet.
@@ -196,9 +205,11 @@ fn parse(bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<Frame> {
     match kind {
         LISTENERS => Ok(Frame::Listeners { more: bytes.get(2) == Some(&1), sockets: fds }),
         HELLO => {
-            let (generation, predecessor) = number(2).zip(number(6)).ok_or_else(malformed)?;
+            let (generation, pid) = number(2).zip(number(6)).ok_or_else(malformed)?;
             let pidfd = fds.into_iter().next().ok_or_else(malformed)?;
-            Ok(Frame::Hello { generation, predecessor, pidfd })
+            // An older version does not say it; no upgrade has failed, most likely.
+            let from = number(10).unwrap_or(generation.saturating_sub(1));
+            Ok(Frame::Hello(Hello { generation, from, pid, pidfd }))
         }
         INTRODUCE => Ok(Frame::Introduce { pidfds: fds }),
         _ => Err(malformed()),

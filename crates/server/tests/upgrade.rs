@@ -163,6 +163,23 @@ fn an_upgrade_that_fails_says_why_and_the_old_generation_serves_on() {
 }
 
 #[test]
+fn after_a_failed_upgrade_the_new_master_knows_the_number_of_the_old_one() {
+    let server = Server::start();
+    server.configure("nonsense on;");
+    server.signal(server.master(), Signal::SIGUSR2);
+    server.wait("rolled back", |s| s.log().contains("generation 2 is gone: rolled back to this one"));
+    server.configure("");
+    let (old, new) = server.upgrade();
+    let (_, told, _) = order(&server, &["status", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let latest = &told["masters"][1];
+    assert_eq!((&latest["pid"], &latest["generation"]), (&new.into(), &3.into()), "{told}");
+    assert_eq!((&latest["old"]["pid"], &latest["old"]["generation"]), (&old.into(), &1.into()), "{told}");
+    server.signal(old, Signal::SIGQUIT);
+    server.wait("generation 3 says who left", |s| s.log().contains("generation 1 is gone"));
+}
+
+#[test]
 fn a_server_that_lost_its_last_master_is_taken_over_by_the_next_one() {
     let server = Server::start();
     let first = server.master();

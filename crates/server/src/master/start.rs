@@ -27,7 +27,7 @@ use crate::{
     log::Log,
     orphan::{self, Estate},
     os, privileges,
-    wire::{self, Frame},
+    wire::{self, Frame, Hello},
 };
 
 /// nginx's variable for inherited sockets: `6;7;`.
@@ -82,14 +82,11 @@ pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configurati
         daemon::leave_terminal(&log)?;
     }
     os::set_title("changeoverd: master process");
-    let (generation, predecessor) = greet(inherited.peer)?;
-    let generation = generation.max(estate.generation);
-    let mut state = State::new(
-        generation,
-        worker_count(&configuration),
-        predecessor.as_ref().map(|_| generation - 1),
-        limits(&configuration),
-    );
+    let greeting = greet(inherited.peer)?;
+    let generation = greeting.as_ref().map_or(1, |old| old.generation).max(estate.generation);
+    let old = greeting.as_ref().map(|old| old.from);
+    let mut state = State::new(generation, worker_count(&configuration), old, limits(&configuration));
+    let predecessor = greeting.map(|old| old.peer);
     state.orphans = !estate.workers.is_empty();
     let settings = Settings { pid_file, configuration: Arc::new(configuration), listeners };
     let mut master = assemble(state, home, log, settings, predecessor, launcher)?;
@@ -168,14 +165,21 @@ fn block_signals() -> io::Result<()> {
     Ok(sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), None)?)
 }
 
-/// Which generation we lead, and who started us.
-fn greet(channel: Option<OwnedFd>) -> io::Result<(u32, Option<Peer>)> {
-    let Some(channel) = channel else { return Ok((1, None)) };
+/// Which generation we lead, and who says so.
+struct Greeting {
+    generation: u32,
+    from: u32,
+    peer: Peer,
+}
+
+fn greet(channel: Option<OwnedFd>) -> io::Result<Option<Greeting>> {
+    let Some(channel) = channel else { return Ok(None) };
     wait_readable(&channel, HELLO_DEADLINE)?;
     match wire::receive(channel.as_fd())? {
         // Should it have died since, its pidfd says so in the first turn.
-        Some(Frame::Hello { generation, predecessor, pidfd }) => {
-            Ok((generation, Some(Peer { pid: predecessor, channel, pidfd, introduced: Vec::new() })))
+        Some(Frame::Hello(Hello { generation, from, pid, pidfd })) => {
+            let peer = Peer { pid, channel, pidfd, introduced: Vec::new() };
+            Ok(Some(Greeting { generation, from, peer }))
         }
         other => Err(io::Error::other(format!("expected a hello from the old master, got {other:?}"))),
     }

@@ -52,7 +52,9 @@ impl Master {
         let (ours, theirs) = wire::channel()?;
         let generation = self.state.successor.map_or(0, |successor| successor.generation);
         let own = open_pidfd(nix::unistd::getpid())?;
-        wire::send_hello(ours.as_fd(), generation, process::id(), own.as_fd())?;
+        let from = self.state.generation;
+        let hello = wire::Hello { generation, from, pid: process::id(), pidfd: own.as_fd() };
+        wire::send_hello(ours.as_fd(), &hello)?;
         let known: Vec<BorrowedFd> = self.workers.values().map(|child| child.pidfd.as_fd()).collect();
         wire::send_introductions(ours.as_fd(), &known)?;
         match os::fork_single_threaded()? {

@@ -53,7 +53,9 @@ impl Legacy {
 
     fn hand_to(&self, master: &OwnedFd) -> io::Result<()> {
         let own = pidfd_open(getpid(), PidfdFlags::empty())?;
-        wire::send_hello(master.as_fd(), self.generation + 1, process::id(), own.as_fd())?;
+        let (generation, from) = (self.generation + 1, self.generation);
+        let hello = wire::Hello { generation, from, pid: process::id(), pidfd: own.as_fd() };
+        wire::send_hello(master.as_fd(), &hello)?;
         let sockets: Vec<BorrowedFd> = self.sockets.iter().map(AsFd::as_fd).collect();
         wire::send_listeners(master.as_fd(), &sockets)
     }
