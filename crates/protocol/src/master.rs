@@ -1,5 +1,6 @@
-//! What a master decides: one state machine for every generation. A master knows at most two others, by the
-//! channel between them: the *predecessor* that started it and the *successor* it started.
+//! What a master decides: one state machine for every generation. A master talks to two others, by the
+//! channel between them: the *predecessor* that started it and the *successor* it started. While an old generation drains the
+//! next upgrade may begin: then the oldest and the newest of three know each other, too, as *elder* and *heir*.
 //!
 //! The order inside one turn is fixed here and not by the kernel: results first, then deaths before promises, promises
 //! before signals, and among signals TERM, HUP, USR1, USR2, WINCH, QUIT. So WINCH pending together with the death
@@ -9,6 +10,7 @@
 mod announce;
 mod cohort;
 mod effect;
+mod kin;
 mod leave;
 mod remark;
 mod state;
@@ -21,8 +23,8 @@ use alloc::vec::Vec;
 pub use effect::Effect;
 pub use remark::Remark;
 pub use state::{
-    Cohort, CohortStage, Configuration, Duty, Limits, Origin, Predecessor, Stage, State, Successor,
-    SuccessorStage, Worker, WorkerId,
+    Bond, Cohort, CohortStage, Configuration, Duty, Limits, Notice, Origin, Predecessor, Stage, State,
+    Successor, SuccessorStage, Worker, WorkerId,
 };
 pub use wakeup::{PeerMessage, Result, Wakeup};
 
@@ -36,6 +38,7 @@ pub fn step(state: &State, wakeup: &Wakeup) -> (State, Vec<Effect>) {
         return (turn.state, turn.effects);
     }
     turn.results(wakeup);
+    turn.kin(wakeup);
     turn.deaths(wakeup);
     turn.reports(wakeup);
     turn.promises(wakeup);
@@ -155,6 +158,7 @@ impl Turn {
         self.advance_cohort();
         self.advance_service();
         self.advance_deferred();
+        self.advance_orphans();
         self.advance_leaving();
     }
 }

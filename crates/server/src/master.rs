@@ -4,6 +4,7 @@
 mod child;
 mod control;
 mod gather;
+mod kin;
 mod peer;
 mod perform;
 mod pid_files;
@@ -49,6 +50,10 @@ pub(crate) struct Master {
     workers: BTreeMap<WorkerId, Child>,
     predecessor: Option<Peer>,
     successor: Option<Peer>,
+    /// The predecessor's predecessor.
+    elder: Option<Peer>,
+    /// The successor's successor.
+    heir: Option<Peer>,
     /// A successor that ended and was not reaped yet.
     unreaped: Option<OwnedFd>,
     /// Workers of dead generations, to be told to leave once ours serve.
@@ -80,6 +85,8 @@ enum Source {
     SuccessorSaid,
     PredecessorExit,
     PredecessorSaid,
+    HeirSaid,
+    ElderSaid,
     OrphanExit,
     Caller,
 }
@@ -105,6 +112,7 @@ impl Master {
                     return Ok(code);
                 }
             }
+            self.meet_next_heir(&mut wakeup);
             self.tell_callers();
             self.gather(&mut wakeup)?;
             wakeup.elapsed_ms = u32::try_from(last.elapsed().as_millis()).unwrap_or(u32::MAX);
@@ -117,7 +125,7 @@ impl Master {
     fn hears_of_a_death(&mut self, wakeup: &mut Wakeup) -> io::Result<bool> {
         let mut late = Wakeup::default();
         self.gather_at_once(&mut late)?;
-        let died = late.successor_died || late.predecessor_died;
+        let died = late.successor_died || late.predecessor_died || late.elder_died || late.heir_died;
         wakeup.absorb(late);
         Ok(died)
     }
@@ -148,6 +156,8 @@ impl Source {
             Source::PredecessorSaid => (6, 0),
             Source::OrphanExit => (7, 0),
             Source::Caller => (8, 0),
+            Source::HeirSaid => (9, 0),
+            Source::ElderSaid => (10, 0),
         };
         kind << 32 | u64::from(id)
     }
@@ -163,6 +173,8 @@ impl Source {
             5 => Source::PredecessorExit,
             6 => Source::PredecessorSaid,
             7 => Source::OrphanExit,
+            9 => Source::HeirSaid,
+            10 => Source::ElderSaid,
             _ => Source::Caller,
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     command_line::Order,
     control::{ControlError, Master},
     pid_file, signal,
-    status::{NeighbourStage, Stage, Status},
+    status::{Neighbour, NeighbourStage, Stage, Status},
 };
 
 /// A master that was asked answers at once.
@@ -61,7 +61,8 @@ fn everybody(first: u32) -> Result<Vec<Status>, ControlError> {
     let mut known = BTreeSet::from([first]);
     let mut next = 0;
     while let Some(status) = statuses.get(next) {
-        let beside = status.old.iter().chain(&status.new).map(|neighbour| neighbour.pid);
+        let beside = [&status.oldest, &status.old, &status.new, &status.newest];
+        let beside = beside.into_iter().flatten().map(|neighbour| neighbour.pid);
         let unknown: Vec<u32> = beside.filter(|pid| *pid > 0 && known.insert(*pid)).collect();
         // One that has not opened its socket yet, or has gone meanwhile, is told by its neighbour.
         statuses.extend(unknown.into_iter().filter_map(|pid| Some(Watched::call(pid).ok()?.last)));
@@ -100,16 +101,21 @@ fn upgrade(pid: u32, pid_file: &Path) -> Done {
 
 /// Why USR2 would be refused, or would not end in an upgrade.
 fn blocks_an_upgrade(status: &Status) -> Option<String> {
-    let beside = status.new.as_ref().map(|new| ("new", new)).or(status.old.as_ref().map(|old| ("old", old)));
-    match beside {
-        Some((which, other)) => Some(format!(
+    let staying = status.old.as_ref().filter(|old| old.stage != NeighbourStage::Leaving);
+    let beside = status.new.as_ref().map(|new| ("new", new)).or(staying.map(|old| ("old", old)));
+    match (beside, &status.oldest) {
+        (Some((which, other)), _) => Some(format!(
             "generation {} (the {which} master {}) is still there; finish that upgrade, or: changeoverd -s rollback",
             other.generation, other.pid
         )),
-        None if status.stage != Stage::Serving => {
+        (None, Some(oldest)) => Some(format!(
+            "three generations live, and generation {} (master {}) waits for its last connections",
+            oldest.generation, oldest.pid
+        )),
+        (None, None) if status.stage != Stage::Serving => {
             Some(format!("generation {} is {}", status.generation, status.stage))
         }
-        None => None,
+        (None, None) => None,
     }
 }
 
@@ -146,8 +152,11 @@ fn finish(left: u32, pid_file: &Path) -> Done {
         }
         Err(error) => return Err(error.into()),
     };
-    let is_alone =
-        |status: &Status| status.old.is_none() && status.new.is_none() && status.stage == Stage::Serving;
+    // An older generation may have connections that last for hours; it has been told.
+    let leaves = |old: &Neighbour| old.stage == NeighbourStage::Leaving;
+    let is_alone = |status: &Status| {
+        status.old.as_ref().is_none_or(leaves) && status.new.is_none() && status.stage == Stage::Serving
+    };
     match master.until("one generation to be left", |status| is_alone(status).then_some(status.generation))? {
         Some(generation) => {
             say(&format!("generation {generation} (master {left}) serves"));
@@ -160,11 +169,11 @@ fn finish(left: u32, pid_file: &Path) -> Done {
 fn rollback(pid: u32, pid_file: &Path) -> Done {
     let mut master = Watched::call(pid)?;
     match (master.last.old.clone(), master.last.new.clone()) {
-        (Some(old), _) if old.stage == NeighbourStage::Leaving => fail(&format!(
+        (Some(old), None) if old.stage == NeighbourStage::Leaving => fail(&format!(
             "no rollback: generation {} was told to leave (QUIT) and only waits for its last connections",
             old.generation
         )),
-        (Some(old), _) => {
+        (Some(old), None) => {
             say(&format!(
                 "generation {} gives back to generation {} (master {})",
                 master.last.generation, old.generation, old.pid
@@ -176,13 +185,13 @@ fn rollback(pid: u32, pid_file: &Path) -> Done {
                 None => finish(old.pid, pid_file),
             }
         }
-        (None, Some(new)) if new.stage != NeighbourStage::Leaving => {
+        (_, Some(new)) if new.stage != NeighbourStage::Leaving => {
             say(&format!("generation {} (master {}) is stopped before it is ready", new.generation, new.pid));
             signal::send(Signal::SIGTERM, new.pid)?;
             master.until("the new generation to be gone", |status| status.new.is_none().then_some(()))?;
             finish(pid, pid_file)
         }
-        (None, Some(_)) => finish(pid, pid_file),
+        (_, Some(_)) => finish(pid, pid_file),
         (None, None) => fail(&format!("no rollback: generation {} is alone", master.last.generation)),
     }
 }

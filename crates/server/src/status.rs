@@ -27,10 +27,14 @@ pub(crate) struct Status {
     pub(crate) wanted: u32,
     /// Workers that live.
     pub(crate) workers: Vec<Worker>,
+    /// The master that started `old`, while both live.
+    pub(crate) oldest: Option<Neighbour>,
     /// The master that started this one, while it lives.
     pub(crate) old: Option<Neighbour>,
     /// The master this one started, while it lives.
     pub(crate) new: Option<Neighbour>,
+    /// The master that `new` started, while both live.
+    pub(crate) newest: Option<Neighbour>,
     /// Workers of dead generations that were not seen to end.
     pub(crate) orphans: usize,
     /// Signals that wait for something.
@@ -124,7 +128,9 @@ impl fmt::Display for Status {
         line(f, "listens on", &self.listeners.join(", "))?;
         line(f, "workers", &format!("{} wanted: {}", self.wanted, or_none(&workers)))?;
         line(f, "configuration", &self.configuration.to_string())?;
-        for (which, neighbour) in [("old", &self.old), ("new", &self.new)] {
+        let others =
+            [("oldest", &self.oldest), ("old", &self.old), ("new", &self.new), ("newest", &self.newest)];
+        for (which, neighbour) in others {
             if let Some(Neighbour { generation, pid, stage }) = neighbour {
                 line(f, which, &format!("generation {generation}, master {pid}, {stage}"))?;
             }

@@ -54,11 +54,14 @@ const PEER_MESSAGES: &[(u8, PeerMessage)] = &[
     (24, PeerMessage::Leaving),
     (25, PeerMessage::Stopping),
     (26, PeerMessage::Staying),
+    (27, PeerMessage::Noted),
+    (28, PeerMessage::Bonded),
 ];
 
 const LISTENERS: u8 = 31;
 const HELLO: u8 = 41;
 const INTRODUCE: u8 = 42;
+const HEIR: u8 = 43;
 
 /// One frame.
 #[derive(Debug)]
@@ -75,6 +78,8 @@ pub(crate) enum Frame {
     Hello(Hello),
     /// Master to master: pidfds of its workers.
     Introduce { pidfds: Vec<OwnedFd> },
+    /// Master to its predecessor: which generation it is about to start, and a channel to that one.
+    Heir { generation: u32, channel: OwnedFd },
 }
 
 /// What somebody that leaves a server says first to the master that comes after.
@@ -140,6 +145,13 @@ pub(crate) fn send_hello(channel: BorrowedFd, hello: &Hello<BorrowedFd>) -> io::
 /// Gives another master pidfds of workers, as many in a frame as fit: nobody may be reading yet.
 pub(crate) fn send_introductions(channel: BorrowedFd, pidfds: &[BorrowedFd]) -> io::Result<()> {
     pidfds.chunks(FDS_PER_FRAME).try_for_each(|chunk| send(channel, &[VERSION, INTRODUCE], chunk))
+}
+
+/// Tells the predecessor which generation is about to be started, and gives it a channel to that one.
+pub(crate) fn send_heir(channel: BorrowedFd, generation: u32, to_heir: BorrowedFd) -> io::Result<()> {
+    let mut bytes = vec![VERSION, HEIR];
+    bytes.extend(generation.to_le_bytes());
+    send(channel, &bytes, &[to_heir])
 }
 
 /// The next command from the master; `None` when the master is gone, `WouldBlock` when there is nothing.
@@ -212,6 +224,11 @@ fn parse(bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<Frame> {
             Ok(Frame::Hello(Hello { generation, from, pid, pidfd }))
         }
         INTRODUCE => Ok(Frame::Introduce { pidfds: fds }),
+        HEIR => {
+            let generation = number(2).ok_or_else(malformed)?;
+            let channel = fds.into_iter().next().ok_or_else(malformed)?;
+            Ok(Frame::Heir { generation, channel })
+        }
         _ => Err(malformed()),
     }
 }

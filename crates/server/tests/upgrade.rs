@@ -207,3 +207,94 @@ fn a_server_that_lost_its_last_master_is_taken_over_by_the_next_one() {
         !order(s, &["status"]).1.contains("workers of dead generations")
     });
 }
+
+/// A server with a back end behind /held that never answers.
+fn start_with_a_back_end() -> (Server, TcpListener) {
+    let (server, back_end) = (Server::start(), TcpListener::bind("127.0.0.1:0").expect("bind"));
+    let address = back_end.local_addr().expect("address");
+    server.configure_server(&format!("location /held {{ proxy_pass http://{address}; }}"), "");
+    server.signal(server.master(), Signal::SIGHUP);
+    server.wait("the back end is known", |s| s.log().contains("configuration 2 is in force"));
+    (server, back_end)
+}
+
+/// A request that holds the generation that has it until its client is dropped, and the back end's side of it.
+fn hold(server: &Server, back_end: &TcpListener) -> (TcpStream, TcpStream) {
+    let mut stream = TcpStream::connect(&server.address).expect("connects");
+    let request = "GET /held HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("sends");
+    (stream, back_end.accept().expect("the server forwards the request").0)
+}
+
+/// Three generations: the first two are held by a client each and were told to leave, the third serves.
+fn three_generations(server: &Server, back_end: &TcpListener) -> ([i32; 3], [(TcpStream, TcpStream); 2]) {
+    let first_client = hold(server, back_end);
+    let (first, second) = server.upgrade();
+    server.signal(first, Signal::SIGQUIT);
+    server.wait("only the second generation answers", |s| (0..16).all(|_| s.generation() == Some(2)));
+    let second_client = hold(server, back_end);
+    let (also_second, third) = server.upgrade();
+    assert_eq!(also_second, second);
+    ([first, second, third], [first_client, second_client])
+}
+
+#[test]
+fn an_upgrade_begins_while_an_older_generation_drains_and_a_fourth_generation_is_refused() {
+    let (server, back_end) = start_with_a_back_end();
+    let ([first, second, third], [first_client, second_client]) = three_generations(&server, &back_end);
+    server.signal(second, Signal::SIGQUIT);
+    server.wait("only the third generation answers", |s| (0..16).all(|_| s.generation() == Some(3)));
+    let (_, told, _) = order(&server, &["status"]);
+    for line in ["generation 1: leaving", "generation 2: leaving", "generation 3: serving", "oldest "] {
+        assert!(told.contains(line), "no {line:?} in\n{told}");
+    }
+    server.signal(third, Signal::SIGUSR2);
+    let refused = format!("generation 1 waits for its last connections (master process {first})");
+    server.wait("USR2 is refused", |s| s.log().contains(&refused));
+    let (code, _, said) = order(&server, &["upgrade"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains(&format!("generation 1 (master {first}) waits")), "{said}");
+    // The middle one goes first: the oldest is the predecessor of the newest then, and stays away.
+    drop(second_client);
+    server.wait(".oldbin names the oldest", |s| s.pid("server.pid.oldbin") == Some(first));
+    assert_eq!((server.master(), server.generation()), (third, Some(3)));
+    let (_, fourth) = server.upgrade();
+    assert_eq!(server.pid("server.pid.oldbin"), Some(third));
+    drop(first_client);
+    server.wait("the oldest has ended", |_| kill(Pid::from_raw(first), None).is_err());
+    server.signal(third, Signal::SIGQUIT);
+    server.wait("one generation is left", |s| s.pid("server.pid.oldbin").is_none());
+    assert_eq!((server.master(), server.generation()), (fourth, Some(4)));
+}
+
+#[test]
+fn the_newest_is_on_its_own_when_the_middle_one_is_killed_and_the_oldest_when_both_are() {
+    let (server, back_end) = start_with_a_back_end();
+    let ([first, second, third], _clients) = three_generations(&server, &back_end);
+    server.signal(second, Signal::SIGKILL);
+    server.wait(".oldbin names the oldest", |s| s.pid("server.pid.oldbin") == Some(first));
+    server.wait("its workers have left", |s| (0..16).all(|_| s.generation() == Some(3)));
+    assert_eq!(server.master(), third);
+    server.signal(third, Signal::SIGKILL);
+    server.wait("the oldest serves again", |s| s.pid("server.pid") == Some(first));
+    server.wait("nobody else does", |s| (0..16).all(|_| s.generation() == Some(1)));
+    server.wait(".oldbin is gone", |s| s.pid("server.pid.oldbin").is_none());
+}
+
+#[test]
+fn the_oldest_serves_while_the_newest_starts_and_leaves_again_when_that_is_ready() {
+    let (server, back_end) = start_with_a_back_end();
+    let _client = hold(&server, &back_end);
+    let (first, second) = server.upgrade();
+    server.signal(first, Signal::SIGQUIT);
+    server.wait("only the second generation answers", |s| (0..16).all(|_| s.generation() == Some(2)));
+    // Both at once: whatever the new master comes to, the one that started it is gone.
+    server.signal(second, Signal::SIGUSR2);
+    server.wait("a third master is there", |s| s.log().contains("start new master process"));
+    server.wait("and was forked by the second", |s| s.log().matches("start new master process").count() == 2);
+    server.signal(second, Signal::SIGKILL);
+    server.wait("the third serves, and the first is its predecessor", |s| {
+        s.pid("server.pid.oldbin") == Some(first) && ![first, second].contains(&s.master())
+    });
+    server.wait("nobody else does", |s| (0..16).all(|_| s.generation() == Some(3)));
+}

@@ -11,17 +11,27 @@ pub struct Case {
 }
 
 /// The default bounds. Every signal at once, all of them twice, with two faults, has more states than anybody can wait for;
-/// these are the parts of that whole, and each is exhausted. In all of them up to three generations may live, of two workers each.
+/// these are the parts of that whole, and each is exhausted. In all of them up to three generations may live, of two workers
+/// each; where it is about the masters alone, of one.
 pub const PORTFOLIO: &[Case] = &[
     case("every signal, in any order", Budget::each(1, 1, 1, 1, 1), 0, 1),
     case("upgrade after upgrade", Budget::each(0, 2, 0, 2, 2), 0, 1),
     case("upgrade after upgrade, and a fault", Budget::each(0, 2, 0, 2, 0), 1, 0),
     case("upgrade and two faults", Budget::each(0, 1, 0, 1, 1), 2, 0),
     case("upgrade and rollback by hand, and a fault", Budget::each(1, 1, 0, 1, 1), 1, 0),
+    alone("three generations, a fault and a delay", Budget::each(0, 1, 0, 2, 1), 1, 1),
+    alone("three generations and two faults", Budget::each(0, 1, 0, 2, 0), 2, 0),
+    alone("three generations, fast stops and a fault", Budget::each(0, 1, 1, 2, 0), 1, 0),
+    alone("four generations, a fault and a delay", Budget::each(0, 1, 0, 3, 0), 1, 1),
     case("reload after reload, and a fault", Budget::each(2, 1, 0, 0, 1), 1, 0),
     case("fast stops, and a fault", Budget::each(0, 1, 2, 1, 0), 1, 0),
 ];
 
 const fn case(name: &'static str, signals: Budget, faults: u8, delays: u8) -> Case {
     Case { name, bounds: Bounds { workers: 2, signals, together: 2, faults, delays } }
+}
+
+/// One worker stands for all.
+const fn alone(name: &'static str, signals: Budget, faults: u8, delays: u8) -> Case {
+    Case { name, bounds: Bounds { workers: 1, signals, together: 1, faults, delays } }
 }

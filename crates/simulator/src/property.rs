@@ -71,6 +71,10 @@ pub const PROPERTIES: &[Property] = &[
         let gone = s.processes == 0 && (s.pid_file == Name::Absent || s.overtaken);
         !s.stopped || s.faulted || gone || (s.accepting == 0 && s.draining > 0)
     }),
+    always("G13", "no generation is started beside three that live", |s| !s.crowded),
+    always("G13", "a generation that was told to leave comes back only if no other one serves", |s| {
+        !s.doubled
+    }),
     always("G10", "every delivered signal is carried out, deferred or refused", |s| !s.unanswered),
     at_rest("G10", "no signal sleeps until another one comes", |s| !s.is_promised() || !s.sleeping),
 ];

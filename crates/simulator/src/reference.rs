@@ -41,6 +41,12 @@ pub const SOMETIMES: &[Property] = &[
     sometimes("two upgrades are committed", |s| {
         s.masters[0].is_none() && s.masters[1].is_none() && whole(s, 2)
     }),
+    sometimes("three generations live, and the newest is ready", |s| {
+        s.masters.iter().all(Option::is_some) && whole(s, 2)
+    }),
+    sometimes("the oldest and the newest are left of three", |s| {
+        s.masters[0].is_some() && s.masters[1].is_none() && whole(s, 2)
+    }),
     sometimes("a generation is back after it had given up its workers", |s| s.came_back),
     sometimes("nobody accepts for a moment", |s| s.is_promised() && s.accepting == 0),
     sometimes("workers outlive their last master", |s| {

@@ -42,6 +42,10 @@ pub struct Scene {
     pub mixed: bool,
     /// A generation gave up its workers and no other one was ready.
     pub bared: bool,
+    /// A generation that was told to leave came back by itself although another one served.
+    pub doubled: bool,
+    /// A generation was to be started beside as many as there may be.
+    pub crowded: bool,
     /// A generation that had given up its workers serves again.
     pub came_back: bool,
     /// A master was killed whose workers accepted, and nobody else meant to serve.

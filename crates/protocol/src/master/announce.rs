@@ -17,13 +17,10 @@ impl Turn {
             return;
         }
         if self.state.stage != Stage::Announcing {
-            // The generation that is coming, or is there, writes its own name: ours must not come after it.
-            if !self.state.is_being_succeeded() {
-                self.state.rewrite_ms = Some(self.state.limits.rewrite_ms);
-            }
+            self.state.rewrite_ms = Some(self.state.limits.rewrite_ms);
             return;
         }
-        if self.state.orphans {
+        if self.state.orphans && self.state.predecessor.is_none() {
             self.state.rewrite_ms = Some(self.state.limits.rewrite_ms);
             self.announce();
         } else {
@@ -38,7 +35,7 @@ impl Turn {
         self.say(Remark::Serving(self.state.generation));
         self.act(Effect::AnnounceStart);
         if self.state.predecessor.is_some() {
-            self.act(Effect::TellPredecessor(PeerMessage::Ready));
+            self.tell_elders(PeerMessage::Ready);
         }
     }
 }

@@ -21,6 +21,9 @@ impl Turn {
                 self.defer(Signal::Hup, "until this reload is over")
             }
             Stage::Serving => self.load(),
+            Stage::Leaving if self.state.heir.is_some() => {
+                self.refuse(Signal::Hup, "two newer generations are there")
+            }
             // Rollback by hand: take back what WINCH or QUIT gave away.
             Stage::Retired | Stage::Leaving => self.come_back(),
             _ => self.refuse(Signal::Hup, "this generation is leaving"),
@@ -154,7 +157,7 @@ impl Turn {
     /// A generation that cannot start leaves, unless it is the only one left: then it tries on.
     fn fail_start(&mut self) {
         self.say(Remark::StartFailed);
-        if self.state.orphans {
+        if self.state.orphans && self.state.predecessor.is_none() {
             self.back_off();
             let remaining_ms = self.state.limits.ready_ms;
             if let Some(cohort) = &mut self.state.cohort {

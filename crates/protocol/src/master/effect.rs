@@ -12,7 +12,7 @@ pub enum Effect {
     Tell(WorkerId, Command),
     /// SIGKILL a worker.
     KillWorker(WorkerId),
-    /// Give both living peers a pidfd of this worker, so that they can tell it to leave if we die. Comes before `Accept`.
+    /// Give every living peer a pidfd of this worker, so that they can tell it to leave if we die. Comes before `Accept`.
     Introduce(WorkerId),
     /// Read the configuration file and open the listeners it adds.
     LoadConfiguration,
@@ -20,7 +20,8 @@ pub enum Effect {
     DropConfiguration,
     /// The configuration read last is now the one in force; close listeners that only the old one had.
     CommitConfiguration,
-    /// Fork, and execute the program file (possibly replaced) with the listeners.
+    /// Fork, and execute the program file (possibly replaced) with the listeners. A predecessor that lives and the new master
+    /// are made known to each other.
     SpawnSuccessor,
     /// SIGKILL the successor. Its workers that never accepted leave by themselves, the others are drained as orphans.
     KillSuccessor,
@@ -30,6 +31,14 @@ pub enum Effect {
     TellPredecessor(PeerMessage),
     /// Send the successor a message.
     TellSuccessor(PeerMessage),
+    /// Send the predecessor's predecessor a message.
+    TellElder(PeerMessage),
+    /// Send the successor's successor a message.
+    TellHeir(PeerMessage),
+    /// From here on the predecessor's predecessor is our predecessor: the one between us is dead.
+    PromoteElder,
+    /// From here on the successor's successor is our successor.
+    PromoteHeir,
     /// SIGQUIT the workers introduced by a generation that died.
     DrainOrphans,
     /// SIGTERM those of them that are still there.
@@ -44,6 +53,9 @@ pub enum Effect {
     RemoveLastPidFile,
     /// Write our pid to the old master's pid file: temporary file, then rename.
     WriteOldBin,
+    /// Write the predecessor's pid to the old master's pid file: temporary file, then rename. If it has just ended, as
+    /// `RemoveOldBin`.
+    NameOldBin,
     /// Remove the old master's pid file if it names us or a dead process.
     RemoveOldBin,
     /// Tell whoever started the server (the launching process) that it serves.

@@ -6,7 +6,7 @@ use super::{
     Turn,
     effect::Effect,
     remark::Remark,
-    state::{CohortStage, Duty, Stage, SuccessorStage, WorkerId},
+    state::{Bond, CohortStage, Duty, Predecessor, Stage, SuccessorStage, WorkerId},
     wakeup::PeerMessage,
 };
 use crate::{signals::Signal, worker::Command};
@@ -47,7 +47,7 @@ impl Turn {
             }
             (Stage::Serving | Stage::Retired, Some(SuccessorStage::Ready)) => {
                 self.state.stage = Stage::Leaving;
-                self.act(Effect::TellSuccessor(PeerMessage::Leaving));
+                self.tell_younger(PeerMessage::Leaving);
                 self.drain_all();
             }
             (Stage::Serving | Stage::Retired, _) => {
@@ -73,24 +73,23 @@ impl Turn {
 
     /// Both generations were told to leave: the server is meant.
     fn stop_for_good(&mut self) {
-        self.act(Effect::TellPredecessor(PeerMessage::Stopping));
+        self.tell_elders(PeerMessage::Stopping);
         self.stop();
     }
 
     /// QUIT to a new generation is a rollback: the old one serves again before this one stops.
     fn yield_to_predecessor(&mut self) {
         self.state.stage = Stage::Yielding { remaining_ms: self.state.limits.ready_ms };
-        self.act(Effect::TellPredecessor(PeerMessage::TakeOver));
+        self.tell_elders(PeerMessage::TakeOver);
     }
 
     pub(super) fn hear_predecessor(&mut self, message: PeerMessage) {
         let yields = matches!(self.state.stage, Stage::Yielding { .. });
         match (message, &mut self.state.predecessor) {
             (PeerMessage::TookOver, _) if yields => self.stop(),
-            // Too late: we have gone on serving.
-            (PeerMessage::TookOver, _) if self.state.stage == Stage::Serving => {
-                self.act(Effect::WritePidFile);
-                self.act(Effect::TellPredecessor(PeerMessage::Ready));
+            (PeerMessage::TookOver, predecessor) => {
+                predecessor.iter_mut().for_each(Predecessor::takes_over);
+                self.note_that_another_took_over();
             }
             (PeerMessage::Leaving, Some(predecessor)) => {
                 predecessor.leaving = true;
@@ -99,6 +98,7 @@ impl Turn {
                 }
             }
             (PeerMessage::Staying, Some(predecessor)) => predecessor.leaving = false,
+            (PeerMessage::Bonded, Some(predecessor)) => predecessor.bond = Bond::Mutual,
             _ => {}
         }
     }
@@ -123,21 +123,25 @@ impl Turn {
         self.state.stage = Stage::Terminating { remaining_ms: self.state.limits.terminate_ms, code };
         self.drop_all_deferred("this generation is stopped");
         self.tell_all(|worker| worker.duty != Duty::Terminated, Command::Terminate, Duty::Terminated);
-        self.act(Effect::TerminateOrphans);
         // One that gives up by itself wants the others to go on.
         if code == 0 {
+            self.act(Effect::TerminateOrphans);
             self.tell_neighbours();
         }
         self.condemn_unready_successor();
     }
 
     fn tell_neighbours(&mut self) {
-        if self.state.predecessor.is_some() {
+        // Beside a successor that is ready nothing is stopped but what this generation still serves.
+        if let Some(predecessor) = self.state.predecessor
+            && !self.state.has_ready_successor()
+        {
+            // The server is meant only if the one between us was told to leave, too.
+            let meant = if predecessor.leaving { PeerMessage::Stopping } else { PeerMessage::TakeOver };
+            self.tell_elder(meant);
             self.act(Effect::TellPredecessor(PeerMessage::Stopping));
         }
-        if self.state.successor.is_some() {
-            self.act(Effect::TellSuccessor(PeerMessage::Leaving));
-        }
+        self.tell_younger(PeerMessage::Leaving);
     }
 
     /// The pid file names us as long as the successor is not ready: whoever stops us means the server.
@@ -183,11 +187,16 @@ impl Turn {
 
     /// The pid file is never absent while another generation serves: that one puts its own name there.
     fn leave_files(&mut self) {
-        let follows = self.state.has_ready_successor();
+        // One that wanted to go back to us stays when we are gone.
+        let yields =
+            self.state.successor.is_some_and(|successor| successor.stage == SuccessorStage::Yielding);
+        let follows = yields || self.state.is_being_succeeded();
         // Even one that was told to leave may have been called back since; the last to go removes it.
         let precedes = self.state.predecessor.is_some();
         if self.state.successor.is_some() {
             self.act(Effect::RemoveOldBin);
+        }
+        if self.state.has_ready_successor() {
             // Names us only if the new configuration keeps its pid elsewhere.
             self.act(Effect::RemovePidFile);
         }
@@ -199,7 +208,8 @@ impl Turn {
     pub(super) fn time(&mut self, elapsed_ms: u32) {
         run_down(&mut self.state.pause_ms, elapsed_ms);
         run_down(&mut self.state.doubt_ms, elapsed_ms);
-        if run_down(&mut self.state.rewrite_ms, elapsed_ms) {
+        // The generation that is coming, or is there, writes its own name: ours must not come after it.
+        if !self.state.is_being_succeeded() && run_down(&mut self.state.rewrite_ms, elapsed_ms) {
             self.act(Effect::WritePidFile);
         }
         if run_down(&mut self.state.watchdog_ms, elapsed_ms) {
@@ -229,7 +239,7 @@ impl Turn {
         } else {
             self.state.stage = Stage::Serving;
             self.say(Remark::NotRelieved);
-            self.act(Effect::TellPredecessor(PeerMessage::Ready));
+            self.tell_elders(PeerMessage::Ready);
         }
     }
 

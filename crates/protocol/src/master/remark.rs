@@ -25,6 +25,10 @@ pub enum Remark {
     RolledBack(Generation),
     /// The successor was not ready in time.
     SuccessorLate(Generation),
+    /// The successor is dead, and the one it started follows us now.
+    HeirFollows(Generation, Generation),
+    /// An upgrade is refused: as many generations as there may be live already, and the oldest is in the way.
+    Crowded(Generation),
     /// The predecessor is gone.
     PredecessorGone(Generation),
     /// A worker died that nobody told to.
@@ -65,6 +69,13 @@ impl fmt::Display for Remark {
             Remark::SuccessorLate(generation) => {
                 write!(f, "generation {generation} was not ready by its deadline: it is killed")
             }
+            Remark::HeirFollows(gone, heir) => {
+                write!(f, "generation {gone} is gone: generation {heir} follows this one")
+            }
+            Remark::Crowded(oldest) => write!(
+                f,
+                "USR2 is refused: three generations live, and generation {oldest} waits for its last connections"
+            ),
             Remark::PredecessorGone(generation) => write!(f, "generation {generation} is gone"),
             Remark::WorkerDied => write!(f, "a worker died: replacing it"),
             Remark::StartFailed => {

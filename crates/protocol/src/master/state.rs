@@ -34,12 +34,16 @@ pub struct State {
     pub watchdog_ms: Option<u32>,
     /// Milliseconds during which a QUIT is taken for the end of an upgrade that has just failed, and refused once.
     pub doubt_ms: Option<u32>,
-    /// Milliseconds until the pid file, which could not be written, is tried again.
+    /// Milliseconds until the pid file, which could not be written, is tried again; they do not pass while a successor comes.
     pub rewrite_ms: Option<u32>,
     /// The master that started this one, while it lives.
     pub predecessor: Option<Predecessor>,
     /// The master this one started, while it lives.
     pub successor: Option<Successor>,
+    /// The master that started our predecessor, while both live: who is left if the one between us dies.
+    pub elder: Option<Predecessor>,
+    /// The master that our successor started, while both live.
+    pub heir: Option<Successor>,
     /// Signals that wait for the successor to be ready, or for a reload to be over.
     pub deferred: Signals,
     /// Workers of a dead generation still serve; they are told to leave once ours do.
@@ -179,6 +183,29 @@ pub struct Predecessor {
     pub generation: Generation,
     /// It said that it was told to leave.
     pub leaving: bool,
+    /// Whether it knows that we are its successor.
+    pub bond: Bond,
+}
+
+/// Whether another master knows that there is none between us any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Bond {
+    /// It knows.
+    Mutual,
+    /// It may not have noticed the death of the one between us, and may yet take over.
+    OneSided,
+}
+
+impl Predecessor {
+    /// The one that started us.
+    pub fn new(generation: Generation) -> Predecessor {
+        Predecessor { generation, leaving: false, bond: Bond::Mutual }
+    }
+
+    /// The one that started our predecessor, and was told to leave before that was told to start us.
+    pub fn elder(generation: Generation) -> Predecessor {
+        Predecessor { generation, leaving: true, bond: Bond::OneSided }
+    }
 }
 
 /// The master this one started.
@@ -188,6 +215,23 @@ pub struct Successor {
     pub generation: Generation,
     /// How far it is.
     pub stage: SuccessorStage,
+    /// Whether it knows that we took over.
+    pub notice: Notice,
+}
+
+/// Whether a successor has heard that we took over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Notice {
+    /// There is nothing that it does not know.
+    Heard,
+    /// It was told and has not answered: "ready" was said before that, and the pid file may name us since.
+    Given,
+}
+
+impl Successor {
+    pub(super) fn new(generation: Generation, stage: SuccessorStage) -> Successor {
+        Successor { generation, stage, notice: Notice::Heard }
+    }
 }
 
 /// How far a successor is.
@@ -233,8 +277,10 @@ impl State {
             watchdog_ms: None,
             doubt_ms: None,
             rewrite_ms: None,
-            predecessor: predecessor.map(|generation| Predecessor { generation, leaving: false }),
+            predecessor: predecessor.map(Predecessor::new),
             successor: None,
+            elder: None,
+            heir: None,
             deferred: Signals::NONE,
             orphans: false,
         }
@@ -256,7 +302,8 @@ impl State {
             SuccessorStage::Starting { remaining_ms } => Some(remaining_ms),
             _ => None,
         });
-        let timers = [self.pause_ms, self.watchdog_ms, self.doubt_ms, self.rewrite_ms];
+        let rewrite = self.rewrite_ms.filter(|_| !self.is_being_succeeded());
+        let timers = [self.pause_ms, self.watchdog_ms, self.doubt_ms, rewrite];
         [stage, cohort, successor].into_iter().chain(timers).flatten().min()
     }
 
@@ -270,6 +317,17 @@ impl State {
         use SuccessorStage::{Ready, Spawning, Starting};
         let comes = |stage| matches!(stage, Spawning | Starting { .. } | Ready);
         self.successor.is_some_and(|successor| comes(successor.stage))
+    }
+
+    /// Whether the predecessor may not know yet that there is no one between us.
+    pub fn has_one_sided_bond(&self) -> bool {
+        self.predecessor.is_some_and(|old| old.bond == Bond::OneSided)
+    }
+
+    /// Whether the pid file names the successor, or is about to: it said that it is ready, and we have not taken over since.
+    pub fn is_named_after_successor(&self) -> bool {
+        use SuccessorStage::{Ready, Stopping, Yielding};
+        self.successor.is_some_and(|successor| matches!(successor.stage, Ready | Yielding | Stopping))
     }
 
     /// Workers of the configuration in force that said they accept.

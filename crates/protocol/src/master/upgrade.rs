@@ -4,7 +4,7 @@ use super::{
     Turn,
     effect::Effect,
     remark::Remark,
-    state::{Stage, Successor, SuccessorStage},
+    state::{Notice, Stage, Successor, SuccessorStage},
     wakeup::PeerMessage,
 };
 use crate::signals::{Signal, Signals};
@@ -19,8 +19,14 @@ impl Turn {
                     "the generation started before is still there; finish or stop it first",
                 );
             }
-            Stage::Serving if self.state.predecessor.is_some() => {
+            Stage::Serving if self.state.has_one_sided_bond() => {
+                self.defer(Signal::Usr2, "until the old generation knows that the one between is gone");
+            }
+            Stage::Serving if self.state.predecessor.is_some_and(|old| !old.leaving) => {
                 self.refuse(Signal::Usr2, "the old generation is still there; let it finish (QUIT) first");
+            }
+            Stage::Serving if let Some(oldest) = self.state.elder => {
+                self.say(Remark::Crowded(oldest.generation));
             }
             Stage::Serving if self.state.cohort.is_some() => {
                 self.defer(Signal::Usr2, "until this reload is over")
@@ -37,7 +43,7 @@ impl Turn {
         if self.state.rewrite_ms.take().is_some() {
             self.act(Effect::WritePidFile);
         }
-        self.state.successor = Some(Successor { generation, stage: SuccessorStage::Spawning });
+        self.state.successor = Some(Successor::new(generation, SuccessorStage::Spawning));
         self.act(Effect::SpawnSuccessor);
     }
 
@@ -53,6 +59,8 @@ impl Turn {
     pub(super) fn hear_successor(&mut self, message: PeerMessage) {
         let Some(successor) = &mut self.state.successor else { return };
         match (message, successor.stage) {
+            (PeerMessage::Noted, _) => successor.notice = Notice::Heard,
+            (PeerMessage::Ready, _) if successor.notice == Notice::Given => {}
             // A second time: it wanted to leave, and we did not relieve it in time.
             (
                 PeerMessage::Ready,
@@ -62,8 +70,11 @@ impl Turn {
                 let generation = successor.generation;
                 // The pid file is its own now.
                 self.state.rewrite_ms = None;
-                // Only now: scripts take this file for "the new generation serves".
-                self.act(Effect::WriteOldBin);
+                // Only now: scripts take this file for "the new generation serves". If the next one is ready as well, it names
+                // that one's predecessor.
+                if self.state.heir.is_none_or(|heir| heir.stage != SuccessorStage::Ready) {
+                    self.act(Effect::WriteOldBin);
+                }
                 self.say(Remark::SuccessorReady(generation));
             }
             // Told to leave ourselves, we have told it so: it will not wait for us.
@@ -94,8 +105,9 @@ impl Turn {
             && successor.stage == SuccessorStage::Yielding
         {
             successor.stage = SuccessorStage::Relieved;
+            successor.notice = Notice::Given;
             self.act(Effect::WritePidFile);
-            self.act(Effect::RemoveOldBin);
+            self.clear_old_bin();
             self.act(Effect::TellSuccessor(message));
         }
     }
@@ -104,17 +116,24 @@ impl Turn {
     /// nobody who waits for its end can read a stale name.
     pub(super) fn lose_successor(&mut self) {
         let Some(successor) = self.state.successor.take() else { return };
+        if let Some(heir) = self.state.heir.take() {
+            return self.follow_heir(successor, heir);
+        }
         if successor.stage != SuccessorStage::Spawning {
             self.act(Effect::WritePidFile);
-            self.act(Effect::RemoveOldBin);
+            self.clear_old_bin();
             self.act(Effect::ReapSuccessor);
-            self.state.orphans |= !self.is_last_to_serve(successor.stage != SuccessorStage::Ready);
+            self.inherit_workers();
         }
         let meant_to_leave = is_meant_to_leave(successor.stage);
         self.say(Remark::RolledBack(successor.generation));
         match self.state.stage {
             Stage::Leaving if successor.stage == SuccessorStage::Stopping => {
-                self.state.stage = Stage::Stopping
+                self.state.stage = Stage::Stopping;
+                self.pass_on_that_all_stop();
+            }
+            Stage::Terminating { .. } if successor.stage == SuccessorStage::Stopping => {
+                self.pass_on_that_all_stop();
             }
             Stage::Retired | Stage::Leaving => self.state.stage = Stage::Serving,
             _ => {}
@@ -131,20 +150,22 @@ impl Turn {
     pub(super) fn lose_predecessor(&mut self) {
         let Some(predecessor) = self.state.predecessor.take() else { return };
         self.say(Remark::PredecessorGone(predecessor.generation));
-        self.state.orphans |= !self.is_last_to_serve(predecessor.leaving);
+        self.inherit_workers();
         self.bereaved |= !predecessor.leaving;
         if !predecessor.leaving && matches!(self.state.stage, Stage::Yielding { .. } | Stage::Stopping) {
             self.state.stage = Stage::Serving;
             self.say(Remark::Dropped(Signal::Quit, "the old generation is gone and nobody else would serve"));
         }
-        // It may name the dead one; even if we are not ready, we are the one to talk to.
-        self.act(Effect::WritePidFile);
-        self.act(Effect::RemoveOldBin);
+        match self.state.elder.take() {
+            Some(elder) => self.follow_elder(elder),
+            None => self.name_ourselves(),
+        }
     }
 
-    /// Whether nobody but the workers of the generation that just died would serve once we have gone, which we must.
-    fn is_last_to_serve(&self, it_was_leaving: bool) -> bool {
-        matches!(self.state.stage, Stage::Terminating { .. }) && !it_was_leaving
+    /// The workers of a generation that just died are told to leave once ours serve. If ours never will, because we must go, they
+    /// may be all that is left to serve.
+    pub(super) fn inherit_workers(&mut self) {
+        self.state.orphans |= !matches!(self.state.stage, Stage::Terminating { .. });
     }
 
     /// What had to wait for the successor, or for a reload.
@@ -155,7 +176,7 @@ impl Turn {
         }
         if self.state.stage == Stage::Serving && self.state.cohort.is_none() {
             self.redeem(Signal::Hup, Turn::hup);
-            if self.state.cohort.is_none() {
+            if self.state.cohort.is_none() && !self.state.has_one_sided_bond() {
                 self.redeem(Signal::Usr2, Turn::late_usr2);
             }
             if self.state.successor.is_none() && !self.state.deferred.contains(Signal::Usr2) {

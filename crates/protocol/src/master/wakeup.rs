@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::state::WorkerId;
-use crate::{signals::Signals, worker::Report};
+use crate::{Generation, signals::Signals, worker::Report};
 
 /// One turn's input: sets and short sequences, never a single event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -20,10 +20,20 @@ pub struct Wakeup {
     pub successor_died: bool,
     /// The predecessor's process ended.
     pub predecessor_died: bool,
+    /// The successor has started a master: its number. The one it started before, if any, is gone.
+    pub heir_came: Option<Generation>,
+    /// The process of the successor's successor ended; of an earlier one, if another has come.
+    pub heir_died: bool,
+    /// The process of the predecessor's predecessor ended.
+    pub elder_died: bool,
     /// What the successor said, in order.
     pub from_successor: Vec<PeerMessage>,
     /// What the predecessor said, in order.
     pub from_predecessor: Vec<PeerMessage>,
+    /// What the predecessor's predecessor said, in order.
+    pub from_elder: Vec<PeerMessage>,
+    /// What the successor's successor said, in order.
+    pub from_heir: Vec<PeerMessage>,
     /// How earlier effects went.
     pub results: Vec<Result>,
 }
@@ -35,10 +45,18 @@ impl Wakeup {
         later.signals.iter().for_each(|signal| self.signals.insert(signal));
         self.exits.extend(later.exits);
         self.reports.extend(later.reports);
+        if later.heir_came.is_some() {
+            self.heir_came = later.heir_came;
+            self.from_heir.clear();
+        }
+        self.heir_died |= later.heir_died;
+        self.elder_died |= later.elder_died;
         self.successor_died |= later.successor_died;
         self.predecessor_died |= later.predecessor_died;
         self.from_successor.extend(later.from_successor);
         self.from_predecessor.extend(later.from_predecessor);
+        self.from_elder.extend(later.from_elder);
+        self.from_heir.extend(later.from_heir);
         self.results.extend(later.results);
     }
 }
@@ -52,8 +70,12 @@ pub enum PeerMessage {
     TakeOver,
     /// To the successor: I serve again and the pid file names me; go.
     TookOver,
+    /// To the predecessor: I have heard that you took over.
+    Noted,
     /// To the successor: I was told to leave; if you are told so too, the server is meant.
     Leaving,
+    /// To the successor: I know that the one between us is gone.
+    Bonded,
     /// To the successor: I was told to leave, and called back.
     Staying,
     /// To the predecessor: I was told to stop; if you were told so too, do not take over.

@@ -23,6 +23,10 @@ enum OfMaster {
     ReapSuccessor,
     TellPredecessor,
     TellSuccessor,
+    TellElder,
+    TellHeir,
+    PromoteElder,
+    PromoteHeir,
     DrainOrphans,
     TerminateOrphans,
     CloseListeners,
@@ -30,6 +34,7 @@ enum OfMaster {
     RemovePidFile,
     RemoveLastPidFile,
     WriteOldBin,
+    NameOldBin,
     RemoveOldBin,
     AnnounceStart,
     ReopenLogs,
@@ -79,6 +84,8 @@ enum Message {
     Leaving,
     Staying,
     Stopping,
+    Noted,
+    Bonded,
 }
 
 /// Every instant: `master.tell-drain.before`.
@@ -98,6 +105,10 @@ pub(super) fn of_master(effect: &master::Effect) -> String {
         Effect::Tell(_, command) => return detailed(OfMaster::Tell, told(*command)),
         Effect::TellPredecessor(message) => return detailed(OfMaster::TellPredecessor, sent(*message)),
         Effect::TellSuccessor(message) => return detailed(OfMaster::TellSuccessor, sent(*message)),
+        Effect::TellElder(message) => return detailed(OfMaster::TellElder, sent(*message)),
+        Effect::TellHeir(message) => return detailed(OfMaster::TellHeir, sent(*message)),
+        Effect::PromoteElder => OfMaster::PromoteElder,
+        Effect::PromoteHeir => OfMaster::PromoteHeir,
         Effect::SpawnWorker(..) => OfMaster::SpawnWorker,
         Effect::KillWorker(_) => OfMaster::KillWorker,
         Effect::Introduce(_) => OfMaster::Introduce,
@@ -114,6 +125,7 @@ pub(super) fn of_master(effect: &master::Effect) -> String {
         Effect::RemovePidFile => OfMaster::RemovePidFile,
         Effect::RemoveLastPidFile => OfMaster::RemoveLastPidFile,
         Effect::WriteOldBin => OfMaster::WriteOldBin,
+        Effect::NameOldBin => OfMaster::NameOldBin,
         Effect::RemoveOldBin => OfMaster::RemoveOldBin,
         Effect::AnnounceStart => OfMaster::AnnounceStart,
         Effect::ReopenLogs => OfMaster::ReopenLogs,
@@ -142,7 +154,9 @@ pub(super) fn of_worker(effect: &worker::Effect) -> String {
 fn details_of_master(act: OfMaster) -> Vec<String> {
     match act {
         OfMaster::Tell => all_details::<Told>(act),
-        OfMaster::TellPredecessor | OfMaster::TellSuccessor => all_details::<Message>(act),
+        OfMaster::TellPredecessor | OfMaster::TellSuccessor | OfMaster::TellElder | OfMaster::TellHeir => {
+            all_details::<Message>(act)
+        }
         _ => vec![name(act)],
     }
 }
@@ -182,6 +196,8 @@ fn sent(message: PeerMessage) -> Message {
         PeerMessage::Leaving => Message::Leaving,
         PeerMessage::Staying => Message::Staying,
         PeerMessage::Stopping => Message::Stopping,
+        PeerMessage::Noted => Message::Noted,
+        PeerMessage::Bonded => Message::Bonded,
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::{collections::VecDeque, os::fd::OwnedFd};
 
-use protocol::master::{self as protocol_master, Duty, SuccessorStage};
+use protocol::master::{self as protocol_master, Duty, Predecessor, Successor, SuccessorStage};
 
-use super::{Master, Source, peer::is_readable};
+use super::{
+    Master, Source,
+    peer::{Peer, is_readable},
+};
 use crate::{
     control,
     status::{Answer, Neighbour, NeighbourStage, Stage, Status, Worker},
@@ -95,16 +98,10 @@ impl Master {
             configuration: state.configuration.revision,
             wanted: state.configuration.workers,
             workers: self.told_workers(),
-            old: state.predecessor.zip(self.predecessor.as_ref()).map(|(old, peer)| Neighbour {
-                generation: old.generation,
-                pid: peer.pid,
-                stage: if old.leaving { NeighbourStage::Leaving } else { NeighbourStage::Ready },
-            }),
-            new: state.successor.map(|new| Neighbour {
-                generation: new.generation,
-                pid: self.successor.as_ref().map_or(0, |peer| peer.pid),
-                stage: neighbour_stage(new.stage),
-            }),
+            oldest: older(state.elder, self.elder.as_ref()),
+            old: older(state.predecessor, self.predecessor.as_ref()),
+            new: newer(state.successor, self.successor.as_ref()),
+            newest: newer(state.heir, self.heir.as_ref()),
             orphans: self.orphans.len(),
             deferred: state.deferred.iter().map(|signal| signal.name().to_owned()).collect(),
             answered: self.control.answered,
@@ -122,6 +119,22 @@ impl Master {
             })
             .collect()
     }
+}
+
+fn older(old: Option<Predecessor>, peer: Option<&Peer>) -> Option<Neighbour> {
+    old.zip(peer).map(|(old, peer)| Neighbour {
+        generation: old.generation,
+        pid: peer.pid,
+        stage: if old.leaving { NeighbourStage::Leaving } else { NeighbourStage::Ready },
+    })
+}
+
+fn newer(new: Option<Successor>, peer: Option<&Peer>) -> Option<Neighbour> {
+    new.map(|new| Neighbour {
+        generation: new.generation,
+        pid: peer.map_or(0, |peer| peer.pid),
+        stage: neighbour_stage(new.stage),
+    })
 }
 
 fn stage(stage: protocol_master::Stage) -> Stage {

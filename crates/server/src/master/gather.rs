@@ -20,7 +20,7 @@ use protocol::{
 
 use super::{
     Master, Source,
-    peer::{Heard, is_readable},
+    peer::{Heard, Peer, is_readable},
 };
 use crate::wire::{self, Frame};
 
@@ -39,9 +39,10 @@ pub(super) const SIGNALS: [(Raised, Signal); 7] = [
 const EVENTS_PER_TURN: usize = 64;
 
 impl Master {
-    /// Waits for something to happen, or for the next deadline; not at all while results wait to be told.
+    /// Waits for something to happen, or for the next deadline; not at all while something waits to be told.
     pub(super) fn gather(&mut self, wakeup: &mut Wakeup) -> io::Result<()> {
-        let timeout = if wakeup.results.is_empty() { self.patience() } else { EpollTimeout::ZERO };
+        let knows = !wakeup.results.is_empty() || wakeup.heir_came.is_some();
+        let timeout = if knows { EpollTimeout::ZERO } else { self.patience() };
         self.gather_within(timeout, wakeup)
     }
 
@@ -75,7 +76,9 @@ impl Master {
             Source::Signals => self.note_signals(wakeup),
             Source::WorkerExit(id) => self.note_worker_exit(id, wakeup),
             Source::WorkerSaid(id) => self.note_worker_reports(id, wakeup),
-            Source::SuccessorSaid => wakeup.from_successor.extend(self.hear_successor()),
+            Source::SuccessorSaid => self.hear_successor(wakeup),
+            Source::HeirSaid => self.hear_heir(wakeup),
+            Source::ElderSaid => self.hear_elder(wakeup),
             Source::PredecessorSaid => wakeup.from_predecessor.extend(self.hear_predecessor()),
             Source::SuccessorExit => self.note_successor_death(wakeup),
             Source::PredecessorExit => self.note_predecessor_death(wakeup),
@@ -125,13 +128,21 @@ impl Master {
         }
     }
 
-    fn hear_successor(&mut self) -> Vec<protocol::master::PeerMessage> {
+    fn hear_successor(&mut self, wakeup: &mut Wakeup) {
+        let stranger = self.successor.as_ref().is_some_and(|peer| peer.pidfd.is_none());
         let heard = self.successor.as_mut().map(|peer| (peer.hear(), peer.pid));
         let messages = self.understand(heard, "new");
-        if let (None, Some(peer)) = (&messages, &self.successor) {
-            self.unwatch(&peer.channel);
+        self.meet_next_heir(wakeup);
+        match (&messages, &self.successor) {
+            // It has said who it is: from here on its process tells of its end.
+            (Some(_), Some(Peer { pidfd: Some(pidfd), .. })) if stranger => {
+                self.watch(pidfd, Source::SuccessorExit);
+            }
+            (None, Some(Peer { pidfd: None, .. })) => return self.note_successor_death(wakeup),
+            (None, Some(peer)) => self.unwatch(&peer.channel),
+            _ => {}
         }
-        messages.unwrap_or_default()
+        wakeup.from_successor.extend(messages.unwrap_or_default());
     }
 
     fn hear_predecessor(&mut self) -> Vec<protocol::master::PeerMessage> {
@@ -162,27 +173,26 @@ impl Master {
 
     fn note_successor_death(&mut self, wakeup: &mut Wakeup) {
         // What it introduced before it died are the orphans to take care of.
-        if let Some(peer) = &mut self.successor {
-            let _ = peer.hear();
+        if let Some(Ok(last)) = self.successor.as_mut().map(Peer::hear) {
+            wakeup.from_successor.extend(last.messages);
         }
-        let Some(peer) = self.successor.take() else { return };
-        self.unwatch(&peer.pidfd);
+        self.meet_next_heir(wakeup);
+        let Some(mut peer) = self.successor.take() else { return };
         self.unwatch_quietly(&peer.channel);
-        self.adopt(peer.introduced);
-        self.dead.push(peer.pid);
-        self.unreaped = Some(peer.pidfd);
+        self.unreaped = peer.pidfd.take();
+        self.unreaped.iter().for_each(|pidfd| self.unwatch(pidfd));
+        self.bury(peer);
         wakeup.successor_died = true;
     }
 
     fn note_predecessor_death(&mut self, wakeup: &mut Wakeup) {
-        if let Some(peer) = &mut self.predecessor {
-            let _ = peer.hear();
+        if let Some(Ok(last)) = self.predecessor.as_mut().map(Peer::hear) {
+            wakeup.from_predecessor.extend(last.messages);
         }
         let Some(peer) = self.predecessor.take() else { return };
-        self.unwatch(&peer.pidfd);
+        peer.pidfd.iter().for_each(|pidfd| self.unwatch(pidfd));
         self.unwatch_quietly(&peer.channel);
-        self.adopt(peer.introduced);
-        self.dead.push(peer.pid);
+        self.bury(peer);
         wakeup.predecessor_died = true;
     }
 
@@ -201,7 +211,7 @@ impl Master {
     }
 
     /// A channel may have been unwatched before, when its other end closed.
-    fn unwatch_quietly(&self, fd: impl AsFd) {
+    pub(super) fn unwatch_quietly(&self, fd: impl AsFd) {
         let _ = self.epoll.delete(fd);
     }
 }

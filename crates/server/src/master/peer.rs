@@ -1,4 +1,4 @@
-//! Another master: the one that started us, or the one we started.
+//! Another master: the one that started us, the one we started, or the one beyond either of them.
 
 use std::{
     io,
@@ -6,17 +6,27 @@ use std::{
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use protocol::master::PeerMessage;
+use protocol::{Generation, master::PeerMessage};
 
-use crate::wire::{self, Frame};
+use crate::wire::{self, Frame, Hello};
 
 /// The channel to another master and what it told us about its processes.
 pub(crate) struct Peer {
+    /// 0 until it has said who it is.
     pub(super) pid: u32,
     pub(super) channel: OwnedFd,
-    pub(super) pidfd: OwnedFd,
+    /// `None` until it has said who it is.
+    pub(super) pidfd: Option<OwnedFd>,
     /// pidfds of its workers, so that they can be told to leave if it dies.
     pub(super) introduced: Vec<OwnedFd>,
+    /// A master that it is about to start. Nothing is made of it before the one that says so is our successor.
+    pub(super) heir: Option<Newcomer>,
+}
+
+/// A master that a successor of ours is about to start.
+pub(super) struct Newcomer {
+    pub(super) generation: Generation,
+    pub(super) channel: OwnedFd,
 }
 
 /// What could be read from a peer's channel.
@@ -27,13 +37,23 @@ pub(super) struct Heard {
 }
 
 impl Peer {
-    /// Everything there is to hear now. Introductions are kept here; they are no decision.
+    pub(super) fn new(pid: u32, channel: OwnedFd, pidfd: Option<OwnedFd>) -> Peer {
+        Peer { pid, channel, pidfd, introduced: Vec::new(), heir: None }
+    }
+
+    /// Everything there is to hear now. Who it is, and whom it knows, is kept here; that is no decision.
     pub(super) fn hear(&mut self) -> io::Result<Heard> {
         let mut heard = Heard { messages: Vec::new(), ended: false };
         loop {
             match wire::receive(self.channel.as_fd()) {
                 Ok(Some(Frame::Peer(message))) => heard.messages.push(message),
                 Ok(Some(Frame::Introduce { pidfds })) => self.introduce(pidfds),
+                Ok(Some(Frame::Hello(Hello { pid, pidfd, .. }))) => {
+                    (self.pid, self.pidfd) = (pid, Some(pidfd));
+                }
+                Ok(Some(Frame::Heir { generation, channel })) => {
+                    self.heir = Some(Newcomer { generation, channel });
+                }
                 Ok(Some(other)) => return Err(io::Error::other(format!("a master sent {other:?}"))),
                 Ok(None) => heard.ended = true,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -43,6 +63,11 @@ impl Peer {
                 return Ok(heard);
             }
         }
+    }
+
+    /// Whether its process has ended, as far as can be known.
+    pub(super) fn has_ended(&self) -> bool {
+        self.pidfd.as_ref().is_some_and(is_readable)
     }
 
     fn introduce(&mut self, pidfds: Vec<OwnedFd>) {

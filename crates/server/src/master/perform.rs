@@ -35,6 +35,10 @@ impl Master {
             Effect::ReapSuccessor => self.reap_successor(),
             Effect::TellPredecessor(message) => self.tell_peer(self.predecessor.as_ref(), message),
             Effect::TellSuccessor(message) => self.tell_peer(self.successor.as_ref(), message),
+            Effect::TellElder(message) => self.tell_peer(self.elder.as_ref(), message),
+            Effect::TellHeir(message) => self.tell_peer(self.heir.as_ref(), message),
+            Effect::PromoteElder => self.promote_elder(),
+            Effect::PromoteHeir => self.promote_heir(),
             Effect::DrainOrphans => self.drain_orphans(),
             Effect::TerminateOrphans => self.signal_orphans(Signal::TERM),
             Effect::CloseListeners => self.close_listeners(),
@@ -45,6 +49,7 @@ impl Master {
                 self.remove_last_pid_file();
             }
             Effect::WriteOldBin => self.write_old_bin(),
+            Effect::NameOldBin => self.name_old_bin(),
             Effect::RemoveOldBin => self.remove_old_bin(),
             Effect::AnnounceStart => self.announce_start(),
             Effect::ReopenLogs => self.reopen_logs(),
@@ -200,10 +205,17 @@ impl Master {
     }
 
     fn say(&mut self, remark: Remark) {
-        self.remember(remark.to_string());
+        let line = match remark {
+            // Whoever wants to go on needs its pid.
+            Remark::Crowded(_) => {
+                format!("{remark} (master process {})", self.elder.as_ref().map_or(0, |peer| peer.pid))
+            }
+            _ => remark.to_string(),
+        };
         match remark {
-            Remark::Refused(..) | Remark::Dropped(..) => self.log.warn(&remark.to_string()),
-            _ => self.log.notice(&remark.to_string()),
+            Remark::Refused(..) | Remark::Dropped(..) | Remark::Crowded(_) => self.log.warn(&line),
+            _ => self.log.notice(&line),
         }
+        self.remember(line);
     }
 }

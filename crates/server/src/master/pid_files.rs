@@ -37,13 +37,21 @@ impl Master {
     pub(super) fn remove_last_pid_file(&self) {
         let mut leaving = self.dead.clone();
         leaving.push(process::id());
-        leaving.extend(self.predecessor.iter().chain(&self.successor).map(|peer| peer.pid));
+        leaving.extend(self.peers().map(|peer| peer.pid));
         self.log_failure("remove the pid file", pid_file::remove_if_names(&self.settings.pid_file, &leaving));
     }
 
     pub(super) fn write_old_bin(&self) {
         let path = pid_file::old_bin(&self.settings.pid_file);
         self.log_failure("write .oldbin", pid_file::write(&path, process::id()));
+    }
+
+    pub(super) fn name_old_bin(&self) {
+        let Some(peer) = self.predecessor.as_ref().filter(|peer| !peer.has_ended()) else {
+            return self.remove_old_bin();
+        };
+        let path = pid_file::old_bin(&self.settings.pid_file);
+        self.log_failure("write .oldbin", pid_file::write(&path, peer.pid));
     }
 
     pub(super) fn remove_old_bin(&self) {

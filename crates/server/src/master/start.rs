@@ -16,7 +16,7 @@ use nix::sys::{
     signal::{SigSet, SigmaskHow, sigprocmask},
     signalfd::{SfdFlags, SignalFd},
 };
-use protocol::master::{Limits, State};
+use protocol::master::{Limits, Predecessor, State};
 
 use super::{Master, Settings, Source, child::wait_readable, gather::SIGNALS, peer::Peer};
 use crate::{
@@ -36,6 +36,9 @@ pub(super) const LISTENERS_VARIABLE: &str = "NGINX";
 /// The descriptor of the channel to the master that started us.
 pub(super) const PEER_VARIABLE: &str = "CHANGEOVER_PEER";
 
+/// The descriptor of the channel to the master that started that one, if it lives.
+pub(super) const ELDER_VARIABLE: &str = "CHANGEOVER_ELDER";
+
 /// How long a new master waits for the hello, which its predecessor sent before it was forked.
 const HELLO_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -47,6 +50,7 @@ const ORPHANS_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct Inherited {
     listeners: Vec<Listening>,
     peer: Option<OwnedFd>,
+    elder: Option<OwnedFd>,
 }
 
 impl Inherited {
@@ -57,7 +61,8 @@ impl Inherited {
             named.split([';', ':']).filter_map(|word| word.trim().parse().ok()).filter_map(os::inherit);
         Inherited {
             listeners: listeners::adopt(sockets.collect()),
-            peer: env::var(PEER_VARIABLE).ok().and_then(|word| word.parse().ok()).and_then(os::inherit),
+            peer: channel(PEER_VARIABLE),
+            elder: channel(ELDER_VARIABLE),
         }
     }
 
@@ -65,6 +70,10 @@ impl Inherited {
     fn is_something(&self) -> bool {
         self.peer.is_some() || !self.listeners.is_empty()
     }
+}
+
+fn channel(variable: &str) -> Option<OwnedFd> {
+    env::var(variable).ok()?.parse().ok().and_then(os::inherit)
 }
 
 /// Builds a master that is about to run. In the launching process of a daemon this never returns.
@@ -82,14 +91,18 @@ pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configurati
         daemon::leave_terminal(&log)?;
     }
     os::set_title("changeoverd: master process");
+    let elder = greet(inherited.elder)?;
     let greeting = greet(inherited.peer)?;
     let generation = greeting.as_ref().map_or(1, |old| old.generation).max(estate.generation);
     let old = greeting.as_ref().map(|old| old.from);
     let mut state = State::new(generation, worker_count(&configuration), old, limits(&configuration));
-    let predecessor = greeting.map(|old| old.peer);
+    state.elder = elder.as_ref().map(|elder| Predecessor::elder(elder.from));
+    let old = (greeting.map(|old| old.peer), elder.map(|elder| elder.peer));
     state.orphans = !estate.workers.is_empty();
     let settings = Settings { pid_file, configuration: Arc::new(configuration), listeners };
-    let mut master = assemble(state, home, log, settings, predecessor, launcher)?;
+    let mut master = assemble(state, home, log, settings, old, launcher)?;
+    let greeted = master.greet_elder();
+    master.log_failure("greet the oldest master", greeted);
     master.take_over_from(estate.workers);
     Ok(master)
 }
@@ -125,7 +138,7 @@ fn assemble(
     home: Home,
     log: Log,
     settings: Settings,
-    predecessor: Option<Peer>,
+    (predecessor, elder): (Option<Peer>, Option<Peer>),
     launcher: Option<OwnedFd>,
 ) -> io::Result<Master> {
     let mut mask = SigSet::empty();
@@ -141,6 +154,8 @@ fn assemble(
         workers: BTreeMap::new(),
         predecessor,
         successor: None,
+        elder,
+        heir: None,
         unreaped: None,
         orphans: Vec::new(),
         taken_over: Vec::new(),
@@ -151,8 +166,10 @@ fn assemble(
     master.open_control();
     master.watch(&master.signals, Source::Signals);
     if let Some(peer) = &master.predecessor {
-        master.watch(&peer.pidfd, Source::PredecessorExit);
-        master.watch(&peer.channel, Source::PredecessorSaid);
+        master.watch_neighbour(peer, Source::PredecessorSaid, Source::PredecessorExit);
+    }
+    if let Some(peer) = &master.elder {
+        master.watch(&peer.channel, Source::ElderSaid);
     }
     Ok(master)
 }
@@ -178,7 +195,7 @@ fn greet(channel: Option<OwnedFd>) -> io::Result<Option<Greeting>> {
     match wire::receive(channel.as_fd())? {
         // Should it have died since, its pidfd says so in the first turn.
         Some(Frame::Hello(Hello { generation, from, pid, pidfd })) => {
-            let peer = Peer { pid, channel, pidfd, introduced: Vec::new() };
+            let peer = Peer::new(pid, channel, Some(pidfd));
             Ok(Some(Greeting { generation, from, peer }))
         }
         other => Err(io::Error::other(format!("expected a hello from the old master, got {other:?}"))),

@@ -4,14 +4,20 @@ use std::{
     ffi::{CString, OsString},
     io,
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStringExt,
     },
     process,
     sync::Arc,
 };
 
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::{
+    errno::Errno,
+    sys::{
+        socket::Shutdown,
+        wait::{Id, WaitPidFlag, waitid},
+    },
+};
 use protocol::master::{PeerMessage, Result as Outcome, WorkerId};
 use rustix::process::Signal;
 
@@ -19,7 +25,7 @@ use super::{
     Master, Source,
     child::{hold, open_pidfd},
     peer::Peer,
-    start::{LISTENERS_VARIABLE, PEER_VARIABLE},
+    start::{ELDER_VARIABLE, LISTENERS_VARIABLE, PEER_VARIABLE},
 };
 use crate::{
     orphan,
@@ -31,8 +37,7 @@ impl Master {
     pub(super) fn spawn_successor(&mut self) -> Outcome {
         match self.fork_successor() {
             Ok(peer) => {
-                self.watch(&peer.pidfd, Source::SuccessorExit);
-                self.watch(&peer.channel, Source::SuccessorSaid);
+                self.watch_neighbour(&peer, Source::SuccessorSaid, Source::SuccessorExit);
                 self.log.notice(&format!(
                     "start new master process {}: {}",
                     peer.pid,
@@ -55,28 +60,35 @@ impl Master {
         let from = self.state.generation;
         let hello = wire::Hello { generation, from, pid: process::id(), pidfd: own.as_fd() };
         wire::send_hello(ours.as_fd(), &hello)?;
-        let known: Vec<BorrowedFd> = self.workers.values().map(|child| child.pidfd.as_fd()).collect();
-        wire::send_introductions(ours.as_fd(), &known)?;
+        wire::send_introductions(ours.as_fd(), &self.known_workers())?;
+        let elder = self.introduce_to_elder(generation)?;
         match os::fork_single_threaded()? {
             Forked::Child => {
-                let error = self.become_successor(&theirs);
+                let error = self.become_successor(&theirs, elder.as_ref());
                 self.log.emerg(&format!("failed to execute {}: {error}", self.home.program.display()));
                 process::exit(127)
             }
-            Forked::Parent(pid) => Ok(Peer {
-                pid: pid.as_raw().unsigned_abs(),
-                channel: ours,
-                pidfd: hold(pid)?,
-                introduced: Vec::new(),
-            }),
+            Forked::Parent(pid) => Ok(Peer::new(pid.as_raw().unsigned_abs(), ours, Some(hold(pid)?))),
         }
     }
 
-    fn become_successor(&self, channel: &OwnedFd) -> io::Error {
+    /// Our own, and those of other generations that we may be the only one to know.
+    fn known_workers(&self) -> Vec<BorrowedFd<'_>> {
+        let own = self.workers.values().map(|child| child.pidfd.as_fd());
+        let others = self.predecessor.iter().flat_map(|peer| &peer.introduced).chain(&self.orphans);
+        own.chain(others.map(AsFd::as_fd)).collect()
+    }
+
+    fn become_successor(&self, channel: &OwnedFd, elder: Option<&OwnedFd>) -> io::Error {
         let mut kept: Vec<BorrowedFd> = self.settings.listeners.iter().map(|l| l.socket.as_fd()).collect();
         let listeners: String = kept.iter().map(|fd| format!("{};", os::number(*fd))).collect();
         kept.push(channel.as_fd());
-        let ours = [(LISTENERS_VARIABLE, listeners), (PEER_VARIABLE, os::number(channel.as_fd()))];
+        kept.extend(elder.map(AsFd::as_fd));
+        let ours = [
+            (LISTENERS_VARIABLE, listeners),
+            (PEER_VARIABLE, os::number(channel.as_fd())),
+            (ELDER_VARIABLE, elder.map(|channel| os::number(channel.as_fd())).unwrap_or_default()),
+        ];
         let inherited =
             std::env::vars_os().filter(|(name, _)| ours.iter().all(|(variable, _)| name != variable));
         let environment: Vec<CString> = inherited
@@ -88,8 +100,14 @@ impl Master {
     }
 
     pub(super) fn kill_successor(&self) {
-        if let Some(peer) = &self.successor {
-            self.signal(&peer.pidfd, Signal::KILL);
+        match self.successor.as_ref().map(|peer| (&peer.pidfd, &peer.channel)) {
+            Some((Some(pidfd), _)) => self.signal(pidfd, Signal::KILL),
+            // Inherited from a successor that died, and it never said who it is: to us it is gone.
+            Some((None, channel)) => {
+                let cut = nix::sys::socket::shutdown(channel.as_raw_fd(), Shutdown::Both);
+                self.log_failure("cut off a new master", cut.map_err(io::Error::from));
+            }
+            None => {}
         }
     }
 
@@ -97,6 +115,8 @@ impl Master {
         let Some(pidfd) = self.unreaped.take() else { return };
         match waitid(Id::PIDFd(pidfd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
             Ok(status) => self.log.notice(&format!("new master process ended: {status:?}")),
+            // Its parent was the master between us.
+            Err(Errno::ECHILD) => {}
             Err(errno) => self.log.alert(&format!("failed to reap the new master: {errno}")),
         }
     }
@@ -110,7 +130,7 @@ impl Master {
 
     pub(super) fn introduce(&self, id: WorkerId) {
         let Some(child) = self.workers.get(&id) else { return };
-        for peer in self.predecessor.iter().chain(&self.successor) {
+        for peer in self.peers() {
             if let Err(error) = wire::send_introductions(peer.channel.as_fd(), &[child.pidfd.as_fd()]) {
                 self.log.error(&format!(
                     "failed to introduce worker process {} to {}: {error}",
@@ -118,6 +138,11 @@ impl Master {
                 ));
             }
         }
+    }
+
+    /// Every other master that we can talk to.
+    pub(super) fn peers(&self) -> impl Iterator<Item = &Peer> {
+        [&self.elder, &self.predecessor, &self.successor, &self.heir].into_iter().flatten()
     }
 
     /// The workers that a server without a master left to us.

@@ -1,7 +1,7 @@
 //! What a property sees of a state.
 
 use protocol::{
-    master::{CohortStage, Result as Outcome, Stage},
+    master::{CohortStage, Effect, Result as Outcome, Stage},
     signals::Signal,
     worker::{self, Command},
 };
@@ -37,6 +37,8 @@ pub(super) fn scene(world: &World) -> Scene {
         old_bin: world.old_bin,
         mixed: is_mixed(world),
         bared: world.past.bared,
+        doubled: world.past.doubled,
+        crowded: world.past.crowded,
         came_back: world.past.came_back,
         abandoned: world.past.abandoned,
         outlived: world.past.outlived,
@@ -71,7 +73,8 @@ fn is_cutting_over(master: &Master) -> bool {
 fn is_about_to_name_itself(master: &Master) -> bool {
     let failed =
         master.state.rewrite_ms.is_some() || master.inbox.results.contains(&Outcome::PidFileNotWritten);
-    failed || master.inbox.successor_died || master.inbox.predecessor_died
+    let amid = master.rest.contains(&Effect::WritePidFile);
+    failed || amid || master.inbox.successor_died || master.inbox.predecessor_died || master.inbox.elder_died
 }
 
 /// A QUIT may wait for a successor that leaves: its clients decide how long.

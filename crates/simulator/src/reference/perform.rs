@@ -1,6 +1,7 @@
 //! What each effect of a master does in this kernel, and what a failed one tells it.
 
 use protocol::{
+    Generation,
     master::{self, Effect, PeerMessage, Result as Outcome},
     signals::Signal,
     worker::{self, Command},
@@ -34,12 +35,24 @@ impl World {
                 }
             }
             Effect::TellPredecessor(message) => {
+                self.past.ready[usize::from(index)] |= message == PeerMessage::Ready;
                 self.tell_master(self.master(index).and_then(|master| master.predecessor), index, message);
             }
             Effect::TellSuccessor(message) => {
                 self.tell_master(self.master(index).and_then(|master| master.successor), index, message);
             }
-            Effect::DrainOrphans => self.signal_orphans(index, Signal::Quit),
+            Effect::TellElder(message) => {
+                self.tell_master(self.master(index).and_then(|master| master.elder), index, message);
+            }
+            Effect::TellHeir(message) => {
+                self.tell_master(self.master(index).and_then(|master| master.heir), index, message);
+            }
+            Effect::PromoteElder => self.promote_elder(index),
+            Effect::PromoteHeir => self.promote_heir(index),
+            Effect::DrainOrphans => {
+                self.find_orphans(index);
+                self.signal_orphans(index, Signal::Quit);
+            }
             Effect::TerminateOrphans => self.signal_orphans(index, Signal::Term),
             Effect::CloseListeners => {
                 if let Some(master) = self.master_mut(index) {
@@ -53,6 +66,10 @@ impl World {
             Effect::RemovePidFile if self.pid_file == Name::Of(index) => self.pid_file = Name::Absent,
             Effect::RemoveLastPidFile if self.knows(index, self.pid_file) => self.pid_file = Name::Absent,
             Effect::WriteOldBin => self.old_bin = Name::Of(index),
+            Effect::NameOldBin => match self.master(index).and_then(|master| master.predecessor) {
+                Some(old) => self.old_bin = Name::Of(old),
+                None => self.remove_old_bin(index),
+            },
             Effect::RemoveOldBin => self.remove_old_bin(index),
             Effect::Exit(_) => self.leave(index),
             Effect::RemovePidFile
@@ -102,19 +119,28 @@ impl World {
         });
     }
 
-    /// The new master gets to know the workers that are there.
+    /// The new master gets to know every worker that we know.
     fn spawn_successor(&mut self, index: u8) {
         let born = (0..GENERATIONS as u8).find(|slot| self.is_free(*slot));
         let generation = self.master(index).and_then(|master| master.state.successor).map(|s| s.generation);
+        self.past.crowded |= self.living().count() == GENERATIONS;
         let (Some(born), Some(generation)) = (born, generation) else {
             return self.result(index, Outcome::SuccessorNotSpawned);
         };
         self.bear(born, generation, Some(index));
+        let predecessor = self.master(index).and_then(|master| master.predecessor);
         if let Some(master) = self.master_mut(index) {
             master.successor = Some(born);
         }
-        let ours = self.workers.iter_mut().filter(|worker| worker.owner == index);
-        ours.for_each(|worker| worker.introduced |= 1 << born);
+        if let Some(oldest) = predecessor.and_then(|old| self.master_mut(old)) {
+            match oldest.heir {
+                Some(heir) if heir == index => oldest.next_heir = Some(born),
+                _ => oldest.meet_heir(born, generation),
+            }
+        }
+        let us = 1 << index;
+        let known = |w: &&mut Worker| w.owner == index || (w.introduced | w.adopted) & us != 0;
+        self.workers.iter_mut().filter(known).for_each(|worker| worker.introduced |= 1 << born);
         self.result(index, Outcome::SuccessorSpawned);
     }
 
@@ -144,17 +170,61 @@ impl World {
     fn introduce(&mut self, index: u8, id: master::WorkerId) {
         let Some(at) = self.find(index, id) else { return };
         let Some(master) = self.master(index) else { return };
-        let peers = [master.predecessor, master.successor];
+        let peers = [master.predecessor, master.successor, master.elder, master.heir];
         peers.into_iter().flatten().for_each(|peer| self.workers[at].introduced |= 1 << peer);
     }
 
     fn tell_master(&mut self, to: Option<u8>, from: u8, message: PeerMessage) {
         let Some(process) = to.and_then(|to| self.master_mut(to)) else { return };
-        if process.successor == Some(from) {
-            process.inbox.from_successor.push(message);
-        } else {
-            process.inbox.from_predecessor.push(message);
+        let inbox = &mut process.inbox;
+        let from = Some(from);
+        if process.next_heir == from {
+            return process.from_next_heir.push(message);
         }
+        if process.successor == from {
+            inbox.from_successor.push(message);
+        } else if process.heir == from {
+            inbox.from_heir.push(message);
+        } else if process.elder == from {
+            inbox.from_elder.push(message);
+        } else {
+            inbox.from_predecessor.push(message);
+        }
+    }
+
+    /// What came meanwhile came from the new neighbour.
+    fn promote_elder(&mut self, index: u8) {
+        let Some(process) = self.master_mut(index) else { return };
+        process.predecessor = process.elder.take();
+        let inbox = &mut process.inbox;
+        inbox.from_predecessor = std::mem::take(&mut inbox.from_elder);
+        inbox.predecessor_died = std::mem::take(&mut inbox.elder_died);
+    }
+
+    fn promote_heir(&mut self, index: u8) {
+        let Some(process) = self.master_mut(index) else { return };
+        process.successor = process.heir.take();
+        let inbox = &mut process.inbox;
+        inbox.from_successor = std::mem::take(&mut inbox.from_heir);
+        inbox.successor_died = std::mem::take(&mut inbox.heir_died);
+        self.promote_next_heir(index);
+    }
+
+    pub(super) fn promote_next_heir(&mut self, index: u8) {
+        let Some(process) = self.master_mut(index) else { return };
+        let Some(heir) = process.next_heir.take() else { return };
+        let said = std::mem::take(&mut process.from_next_heir);
+        let Some(generation) = self.master(heir).map(|master| master.state.generation) else { return };
+        let Some(process) = self.master_mut(index) else { return };
+        process.meet_heir(heir, generation);
+        process.inbox.from_heir = said;
+    }
+
+    /// Workers that know that they have no master any more can be found by whoever looks for them.
+    fn find_orphans(&mut self, index: u8) {
+        let masters = &self.masters;
+        let waits = |w: &&mut Worker| w.life.orphaned && !masters[usize::from(w.owner)].is_alive();
+        self.workers.iter_mut().filter(waits).for_each(|worker| worker.adopted |= 1 << index);
     }
 
     fn signal_orphans(&mut self, index: u8, signal: Signal) {
@@ -165,7 +235,8 @@ impl World {
     /// Whether it names us, another master that we know, or one that is dead.
     fn knows(&self, index: u8, name: Name) -> bool {
         let Name::Of(named) = name else { return false };
-        let known = |m: &super::world::Master| [m.predecessor, m.successor].contains(&Some(named));
+        let known =
+            |m: &super::world::Master| [m.predecessor, m.successor, m.elder, m.heir].contains(&Some(named));
         named == index || self.master(named).is_none() || self.master(index).is_some_and(known)
     }
 
@@ -176,5 +247,13 @@ impl World {
         {
             self.old_bin = Name::Absent;
         }
+    }
+}
+
+impl super::world::Master {
+    fn meet_heir(&mut self, heir: u8, generation: Generation) {
+        self.heir = Some(heir);
+        self.inbox.heir_came = Some(generation);
+        self.inbox.from_heir.clear();
     }
 }

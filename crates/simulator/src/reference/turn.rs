@@ -1,14 +1,14 @@
 //! What an action does: a master's turn, a worker's step, a blow from outside.
 
 use protocol::{
-    master::{self, Effect, Remark, Stage, State},
+    master::{self, Effect, PeerMessage, Remark, Stage, State},
     signals::{Signal, Signals},
     worker::{self, Report},
 };
 
 use super::{
     accepts, means_to_serve,
-    world::{Action, Cut, Slot, World},
+    world::{Action, Cut, Slot, Worker, World},
 };
 use crate::scene::GENERATIONS;
 
@@ -72,7 +72,7 @@ impl World {
 
     /// A turn of its own accord while a worker has something to do.
     fn overtakes_a_worker(&self, signals: Signals, elapsed_ms: u32) -> bool {
-        signals.is_empty() && elapsed_ms == 0 && self.workers.iter().any(super::world::Worker::can_work)
+        signals.is_empty() && elapsed_ms == 0 && self.workers.iter().any(Worker::can_work)
     }
 
     fn pay(&mut self, cut: Cut) {
@@ -110,15 +110,27 @@ impl World {
     fn remember(&mut self, index: u8, before: &State, after: &State, signals: Signals, effects: &[Effect]) {
         let retires = matches!(after.stage, Stage::Retired | Stage::Leaving) && means_to_serve(before.stage);
         self.past.bared |= retires && !self.another_is_ready(index);
-        self.past.came_back |=
+        let comes_back =
             matches!(before.stage, Stage::Retired | Stage::Leaving) && after.stage == Stage::Serving;
+        self.past.came_back |= comes_back;
+        let called = signals.contains(Signal::Hup);
+        self.past.doubled |=
+            before.stage == Stage::Leaving && comes_back && !called && self.another_serves(index);
         self.past.unanswered |= signals.iter().any(|signal| !is_answered(signal, effects, before != after));
         self.past.faulted |= matches!(after.stage, Stage::Terminating { code: 1.., .. });
         if effects.contains(&Effect::AnnounceStart) {
             self.past.served = true;
-            self.past.ready[usize::from(index)] = true;
+            // If there is somebody to tell, it is ready when that is told.
+            let tells = effects.contains(&Effect::TellPredecessor(PeerMessage::Ready));
+            self.past.ready[usize::from(index)] |= !tells;
         }
         self.note_orders(index, signals, effects, is_leaving(after.stage) && !is_leaving(before.stage));
+    }
+
+    /// And has said so.
+    fn another_serves(&self, index: u8) -> bool {
+        let serves = |m: &super::world::Master| m.state.stage == Stage::Serving && m.rest.is_empty();
+        self.living().any(|(other, m)| other != index && self.past.ready[usize::from(other)] && serves(m))
     }
 
     fn another_is_ready(&self, index: u8) -> bool {
@@ -191,7 +203,8 @@ impl World {
     /// If nobody else means to serve, its workers are all there is.
     fn kill_master(&mut self, index: u8) {
         let alone = self.living().all(|(other, m)| (other == index) == means_to_serve(m.state.stage));
-        let accepting = self.workers.iter().any(|w| w.owner == index && accepts(w.life.stage));
+        let stays = |w: &Worker| accepts(w.life.stage) && !w.inbox.commands.contains(&worker::Command::Drain);
+        let accepting = self.workers.iter().any(|w| w.owner == index && stays(w));
         self.past.outlived |= alone && accepting;
         self.end_master(index);
     }
@@ -219,15 +232,31 @@ impl World {
             process.predecessor = None;
             process.inbox.predecessor_died = true;
         }
+        if process.elder == Some(dead) {
+            process.elder = None;
+            process.inbox.elder_died = true;
+        }
+        if process.next_heir == Some(dead) {
+            process.next_heir = None;
+            process.from_next_heir.clear();
+        }
+        if process.heir == Some(dead) {
+            process.heir = None;
+            // It came and went between two turns, or it had come before.
+            process.inbox.heir_died |= process.inbox.heir_came.take().is_none();
+            process.inbox.from_heir.clear();
+            self.promote_next_heir(other);
+        }
     }
 
     /// A master that notices a death takes over the workers it was introduced to.
     fn adopt(&mut self, index: u8, noticed: &master::Wakeup) {
-        if !noticed.successor_died && !noticed.predecessor_died {
+        let died = [noticed.successor_died, noticed.predecessor_died, noticed.elder_died, noticed.heir_died];
+        if !died.contains(&true) {
             return;
         }
         let masters = &self.masters;
-        let orphaned = |worker: &&mut super::world::Worker| {
+        let orphaned = |worker: &&mut Worker| {
             worker.introduced & (1 << index) != 0 && !masters[usize::from(worker.owner)].is_alive()
         };
         self.workers.iter_mut().filter(orphaned).for_each(|worker| worker.adopted |= 1 << index);
@@ -259,9 +288,11 @@ fn is_answered(signal: Signal, effects: &[Effect], changed: bool) -> bool {
 
 /// Whether the log says that this signal is not carried out.
 fn declines(signal: Signal, effects: &[Effect]) -> bool {
-    effects.iter().any(
-        |effect| matches!(effect, Effect::Say(Remark::Refused(s, _) | Remark::Dropped(s, _)) if *s == signal),
-    )
+    effects.iter().any(|effect| match effect {
+        Effect::Say(Remark::Refused(refused, _) | Remark::Dropped(refused, _)) => *refused == signal,
+        Effect::Say(Remark::Crowded(_)) => signal == Signal::Usr2,
+        _ => false,
+    })
 }
 
 fn defers(signal: Signal, effects: &[Effect]) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::{
-    master::{self, Effect, Limits, State, WorkerId},
+    master::{self, Effect, Limits, PeerMessage, State, WorkerId},
     signals::{Signal, Signals},
     worker,
 };
@@ -62,6 +62,10 @@ pub(super) struct Past {
     pub(super) outlived: bool,
     pub(super) abandoned: bool,
     pub(super) bared: bool,
+    /// A generation that was told to leave came back by itself, and another one served.
+    pub(super) doubled: bool,
+    /// A generation was to be started beside three living ones.
+    pub(super) crowded: bool,
     pub(super) unanswered: bool,
 }
 
@@ -81,6 +85,11 @@ pub(super) struct Master {
     pub(super) rest: Vec<Effect>,
     pub(super) predecessor: Option<u8>,
     pub(super) successor: Option<u8>,
+    pub(super) elder: Option<u8>,
+    pub(super) heir: Option<u8>,
+    /// A master that the heir started: nothing is made of it before the heir is the successor.
+    pub(super) next_heir: Option<u8>,
+    pub(super) from_next_heir: Vec<PeerMessage>,
 }
 
 /// A worker process.
@@ -183,7 +192,10 @@ impl World {
     /// A master process begins, started by `predecessor`.
     pub(super) fn bear(&mut self, index: u8, generation: u32, predecessor: Option<u8>) {
         let old = predecessor.and_then(|old| self.master(old)).map(|master| master.state.generation);
-        let state = State::new(generation, self.left.workers_each.into(), old, Limits::default());
+        let elder = predecessor.and_then(|old| self.master(old)).and_then(|master| master.predecessor);
+        let mut state = State::new(generation, self.left.workers_each.into(), old, Limits::default());
+        let elder_master = elder.and_then(|elder| self.master(elder));
+        state.elder = elder_master.map(|master| master::Predecessor::elder(master.state.generation));
         let process = Master {
             state,
             started: false,
@@ -193,6 +205,10 @@ impl World {
             rest: Vec::new(),
             predecessor,
             successor: None,
+            elder,
+            heir: None,
+            next_heir: None,
+            from_next_heir: Vec::new(),
         };
         let slot = usize::from(index);
         self.masters[slot] = Slot::Alive(Arc::new(process));
