@@ -15,10 +15,10 @@ pub(crate) fn books(asked: &arguments::Books) -> Exit {
         Ok(plan) => plan,
         Err(exit) => return exit,
     };
-    let history = match ledger::read_history(&asked.directory) {
+    let history = match kept_run::history(&asked.directory) {
         Ok(history) => history,
-        Err(error) => {
-            complain(&error.to_string());
+        Err(why) => {
+            complain(&why);
             return Exit::Unknown;
         }
     };

@@ -14,6 +14,7 @@ use report::{CaseResult, Disposition, result_json};
 use crate::{
     arguments::{Netns, Place, Shelf},
     control::case_of,
+    printed::complain,
     programs::{Programs, programs},
     requirements::unmet,
     run_directory::Runs,
@@ -132,6 +133,10 @@ impl Runner {
             outcome.result.directory = Some(directory.to_owned());
             self.runs.keep(directory);
             fs::write(directory.join(RESULT_NAME), result_json(&outcome.result)).ok();
+            // Last of all: from here on nobody writes into it.
+            if let Err(error) = ledger::write_manifest(directory) {
+                complain(&error.to_string());
+            }
         } else {
             self.runs.discard(directory);
         }
@@ -140,7 +145,7 @@ impl Runner {
 }
 
 /// Reads and judges what a run wrote.
-pub(crate) fn judged(plan: &Plan, directory: &Path) -> Result<(Judgement, History), Disposition> {
+fn judged(plan: &Plan, directory: &Path) -> Result<(Judgement, History), Disposition> {
     let history =
         ledger::read_history(directory).map_err(|error| Disposition::Broken { why: error.to_string() })?;
     Ok((checks::judge(plan, &history), history))

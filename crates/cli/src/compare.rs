@@ -7,7 +7,6 @@ use report::{COMPARISON_NOTE, comparison};
 
 use crate::{
     arguments,
-    case_run::judged,
     exit::Exit,
     kept_run,
     printed::{complain, paint, print},
@@ -54,10 +53,13 @@ fn side(folder: &Path) -> Result<Side, Exit> {
     let mut side = Side::new();
     for run in runs {
         let plan = kept_run::plan(&run)?;
-        match judged(&plan, &run) {
-            Ok((judgement, _)) => side.entry(plan.case.id).or_default().push(judgement),
+        match kept_run::history(&run) {
+            Ok(history) => {
+                let judgement = checks::judge(&plan, &history);
+                side.entry(plan.case.id).or_default().push(judgement);
+            }
             // Cut off before it began, say: no figures, and no reason to show none of the others.
-            Err(why) => complain(&format!("left out {}: {}", run.display(), why.why().unwrap_or_default())),
+            Err(why) => complain(&format!("left out {}: {why}", run.display())),
         }
     }
     match side.is_empty() {

@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use facts::Plan;
+use facts::{History, Plan};
+use ledger::{MANIFEST_NAME, Manifest};
 
 use crate::{exit::Exit, printed::complain};
 
@@ -23,6 +24,25 @@ pub(crate) fn plan(directory: &Path) -> Result<Plan, Exit> {
         complain(&format!("read {}: {error}; it was written by another version", file.display()));
         Exit::BadScenario
     })
+}
+
+/// The history of the run in a directory, as far as it can be believed. Of one that left no manifest it can be told
+/// what went wrong, never that all was well.
+pub(crate) fn history(directory: &Path) -> Result<History, String> {
+    let told = |error: ledger::Error| error.to_string();
+    let manifest = ledger::check_manifest(directory).map_err(told)?;
+    if let Manifest::Broken(lines) = manifest {
+        return Err(format!(
+            "nothing in {} is believed, because it is not what the run left: {}",
+            directory.display(),
+            lines.join("; ")
+        ));
+    }
+    let mut history = ledger::read_history(directory).map_err(told)?;
+    if manifest == Manifest::Absent {
+        history.incomplete.push(format!("the run was killed before it could write {MANIFEST_NAME}"));
+    }
+    Ok(history)
 }
 
 /// The directory itself if it holds a run, else those in it that do, in order of name.

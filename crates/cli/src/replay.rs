@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use facts::{Plan, plan::Case};
+use facts::{History, Plan, plan::Case};
 use report::{CaseResult, Disposition, PHASE_TABLE_NOTE, Tally, case_line, evidence};
 
 use crate::{
     arguments,
-    case_run::{judged, result},
+    case_run::result,
     catalogue::Catalogue,
     control::case_of,
     exit::Exit,
@@ -28,17 +28,17 @@ fn attempt(asked: &arguments::Replay) -> Result<Exit, Exit> {
         None => plan,
         Some(file) => expecting(plan, file, asked)?,
     };
-    Ok(judge(&plan, asked))
+    let history = kept_run::history(&asked.directory).map_err(|why| {
+        complain(&why);
+        Exit::Unknown
+    })?;
+    Ok(judge(&plan, &history, asked))
 }
 
-fn judge(plan: &Plan, asked: &arguments::Replay) -> Exit {
-    let result = match judged(plan, &asked.directory) {
-        Ok((judgement, _)) => {
-            let disposition = Disposition::of(plan, &judgement);
-            CaseResult { judgement: Some(judgement), ..result(plan, &asked.shelf, disposition) }
-        }
-        Err(disposition) => result(plan, &asked.shelf, disposition),
-    };
+fn judge(plan: &Plan, history: &History, asked: &arguments::Replay) -> Exit {
+    let judgement = checks::judge(plan, history);
+    let disposition = Disposition::of(plan, &judgement);
+    let result = CaseResult { judgement: Some(judgement), ..result(plan, &asked.shelf, disposition) };
     let mut tally = Tally::default();
     tally.add(&result);
     print(&case_line(&result, paint()));

@@ -40,6 +40,49 @@ fn a_run_that_was_not_seen_whole_is_3() {
 }
 
 #[test]
+fn a_run_that_is_not_what_it_left_is_3_and_says_which_file() {
+    let touched = |change: &dyn Fn(&std::path::Path)| {
+        let shelf = Shelf::new(QUIET, "no-such-server", "['${program}']");
+        run::write(&shelf, "run", Wrong::Ended(Outcome::Refused), run::MS);
+        change(&shelf.path().join("run"));
+        ["replay", "ledger"].map(|verb| changeover(shelf.path(), &[verb, "run"]))
+    };
+    let cut = |directory: &std::path::Path| {
+        let file = std::fs::File::options().write(true).open(directory.join("ledger-0.bin"));
+        file.and_then(|file| file.set_len(640)).expect("cut the ledger");
+    };
+    for said in touched(&cut) {
+        assert_eq!(said.code, Some(3), "{}{}", said.out, said.err);
+        assert!(said.err.contains("ledger-0.bin was changed after the run"), "{}", said.err);
+    }
+    let lose = |d: &std::path::Path| std::fs::remove_file(d.join("events.ndjson")).expect("remove the log");
+    for said in touched(&lose) {
+        assert_eq!(said.code, Some(3), "{}{}", said.out, said.err);
+        assert!(said.err.contains("events.ndjson is missing"), "{}", said.err);
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_says_so_and_what_it_lost_is_lost() {
+    let killed = |wrong| {
+        let shelf = Shelf::new(QUIET, "no-such-server", "['${program}']");
+        run::write(&shelf, "run", wrong, run::MS);
+        std::fs::remove_file(shelf.path().join("run").join(ledger::MANIFEST_NAME)).expect("remove it");
+        ["replay", "ledger"].map(|verb| changeover(shelf.path(), &[verb, "run"]))
+    };
+    for said in killed(Wrong::Nothing) {
+        assert_eq!(said.code, Some(3), "{}{}", said.out, said.err);
+        assert!(
+            said.out.contains("the run was killed before it could write MANIFEST.sha256"),
+            "{}",
+            said.out
+        );
+    }
+    let [replay, _] = killed(Wrong::Ended(Outcome::Refused));
+    assert_eq!(replay.code, Some(1), "{}", replay.out);
+}
+
+#[test]
 fn a_known_failure_must_fail() {
     let known = |text: &str, fails: &str| {
         format!("{text}\n[known_failure]\nghost = {{ why = \"it is a ghost\", fails = ['{fails}'] }}\n")

@@ -30,6 +30,9 @@ pub(crate) fn write(shelf: &Shelf, name: &str, wrong: Wrong, took: u64) {
     fs::write(directory.join("plan.json"), plan).expect("write the plan");
     write_ledger(&directory, wrong, took);
     write_events(&directory, wrong);
+    if wrong != Wrong::CutOff {
+        ledger::write_manifest(&directory).expect("write the manifest");
+    }
 }
 
 fn plan(shelf: &Shelf) -> Plan {
