@@ -1,5 +1,7 @@
 //! Whether the generator did its own part. What it did not do is never blamed on the server.
 
+use std::collections::BTreeMap;
+
 use facts::{Blame, Event, Outcome, Verdict};
 
 use crate::{Index, latency::kept_up};
@@ -13,11 +15,7 @@ pub(crate) fn generator(index: &Index) -> Verdict {
     if index.attempts.is_empty() {
         return Verdict::unknown("nothing was sent");
     }
-    let unseen: Vec<String> = crate::phase_row::classes(index)
-        .into_iter()
-        .filter(|(class, _)| class.blame() == Blame::Generator)
-        .map(|(class, count)| format!("{count} {}", class.name()))
-        .collect();
+    let unseen = unseen(index);
     let unsent = reported_unsent(index);
     match (unseen.is_empty(), unsent) {
         (true, 0) => Verdict::pass(lateness(index)),
@@ -26,6 +24,16 @@ pub(crate) fn generator(index: &Index) -> Verdict {
             Verdict::unknown(format!("the end of some attempts was not seen: {}", unseen.join(", ")))
         }
     }
+}
+
+/// What the generator did not do or see, by class and phase: of every other phase the verdicts stand.
+fn unseen(index: &Index) -> Vec<String> {
+    let mut counts: BTreeMap<(&str, u8), u64> = BTreeMap::new();
+    for attempt in index.attempts.iter().filter(|a| a.blame() == Blame::Generator) {
+        *counts.entry((attempt.outcome.name(), attempt.record.phase_intended)).or_default() += 1;
+    }
+    let told = |((class, phase), count)| format!("{count} {class} in {}", index.phase_name(phase));
+    counts.into_iter().map(told).collect()
 }
 
 fn reported_unsent(index: &Index) -> u64 {
@@ -66,6 +74,15 @@ mod tests {
             }
         });
         check("generator", unsent, UNKNOWN);
+    }
+
+    #[test]
+    fn what_was_not_done_is_told_by_phase() {
+        let built = Built::good().outcome(5, Outcome::Unsent).outcome(150, Outcome::Unsent);
+        let built = built.outcome(151, Outcome::Unsent);
+        let verdict = super::generator(&crate::Index::new(&built.plan, &built.history));
+        let told = "the end of some attempts was not seen: 1 unsent in steady, 2 unsent in upgrade";
+        assert_eq!(verdict, facts::Verdict::unknown(told));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! deadline; leaving it out would make an outage look fast (coordinated omission).
 
 use facts::{
-    Blame, Event, Nanos,
+    Blame, Event, Moment, Nanos,
     expression::{Kind, Value},
     plan::Pace,
 };
@@ -160,7 +160,8 @@ fn timing(index: &Index, scope: Scope) -> Result<Timing, String> {
     }
     not_closed(index, scope)?;
     let (first, last) = scope.phases.unwrap_or((0, index.plan.phases.len().saturating_sub(1) as u8));
-    let reasons = [undisturbed(index)?].into_iter().chain((first..=last).map(|phase| late(index, phase)));
+    let reasons =
+        [undisturbed(index, scope)?].into_iter().chain((first..=last).map(|phase| late(index, phase)));
     match reasons.flatten().next() {
         None => Ok(Timing::InTime),
         Some(why) if is_measured(index, (first, last)) && !has_thinkers(index, scope) => {
@@ -200,17 +201,45 @@ fn not_closed(index: &Index, scope: Scope) -> Result<(), String> {
     }
 }
 
-/// Why not, if the harness itself was stopped for long: a pause in the middle of an answer looks like the server's and
-/// is no lateness of a start. It is measured for the whole run and not by phase.
-fn undisturbed(index: &Index) -> Result<Option<String>, String> {
-    let longest = index.history.events.iter().filter_map(|line| match line.event {
+/// Why not, if the harness itself was stopped for long while somebody in the scope waited: a pause in the middle of an
+/// answer looks like the server's and is no lateness of a start. One of which the log does not say when it was may have
+/// been at any time.
+fn undisturbed(index: &Index, scope: Scope) -> Result<Option<String>, String> {
+    let measured = index.history.events.iter().filter_map(|line| match line.event {
         Event::SelfCheck { hiccup_max_ns, .. } => Some(hiccup_max_ns),
         _ => None,
     });
-    let paused =
-        |pause| format!("the harness itself was stopped for {} in this run", Value::Duration(pause as f64));
-    let longest = longest.max().ok_or("the harness did not measure its own pauses")?;
-    Ok((longest > LAG_MAX_NANOS).then(|| paused(longest)))
+    let longest = measured.max().ok_or("the harness did not measure its own pauses")?;
+    if longest <= LAG_MAX_NANOS {
+        return Ok(None);
+    }
+    let told: Vec<(Moment, Nanos)> = pauses(index).collect();
+    let paused = |nanos: Nanos, when: &str| {
+        Some(format!("the harness itself was stopped for {} {when}", Value::Duration(nanos as f64)))
+    };
+    if told.iter().all(|(_, nanos)| *nanos < longest) {
+        return Ok(paused(longest, "in this run"));
+    }
+    let Some(waiting) = waiting(index, scope) else { return Ok(paused(longest, "in this run")) };
+    let meanwhile =
+        told.into_iter().filter(|(at, _)| at.earliest <= waiting.end && at.latest >= waiting.begin);
+    let worst = meanwhile.max_by_key(|(_, nanos)| *nanos);
+    Ok(worst.and_then(|(at, nanos)| paused(nanos, &format!("in {}", index.phase_at(at.earliest)))))
+}
+
+/// The pauses of the harness that make times its own, as they happened.
+fn pauses(index: &Index) -> impl Iterator<Item = (Moment, Nanos)> {
+    index.history.events.iter().filter_map(|line| match line.event {
+        Event::Hiccup { ns } if ns > LAG_MAX_NANOS => Some((line.at, ns)),
+        _ => None,
+    })
+}
+
+/// From the begin of a scope to the end of its phases, or of the last answer to a request of theirs.
+fn waiting(index: &Index, scope: Scope) -> Option<Interval> {
+    let stretch = index.interval(scope)?;
+    let last = index.attempts(scope).map(Attempt::done_at).max();
+    Some(Interval { end: stretch.end.max(last.unwrap_or(0)), ..stretch })
 }
 
 /// How late the generator was in a phase: 99.9 % of the time, and at worst.
@@ -321,6 +350,67 @@ mod tests {
                 built.holds(function, &arguments, Operator::Less, bound(0.5), when_false);
             }
             built.holds(Function::Lost, &[], Operator::Equal, Value::Number(0.0), PASS);
+        }
+    }
+
+    /// A run in which the harness was stopped for 800 ms at these instants.
+    fn stopped(at_ms: &[u64]) -> Built {
+        let mut built = Built::good();
+        built.amend(|event| {
+            if let Event::SelfCheck { hiccup_max_ns, .. } = event {
+                *hiccup_max_ns = 800_000_000;
+            }
+        });
+        let hiccup = || Event::Hiccup { ns: 800_000_000 };
+        at_ms.iter().fold(built, |built, at| built.inserted_between(*at, at + 801, hiccup()))
+    }
+
+    /// The verdicts on times that no late generator would excuse, of the phases from 0, 1000 and 2000 ms.
+    #[track_caller]
+    fn by_phase(built: &Built, expected: [&str; 3]) {
+        for (phase, expected) in (0..).zip(expected) {
+            let bound = Value::Duration(0.5 * MS);
+            built.holds(Function::Percentile(500), &in_phase(phase), Operator::Less, bound, expected);
+            let bound = Value::Duration(500.0 * MS);
+            let gap = if expected == FAIL { PASS } else { UNKNOWN };
+            built.holds(Function::LongestGap, &in_phase(phase), Operator::Less, bound, gap);
+            built.holds(Function::Lost, &in_phase(phase), Operator::Equal, Value::Number(0.0), PASS);
+        }
+    }
+
+    #[test]
+    fn a_pause_of_the_harness_spoils_the_times_of_its_own_phase_only() {
+        by_phase(&stopped(&[1100]), [FAIL, UNKNOWN, FAIL]);
+        by_phase(&stopped(&[2050]), [FAIL, FAIL, UNKNOWN]);
+        by_phase(&stopped(&[100, 2050]), [UNKNOWN, FAIL, UNKNOWN]);
+        // From one phase into the next.
+        by_phase(&stopped(&[1500]), [FAIL, UNKNOWN, UNKNOWN]);
+        // When it was is not told, or not of the longest.
+        by_phase(&stopped(&[]), [UNKNOWN; 3]);
+        let shorter = stopped(&[]).inserted_between(1100, 1400, Event::Hiccup { ns: 300_000_000 });
+        by_phase(&shorter, [UNKNOWN; 3]);
+    }
+
+    #[test]
+    fn a_pause_after_a_phase_spoils_its_times_if_somebody_still_waited() {
+        // The last request of the first phase is answered at 1290 ms.
+        let mut built = stopped(&[1100]);
+        built.history.records[98].done = 3_000_000;
+        by_phase(&built, [UNKNOWN, UNKNOWN, FAIL]);
+    }
+
+    #[test]
+    fn what_was_not_sent_in_one_phase_leaves_the_others_their_verdicts() {
+        let mut built = Built::good().outcome(150, Outcome::Unsent);
+        built.amend(|event| {
+            if let Event::LoadStopped { sent, unsent, .. } = event {
+                (*sent, *unsent) = (288, 1);
+            }
+        });
+        for (phase, expected) in [(0, PASS), (1, UNKNOWN), (2, PASS)] {
+            built.holds(Function::Lost, &in_phase(phase), Operator::Equal, Value::Number(0.0), expected);
+            let bound = Value::Duration(2.0 * MS);
+            built.holds(Function::Percentile(500), &in_phase(phase), Operator::Less, bound, expected);
         }
     }
 
