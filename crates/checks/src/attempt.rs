@@ -2,10 +2,10 @@
 //! in the light of the journals and of the kills the harness did itself. The client alone cannot tell a request
 //! that was executed from one that never arrived; the journal can.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use facts::{
-    Blame, Event, History, Moment, Nanos, Outcome, Plan, Record, Role, journal::PROBE_BIT,
+    Blame, Event, History, IdSet, Moment, Nanos, Outcome, Plan, Record, Role, journal::PROBE_BIT,
     plan::FailpointAct, record::flag,
 };
 use serde::Serialize;
@@ -69,14 +69,14 @@ impl Attempt {
 /// Every attempt of a history in order of intention.
 pub(crate) fn attempts(plan: &Plan, history: &History) -> Vec<Attempt> {
     let kills = kills(history);
-    let executed: HashSet<u64> = journalled(history).collect();
+    let executed = executed(history);
     let twice = executed_twice(plan, history);
     let processes = Processes::of(history);
     let mut attempts = with_holders(history, &processes);
     let journalling = journalling(plan, history, &executed);
     for attempt in &mut attempts {
         let record = attempt.record;
-        attempt.execution = match executed.contains(&record.id) {
+        attempt.execution = match executed.contains(record.id) {
             true => Execution::Executed,
             false if record.has(flag::MESSAGE) || !journalling.contains(&record.population) => {
                 Execution::Unknown
@@ -84,11 +84,11 @@ pub(crate) fn attempts(plan: &Plan, history: &History) -> Vec<Attempt> {
             false => Execution::NeverSeen,
         };
         attempt.outcome = match attempt.outcome.blame() {
-            _ if twice.contains(&record.id) => Outcome::Duplicate,
+            _ if twice.contains(record.id) => Outcome::Duplicate,
             Blame::Lost | Blame::Retriable if kills.iter().any(|kill| kill.took(attempt)) => {
                 Outcome::KilledWithProcess
             }
-            Blame::Lost | Blame::Retriable if executed.contains(&record.id) && record.bytes_in == 0 => {
+            Blame::Lost | Blame::Retriable if executed.contains(record.id) && record.bytes_in == 0 => {
                 Outcome::ExecutedNoReply
             }
             Blame::Nobody if attempt.answered_by.is_some_and(|named| processes.cannot_be(&record, named)) => {
@@ -102,12 +102,12 @@ pub(crate) fn attempts(plan: &Plan, history: &History) -> Vec<Attempt> {
 }
 
 /// Populations whose requests journals have: another one to the same server would be there, too.
-fn journalling(plan: &Plan, history: &History, executed: &HashSet<u64>) -> HashSet<u8> {
+fn journalling(plan: &Plan, history: &History, executed: &IdSet) -> HashSet<u8> {
     let target = |population: u8| plan.populations.get(usize::from(population)).map(|p| p.target);
     let kept: HashSet<usize> = history
         .records
         .iter()
-        .filter(|record| executed.contains(&record.id))
+        .filter(|record| executed.contains(record.id))
         .filter_map(|record| target(record.population))
         .collect();
     (0..=u8::MAX).filter(|population| target(*population).is_some_and(|of| kept.contains(&of))).collect()
@@ -115,19 +115,50 @@ fn journalling(plan: &Plan, history: &History, executed: &HashSet<u64>) -> HashS
 
 /// The attempts with who answered them and who had their connection, not yet refined.
 fn with_holders(history: &History, processes: &Processes) -> Vec<Attempt> {
+    let attempt = |record: &Record, held_by: Option<Holder>| {
+        let (answered_by, held_by) = (processes.holder(record), held_by.filter(|_| record.reused()));
+        let (outcome, execution) = (record.outcome(), Execution::Unknown);
+        Attempt { record: *record, outcome, answered_by, held_by, execution }
+    };
+    let mut attempts: Vec<Attempt> = Vec::with_capacity(history.records.len());
+    if let Some(connections) = connections_in_order(&history.records) {
+        let mut last: Vec<Option<Holder>> = vec![None; connections];
+        for record in &history.records {
+            let last = &mut last[record.connection as usize];
+            attempts.push(attempt(record, *last));
+            *last = holder_after(&attempts);
+        }
+        return attempts;
+    }
     let mut records: Vec<&Record> = history.records.iter().collect();
     records.sort_by_key(|r| (r.connection, r.sequence, r.intended));
     let mut last: Option<(u32, Holder)> = None;
-    let mut attempts = Vec::with_capacity(records.len());
     for record in records {
-        let answered_by = processes.holder(record);
-        let held_by = last.filter(|(connection, _)| *connection == record.connection).map(|(_, held)| held);
-        let held_by = held_by.filter(|_| record.reused());
-        last = answered_by.or(held_by).map(|holder| (record.connection, holder));
-        let (outcome, execution) = (record.outcome(), Execution::Unknown);
-        attempts.push(Attempt { record: *record, outcome, answered_by, held_by, execution });
+        let before = last.filter(|(connection, _)| *connection == record.connection);
+        attempts.push(attempt(record, before.map(|(_, holder)| holder)));
+        last = holder_after(&attempts).map(|holder| (record.connection, holder));
     }
     attempts
+}
+
+/// Who has the connection of the last attempt behind it.
+fn holder_after(attempts: &[Attempt]) -> Option<Holder> {
+    attempts.last().and_then(|attempt| attempt.answered_by.or(attempt.held_by))
+}
+
+/// One more than the highest number of a connection, if the requests on each stand in their order, as an engine writes
+/// them, and its numbers are such as an engine gives.
+fn connections_in_order(records: &[Record]) -> Option<usize> {
+    let connections = records.iter().map(|record| record.connection).max().unwrap_or(0) as usize + 1;
+    if connections > 2 * records.len() + 64 {
+        return None;
+    }
+    let mut last = vec![(0, 0); connections];
+    let is_behind = |record: &Record| {
+        let (last, this) = (&mut last[record.connection as usize], (record.sequence, record.intended));
+        std::mem::replace(last, this) <= this
+    };
+    records.iter().all(is_behind).then_some(connections)
 }
 
 /// A worker that the scenario killed, by a signal or at a failpoint.
@@ -182,15 +213,24 @@ impl Kill {
 
 /// Ids that more than one execution was begun for: twice by one server, or by two back ends. A proxy that keeps a
 /// journal and the back end behind it execute one request once each.
-fn executed_twice(plan: &Plan, history: &History) -> HashSet<u64> {
-    let mut seen: HashSet<(Option<&str>, u64)> = HashSet::new();
-    let mut twice = HashSet::new();
+fn executed_twice(plan: &Plan, history: &History) -> IdSet {
+    let about = history.records.len();
+    let mut seen: BTreeMap<Option<&str>, IdSet> = BTreeMap::new();
+    let mut twice = IdSet::for_about(about);
     for (name, entries) in &history.journals {
         let is_origin = plan.origins.iter().any(|origin| origin.name == *name);
         let layer = (!is_origin).then_some(name.as_str());
-        twice.extend(entries.iter().filter(|e| e.id != 0 && !seen.insert((layer, e.id))).map(|e| e.id));
+        let seen = seen.entry(layer).or_insert_with(|| IdSet::for_about(about));
+        twice.extend(entries.iter().filter(|e| e.id != 0 && !seen.insert(e.id)).map(|e| e.id));
     }
     twice
+}
+
+/// The ids of all requests that a journal has.
+pub(crate) fn executed(history: &History) -> IdSet {
+    let mut executed = IdSet::for_about(history.records.len());
+    executed.extend(journalled(history));
+    executed
 }
 
 /// Every id in every journal that a client sent; the harness's own probes are nobody's request.

@@ -80,11 +80,13 @@ fn is_known(attempt: &Attempt) -> bool {
 /// as it likes, but each has one number and no two have the same.
 fn contradiction(answered: &[&Attempt]) -> Option<String> {
     let mut claims: BTreeMap<(Generation, Generation), &Attempt> = BTreeMap::new();
+    let mut before = (0, 0);
     for attempt in answered {
         let Some(by) = attempt.answered_by.filter(|by| by.pid > 0) else { continue };
-        let claimed = attempt.record.generation();
-        if claimed > 0 {
-            claims.entry((by.generation, claimed)).or_insert(attempt);
+        let pair = (by.generation, attempt.record.generation());
+        if pair.1 > 0 && pair != before {
+            claims.entry(pair).or_insert(attempt);
+            before = pair;
         }
     }
     let pairs = || claims.keys().enumerate();

@@ -2,7 +2,7 @@
 //! says of itself is no evidence; when a process ended is, to the instant. When one came to be is known only roughly, and
 //! nothing follows from it here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use facts::{
     Event, Generation, History, Nanos, Record,
@@ -22,8 +22,9 @@ struct Lives {
 
 /// The processes of all targets, by pid.
 pub(crate) struct Processes {
-    by_pid: HashMap<u32, Lives>,
-    by_generation: HashMap<Generation, BTreeSet<u32>>,
+    /// In order of pid. There are a handful, and millions of records ask.
+    by_pid: Vec<(u32, Lives)>,
+    by_generation: BTreeMap<Generation, BTreeSet<u32>>,
     /// How generations call themselves, of those that have a name of their own.
     numbers: BTreeMap<Generation, Generation>,
 }
@@ -31,20 +32,22 @@ pub(crate) struct Processes {
 impl Processes {
     pub(crate) fn of(history: &History) -> Processes {
         let mut processes =
-            Processes { by_pid: HashMap::new(), by_generation: HashMap::new(), numbers: BTreeMap::new() };
+            Processes { by_pid: Vec::new(), by_generation: BTreeMap::new(), numbers: BTreeMap::new() };
+        let mut by_pid: BTreeMap<u32, Lives> = BTreeMap::new();
         for line in &history.events {
             match line.event {
                 Event::ProcessAppeared { pid, generation, .. } => {
-                    let lives = processes.by_pid.entry(pid).or_default();
+                    let lives = by_pid.entry(pid).or_default();
                     lives.appeared.push((line.at.earliest, line.at.latest, generation));
                     processes.by_generation.entry(generation).or_default().insert(pid);
                 }
                 Event::ProcessEnded { pid, .. } => {
-                    processes.by_pid.entry(pid).or_default().ended.push(line.at.latest);
+                    by_pid.entry(pid).or_default().ended.push(line.at.latest);
                 }
                 _ => {}
             }
         }
+        processes.by_pid = by_pid.into_iter().collect();
         processes.numbers = numbers(&processes, history);
         processes
     }
@@ -59,9 +62,14 @@ impl Processes {
     /// A pid may be used again: the last process that had it by then is meant. One that was only noticed later
     /// is better than none.
     fn generation(&self, pid: u32, at: Nanos) -> Generation {
-        let Some(Lives { appeared, .. }) = self.by_pid.get(&pid) else { return 0 };
+        let Some(Lives { appeared, .. }) = self.lives(pid) else { return 0 };
         let before = appeared.iter().rev().find(|(earliest, ..)| *earliest <= at);
         before.or(appeared.first()).map_or(0, |(.., generation)| *generation)
+    }
+
+    fn lives(&self, pid: u32) -> Option<&Lives> {
+        let place = self.by_pid.binary_search_by_key(&pid, |(pid, _)| *pid).ok()?;
+        Some(&self.by_pid[place].1)
     }
 
     /// True when whoever a complete answer names cannot have given it. A message on an open connection has the names of
@@ -84,7 +92,7 @@ impl Processes {
 
     /// True when every process that ever had the pid had ended before an instant.
     fn was_gone(&self, pid: u32, instant: Nanos) -> bool {
-        let Some(Lives { appeared, ended }) = self.by_pid.get(&pid) else { return false };
+        let Some(Lives { appeared, ended }) = self.lives(pid) else { return false };
         let Some(last) = ended.iter().max() else { return false };
         *last < instant && appeared.iter().all(|(_, latest, _)| latest <= last)
     }
@@ -106,10 +114,13 @@ fn begun_after(record: &Record) -> Nanos {
 /// else's. Where two have the same, or something is left over, nothing is known.
 fn numbers(processes: &Processes, history: &History) -> BTreeMap<Generation, Generation> {
     let mut said: BTreeMap<Generation, BTreeSet<Generation>> = BTreeMap::new();
+    let mut before = (0, 0);
     for record in history.records.iter().filter(|r| r.server_pid > 0 && r.generation > 0) {
         let generation = record.done_at().map_or(0, |done| processes.generation(record.server_pid, done));
-        if generation > 0 && !record.has(flag::MESSAGE) {
+        let pair = (generation, record.generation());
+        if generation > 0 && !record.has(flag::MESSAGE) && pair != before {
             said.entry(generation).or_default().insert(record.generation());
+            before = pair;
         }
     }
     let single = |said: &BTreeSet<Generation>| said.first().copied().filter(|_| said.len() == 1);

@@ -1,14 +1,12 @@
 //! What users of ordinary clients would have seen: retries as rules over what happened. The engine never repeats a
 //! request; here it is asked who would have, what it would have got, and what would have been executed twice.
 
-use std::collections::HashSet;
-
-use facts::{Blame, Nanos, Record, record::flag};
+use facts::{Blame, IdSet, Nanos, Record, record::flag};
 use serde::Serialize;
 
 use crate::{
     Index,
-    attempt::{Attempt, has_journal, journalled},
+    attempt::{Attempt, executed, has_journal},
     story::was_closed,
 };
 
@@ -51,14 +49,12 @@ pub struct Retried {
 pub(crate) fn retried(index: &Index) -> Vec<Retried> {
     let unanswered: Vec<&Attempt> = index.attempts.iter().filter(|a| is_unanswered(a)).collect();
     let nexts = if unanswered.is_empty() { Vec::new() } else { nexts(index) };
-    let executed: Option<HashSet<u64>> =
-        has_journal(index.history).then(|| journalled(index.history).collect());
+    let executed = has_journal(index.history).then(|| executed(index.history));
     let row = |rule: &Rule| {
         let again = |a: &&&Attempt| was_closed_unanswered(&a.record) && (rule.repeats)(&a.record);
         let repeated: Vec<&&Attempt> = unanswered.iter().filter(again).collect();
         let saved = repeated.iter().filter(|a| answered_next(index, &nexts, a)).count();
-        let twice =
-            |ids: &HashSet<u64>| repeated.iter().filter(|a| ids.contains(&a.record.id)).count() as u64;
+        let twice = |ids: &IdSet| repeated.iter().filter(|a| ids.contains(a.record.id)).count() as u64;
         Retried {
             policy: rule.name,
             repeated: repeated.len() as u64,

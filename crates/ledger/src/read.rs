@@ -4,16 +4,20 @@ use std::{
     collections::HashMap,
     fs::{self, File},
     io::{ErrorKind, Read},
+    iter::repeat_n,
     path::{Path, PathBuf},
 };
 
 use bytemuck::{AnyBitPattern, Zeroable, bytes_of_mut};
-use facts::{Caller, History, Record, SocketState, Stamped, fault::Strike, journal::Entry};
+use facts::{Caller, History, IdSet, Record, SocketState, Stamped, fault::Strike, journal::Entry};
 
 use crate::{
     EVENT_LOG_NAME, Error,
     header::{HEADER_BYTES, Header, Kind, SEALED, VERSION},
 };
+
+/// So many records are read at a time.
+const PIECE_RECORDS: usize = 4096;
 
 /// All facts of the run in this directory: `events.ndjson`, every `ledger-*.bin`, `callers-*.bin` and `journal-*.bin`; those of the
 /// processes of one server (`journal-NAME.PID.bin`) are one journal, in the order in which executions began. What is
@@ -123,11 +127,18 @@ fn read_into<T: Kept>(
     if length < expected {
         return Err(Error::Short { path: path.to_owned(), expected, found: length });
     }
-    let mut all = vec![T::zeroed(); wanted as usize];
-    file.read_exact(bytemuck::cast_slice_mut(&mut all)).map_err(failed)?;
-    let empty = all.iter().filter(|record| record.id() == 0).count() as u64;
+    // Piece by piece: what is read is still in the processor's cache when it is looked at.
+    let mut piece: Vec<T> = repeat_n(T::zeroed(), PIECE_RECORDS).collect();
+    let (mut left, before) = (wanted as usize, records.len());
+    records.reserve(left);
+    while left > 0 {
+        let piece = &mut piece[..left.min(PIECE_RECORDS)];
+        file.read_exact(bytemuck::cast_slice_mut(piece)).map_err(failed)?;
+        records.extend(piece.iter().filter(|record| record.id() != 0));
+        left -= piece.len();
+    }
+    let empty = wanted - (records.len() - before) as u64;
     incomplete.extend(complaint(path, kind, &header, empty));
-    records.extend(all.into_iter().filter(|record| record.id() != 0));
     Ok(())
 }
 
@@ -175,15 +186,18 @@ fn complaint(path: &Path, kind: Kind, header: &Header, empty: u64) -> Option<Str
 
 /// `Entry::repeats`: told here, so that no server has to remember ids.
 fn count_repeats(entries: &mut [Entry]) {
-    let mut seen: HashMap<u64, u16> = HashMap::with_capacity(entries.len());
+    let mut seen = IdSet::for_about(entries.len());
+    let mut again: HashMap<u64, u16> = HashMap::new();
     for entry in entries {
-        let times = seen.entry(entry.id).or_insert(0);
-        entry.repeats = *times;
-        *times = times.saturating_add(1);
+        entry.repeats = 0;
+        if !seen.insert(entry.id) {
+            let times = again.entry(entry.id).or_insert(0);
+            *times = times.saturating_add(1);
+            entry.repeats = *times;
+        }
     }
 }
 
-/// What all kinds of records have.
 trait Kept: bytemuck::Pod + AnyBitPattern {
     fn id(&self) -> u64;
 }
