@@ -31,6 +31,8 @@ struct Course<'a> {
     target: usize,
     written: InForce,
     loaded: InForce,
+    /// The phase that goes on.
+    current: u8,
     quiet: Vec<(u8, InForce)>,
 }
 
@@ -38,12 +40,15 @@ impl<'a> Course<'a> {
     fn new(index: &'a Index<'a>, target: usize) -> Course<'a> {
         let of = &index.plan.targets[target];
         let first = InForce { upstream: Upstream::new(&of.weights), options: of.options.clone() };
-        Course { index, target, written: first.clone(), loaded: first, quiet: Vec::new() }
+        Course { index, target, written: first.clone(), loaded: first, current: 0, quiet: Vec::new() }
     }
 
     fn hear(&mut self, event: &Event) {
         match event {
-            Event::PhaseBegan { phase, .. } => self.quiet.push((*phase, self.loaded.clone())),
+            Event::PhaseBegan { phase, .. } => {
+                self.current = *phase;
+                self.quiet.push((*phase, self.loaded.clone()));
+            }
             Event::StepBegan { step, .. } => {
                 if let Some(step) = self.index.plan.steps.get(*step) {
                     self.act(&step.action);
@@ -55,7 +60,7 @@ impl<'a> Course<'a> {
                 }
             }
             // Whatever it was, it was not like that all through the phase.
-            Event::FaultUndone { .. } => drop(self.quiet.pop()),
+            Event::FaultUndone { .. } => self.disturb(),
             _ => {}
         }
     }
@@ -74,7 +79,11 @@ impl<'a> Course<'a> {
             Action::Signal { .. } | Action::Exec { .. } => self.loaded = self.written.clone(),
             _ => {}
         }
-        self.quiet.pop();
+        self.disturb();
+    }
+
+    fn disturb(&mut self) {
+        self.quiet.retain(|(phase, _)| *phase != self.current);
     }
 }
 
@@ -99,5 +108,49 @@ fn on(action: &Action) -> Option<usize> {
         | Action::Load { .. }
         | Action::Mark { .. }
         | Action::Analysis(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use facts::{
+        Event,
+        plan::{Action, Member, Members, Selector, Signal, Which},
+    };
+
+    use super::quiet_phases;
+    use crate::{Index, built::Built};
+
+    /// Weights 3 and 1 are written in phase `upgrade`, where `then` is done, too.
+    fn weighed(then: Action) -> Built {
+        let mut built = Built::good();
+        built.plan.targets[0].weights = [("blue".to_owned(), 1), ("green".to_owned(), 1)].into();
+        let weights = [("blue".to_owned(), 3)].into();
+        built.plan.steps[0].action = Action::Weight { target: 0, weights };
+        built.plan.steps[1].action = then;
+        built
+    }
+
+    /// The phases that were left alone, each with the weight of `blue` in it.
+    fn quiet(built: &Built) -> Vec<(u8, Member)> {
+        let index = Index::new(&built.plan, &built.history);
+        let phases = quiet_phases(&index, 0);
+        phases.into_iter().map(|(phase, in_force)| (phase, in_force.upstream.member("blue"))).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_in_force_once_the_server_was_told() {
+        let to = Selector { target: 0, generation: Which::Current, members: Members::Master };
+        let (one, three) = (Member::Up { weight: 1 }, Member::Up { weight: 3 });
+        let told = weighed(Action::Signal { to, signals: vec![Signal::Hup] });
+        assert_eq!(quiet(&told), [(0, one), (2, three)]);
+        assert_eq!(quiet(&weighed(Action::Sleep { ms: 1 })), [(0, one), (2, one)]);
+    }
+
+    #[test]
+    fn a_phase_in_which_a_fault_ends_was_not_left_alone() {
+        let undone = weighed(Action::Sleep { ms: 1 });
+        let undone = undone.inserted(2500, Event::FaultUndone { doing: "hold".into() });
+        assert_eq!(quiet(&undone), [(0, Member::Up { weight: 1 })]);
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fs::{self, File},
-    io::{ErrorKind, Read},
+    io::{self, ErrorKind, Read, Seek},
     iter::repeat_n,
     path::{Path, PathBuf},
 };
@@ -121,6 +121,9 @@ fn read_into<T: Kept>(
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
+    if kind == Kind::Journal && was_never_begun(&file).map_err(failed)? {
+        return Ok(());
+    }
     let header = read_header(&mut file, path, kind, length, size_of::<T>())?;
     let wanted = header.claimed.min(header.capacity);
     let expected = (wanted.saturating_mul(size_of::<T>() as u64)).saturating_add(HEADER_BYTES as u64);
@@ -140,6 +143,16 @@ fn read_into<T: Kept>(
     let empty = wanted - (records.len() - before) as u64;
     incomplete.extend(complaint(path, kind, &header, empty));
     Ok(())
+}
+
+/// A server that was killed while it made its journal leaves an empty file, or the reserved space without a header. The
+/// header counts the entries and comes before the first of them, so that nothing was executed.
+fn was_never_begun(file: &File) -> io::Result<bool> {
+    let mut header = Vec::new();
+    file.take(HEADER_BYTES as u64).read_to_end(&mut header)?;
+    (&mut &*file).rewind()?;
+    let is_cut = !header.is_empty() && header.len() < HEADER_BYTES;
+    Ok(!is_cut && header.iter().all(|byte| *byte == 0))
 }
 
 fn read_header(

@@ -10,7 +10,8 @@ use std::{
 
 use facts::{Caller, Event, Moment, Outcome, Record};
 use ledger::{
-    Callers, Error, EventLog, Full, Journal, Writer, callers_name, clock, ledger_name, read_history,
+    Callers, Error, EventLog, Full, Journal, Writer, callers_name, clock, journal_name, ledger_name,
+    read_history,
 };
 use tempfile::TempDir;
 
@@ -52,6 +53,22 @@ fn who_opened_a_connection_comes_back_and_one_that_was_turned_away_leaves_the_ru
     assert_eq!(whole.callers.last(), Some(&Caller { connection: 3, client: 30 }));
     assert!(whole.is_sealed());
     assert!(!callers(2).is_sealed());
+}
+
+#[test]
+fn a_journal_whose_server_was_killed_at_its_birth_is_empty_and_a_ledger_is_not() {
+    for bytes in [0, 64, 4096] {
+        let directory = directory();
+        fs::write(directory.path().join(journal_name("web.7")), vec![0; bytes]).unwrap();
+        let history = read_history(directory.path()).unwrap();
+        assert_eq!(history.journals, [("web".to_owned(), vec![])], "{bytes}");
+        assert!(history.is_sealed());
+        fs::write(directory.path().join(ledger_name(0)), vec![0; bytes]).unwrap();
+        assert!(read_history(directory.path()).is_err(), "{bytes}");
+    }
+    let directory = directory();
+    fs::write(directory.path().join(journal_name("web.7")), [vec![0; 8], vec![1; 56]].concat()).unwrap();
+    assert!(read_history(directory.path()).is_err(), "not of our making");
 }
 
 #[test]
