@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use facts::{Generation, Nanos, Outcome, Verdict, event::Ending};
+use facts::{Event, Generation, Nanos, Outcome, Verdict, event::Ending, plan::FailpointAct};
 
 use crate::{
     Index,
@@ -40,7 +40,7 @@ fn of_target(index: &Index, target: usize) -> Verdict {
     if let Some(line) = contradiction(&answered) {
         return Verdict::fail(line);
     }
-    let left = left(&masters(index, &index.plan.targets[target].name));
+    let left = left(&masters(index, &index.plan.targets[target].name), &fallen(index));
     let late: Vec<&Attempt> =
         answered.iter().copied().filter(|a| left.iter().any(|l| l.answered(a))).collect();
     if !late.is_empty() {
@@ -107,15 +107,25 @@ fn differ(one: &(Generation, Generation), other: &(Generation, Generation)) -> b
     (one.0 == other.0) != (one.1 == other.1)
 }
 
+/// Who exited where the scenario let it: that is no leaving in order either.
+fn fallen(index: &Index) -> Vec<u32> {
+    let fell = |line: &facts::Stamped| match line.event {
+        Event::FailpointReached { pid, act: FailpointAct::Exit, .. } => Some(pid),
+        _ => None,
+    };
+    index.history.events.iter().filter_map(fell).collect()
+}
+
 /// The generations whose last master ended while a master of another one lived.
-fn left(masters: &[Master]) -> Vec<Left> {
+fn left(masters: &[Master], fallen: &[u32]) -> Vec<Left> {
     let is_last = |m: &&Master| !masters.iter().any(|o| o.generation == m.generation && o.until > m.until);
     let lives_on = |m: &Master| masters.iter().any(|o| o.generation == m.generation && o.until.is_none());
     let ended = masters.iter().filter(is_last).filter(|m| !lives_on(m));
     let replaced = ended.filter_map(|master| {
         let until = master.until?;
         let other = masters.iter().any(|o| o.generation != master.generation && o.lived_at(until));
-        let grace = if matches!(master.ending, Some(Ending::Exited(_))) { 0 } else { LEAVES_WITHIN };
+        let in_order = matches!(master.ending, Some(Ending::Exited(_))) && !fallen.contains(&master.pid);
+        let grace = if in_order { 0 } else { LEAVES_WITHIN };
         other.then_some(Left { generation: master.generation, at: until, silent_from: until + grace })
     });
     replaced.collect()
@@ -130,7 +140,11 @@ impl Left {
 
 #[cfg(test)]
 mod tests {
-    use facts::event::Ending;
+    use facts::{
+        Event,
+        event::{Ending, Role},
+        plan::FailpointAct,
+    };
 
     use crate::built::{Built, FAIL, PASS, UNKNOWN, check};
 
@@ -148,6 +162,18 @@ mod tests {
         let until = |at_ms: u64| killed().answered_by(1, move |r| r.intended < at_ms * 1_000_000);
         check("right-generation", until(2_200), PASS);
         check("right-generation", until(2_500), FAIL);
+        let exits = || Built::good().ended(10, 1300, Ending::Exited(0));
+        let late = |built: Built| built.answered_by(1, |r| r.intended < 2_200_000_000);
+        check("right-generation", late(exits()), FAIL);
+        let fell = Event::FailpointReached {
+            target: "web".into(),
+            pid: 10,
+            generation: 1,
+            role: Role::Master,
+            point: "say.before".into(),
+            act: FailpointAct::Exit,
+        };
+        check("right-generation", late(exits().inserted(1295, fell)), PASS);
     }
 
     #[test]

@@ -37,7 +37,8 @@ fn of_target(index: &Index, target: &Target) -> Verdict {
     let states = states(&file, settled).into_iter().filter(|state| state.until > ready);
     let mut lines: Vec<String> =
         states.filter_map(|state| complaint(index, &state, &masters, ready)).collect();
-    lines.extend(early_oldbin(&file, &changes(index, target, &target.oldbin), settled));
+    let replaced = replacements(index, target);
+    lines.extend(early_oldbin(&file, &replaced, &changes(index, target, &target.oldbin), settled));
     let overlooked = index.first(|e| matches!(e, Event::Overlooked { target: t, .. } if *t == target.name));
     match lines.is_empty() {
         // An absence may have been among what was missed; what was seen to be wrong stays wrong.
@@ -82,6 +83,18 @@ fn changes(index: &Index, target: &Target, template: &str) -> Vec<Change> {
         _ => None,
     };
     index.history.events.iter().filter_map(change).collect()
+}
+
+/// When the pid file was replaced by something that nobody read.
+fn replacements(index: &Index, target: &Target) -> Vec<Moment> {
+    let wanted = base_name(&target.pid_file);
+    let replaced = |line: &facts::Stamped| match &line.event {
+        Event::PidFileReplaced { target: of, file } => {
+            (*of == target.name && base_name(file) == wanted).then_some(line.at)
+        }
+        _ => None,
+    };
+    index.history.events.iter().filter_map(replaced).collect()
 }
 
 fn base_name(path: &str) -> &str {
@@ -133,8 +146,9 @@ fn complaint(index: &Index, state: &State, masters: &[Master], ready: Nanos) -> 
     }
 }
 
-/// `.oldbin` must not appear before the pid file names another master than it does.
-fn early_oldbin(file: &[Change], oldbin: &[Change], settled: Nanos) -> Vec<String> {
+/// `.oldbin` must not appear before the pid file names another master than it does. What that held for a moment that nobody
+/// read may have been the other one.
+fn early_oldbin(file: &[Change], replaced: &[Moment], oldbin: &[Change], settled: Nanos) -> Vec<String> {
     let too_early = |change: &&Change| {
         let PidFile::Names(old) = change.holds else { return false };
         let named_another = |(position, state): (usize, &Change)| {
@@ -142,9 +156,14 @@ fn early_oldbin(file: &[Change], oldbin: &[Change], settled: Nanos) -> Vec<Strin
             let overlaps = state.at.earliest <= change.at.latest && until >= change.at.earliest;
             overlaps && matches!(state.holds, PidFile::Names(pid) if pid != old)
         };
-        change.at.latest < settled && !file.iter().enumerate().any(named_another)
+        let unread = |at: &Moment| at.earliest <= change.at.latest && at.latest >= change.at.earliest;
+        change.at.latest < settled
+            && !file.iter().enumerate().any(named_another)
+            && !replaced.iter().any(unread)
     };
-    let early = oldbin.iter().filter(too_early);
+    // Told again because the named master died, it did not appear again.
+    let appeared = (0..oldbin.len()).filter(|n| *n == 0 || oldbin[n - 1].holds != oldbin[*n].holds);
+    let early = appeared.map(|number| &oldbin[number]).filter(too_early);
     early.map(|_| ".oldbin appeared before the pid file named the new master".to_owned()).collect()
 }
 
@@ -221,5 +240,24 @@ mod tests {
         check("pid-file-always", good.inserted(1210, file("pid.oldbin", PidFile::Names(10))), PASS);
         let early = without().inserted(1190, file("pid.oldbin", PidFile::Names(10)));
         check("pid-file-always", early.inserted(1200, file("pid", PidFile::Names(20))), FAIL);
+        // Ready and dead again between two looks.
+        let unread = Event::PidFileReplaced { target: "web".into(), file: "pid".into() };
+        let between = without().inserted_between(1190, 1200, unread.clone()).inserted_between(
+            1190,
+            1200,
+            file("pid.oldbin", PidFile::Names(10)),
+        );
+        check("pid-file-always", between.inserted(1900, file("pid", PidFile::Names(20))), PASS);
+        let before = without().inserted(1100, unread).inserted(1190, file("pid.oldbin", PidFile::Names(10)));
+        check("pid-file-always", before.inserted(1900, file("pid", PidFile::Names(20))), FAIL);
+        // Rolled back: the pid file names the old master again, which dies before it has removed the other one.
+        let oldbin = |at: u64| {
+            let good = without().inserted(1200, file("pid", PidFile::Names(20)));
+            let rolled_back = good.inserted(1210, file("pid.oldbin", PidFile::Names(10)));
+            rolled_back
+                .inserted(1300, file("pid", PidFile::Names(10)))
+                .inserted(at, file("pid.oldbin", PidFile::Names(10)))
+        };
+        check("pid-file-always", oldbin(1310).inserted(2010, file("pid", PidFile::Names(20))), PASS);
     }
 }

@@ -155,6 +155,9 @@ pub enum Event {
     SignalSent { target: String, pid: u32, generation: Generation, role: Role, signal: String },
     /// The pid file or its `.oldbin` changed; `master` says whether the named pid is a live master of the target.
     PidFileChanged { target: String, file: String, holds: PidFile, live_master: bool },
+    /// That file was replaced, and when it was looked at it held what it had held before: what it held in between, if that
+    /// was anything else, nobody read.
+    PidFileReplaced { target: String, file: String },
     /// First answer of a generation, as told by a probe of the harness.
     GenerationAnswered { target: String, generation: Generation },
     /// The queues of the sockets that this target listens on, and who keeps them, are looked at from here on.

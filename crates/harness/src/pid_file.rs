@@ -53,6 +53,9 @@ pub(crate) struct Change {
 pub(crate) struct Seen {
     /// In order; two equal looks in a row are one.
     pub(crate) changes: Vec<Change>,
+    /// Files (as [`Change::file`]) that another one took the place of, and that were looked at only when they held again what
+    /// they had held before.
+    pub(crate) replaced: Vec<usize>,
     /// The kernel's queue was full: a file may have held anything in between.
     pub(crate) overlooked: bool,
 }
@@ -121,7 +124,7 @@ impl PidFiles {
                 seen.overlooked |= event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
                 match event.name {
                     None => self.take_write(&event, &mut seen.changes),
-                    Some(_) => self.take_name(&event, &mut seen.changes),
+                    Some(_) => self.take_name(&event, &mut seen),
                 }
             }
         }
@@ -134,7 +137,7 @@ impl PidFiles {
     }
 
     /// A name came, went, or was closed after a write.
-    fn take_name(&mut self, event: &InotifyEvent, changes: &mut Vec<Change>) {
+    fn take_name(&mut self, event: &InotifyEvent, seen: &mut Seen) {
         let is_it = |file: &usize| {
             self.directories[*file] == event.wd && self.files[*file].path.file_name() == event.name.as_deref()
         };
@@ -142,7 +145,7 @@ impl PidFiles {
         let has = |flags| event.mask.intersects(flags);
         if has(AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_FROM) {
             self.forget_inode(file);
-            return changes.extend(self.note(file, PidFile::Absent));
+            return seen.changes.extend(self.note(file, PidFile::Absent));
         }
         if has(AddWatchFlags::IN_CREATE) {
             self.watch_inode(file, Inode::BeingWritten);
@@ -152,7 +155,11 @@ impl PidFiles {
             self.inodes[file] = Inode::Written(descriptor);
         }
         let holds = read(&self.files[file].path);
-        changes.extend(self.note(file, holds));
+        match self.note(file, holds) {
+            Some(change) => seen.changes.push(change),
+            None if has(AddWatchFlags::IN_MOVED_TO) => seen.replaced.push(file),
+            None => {}
+        }
     }
 
     /// A file itself was written to.
@@ -278,6 +285,24 @@ mod tests {
             fs::rename(run.join("web.pid.tmp"), run.join("web.pid")).expect("rename");
         });
         assert_eq!(replaced, [PidFile::Names(8)]);
+    }
+
+    #[test]
+    fn a_file_that_was_put_back_before_anybody_looked_is_told_of() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("web.pid");
+        let replace = |pid: &str| {
+            fs::write(directory.path().join("tmp"), pid).expect("write");
+            fs::rename(directory.path().join("tmp"), &path).expect("rename");
+        };
+        replace("7\n");
+        let mut files = PidFiles::watch(vec![Watched::new(0, path.clone(), false)]).expect("watch");
+        replace("8\n");
+        replace("7\n");
+        let seen = files.changes();
+        assert_eq!((seen.changes, seen.replaced), (vec![], vec![0, 0]));
+        replace("8\n");
+        assert_eq!(files.changes().replaced, [0; 0], "what it held was read");
     }
 
     #[test]

@@ -160,6 +160,9 @@ impl Watcher {
         if seen.overlooked {
             self.tell_overlooked()?;
         }
+        for file in seen.replaced {
+            self.tell_replaced(file)?;
+        }
         for change in seen.changes {
             self.tell_pid_file(change.file, change.holds)?;
         }

@@ -7,6 +7,7 @@ use super::{News, Watcher};
 use crate::{
     Error,
     census::{Finding, Person},
+    pid_file::Watched,
 };
 
 impl Watcher {
@@ -47,6 +48,13 @@ impl Watcher {
         Ok(())
     }
 
+    /// What a file held for a moment nobody knows.
+    pub(super) fn tell_replaced(&self, file: usize) -> Result<(), Error> {
+        let watched = &self.pid_files.files[file];
+        let event = Event::PidFileReplaced { target: self.name(watched.target), file: base_name(watched) };
+        Ok(self.log.write(Moment { earliest: self.last_turn, latest: now() }, event)?)
+    }
+
     /// Tells what is true of the files now, where that is not what was told last: the named master may have died.
     pub(super) fn tell_pid_files(&mut self) -> Result<(), Error> {
         for file in 0..self.told.len() {
@@ -66,9 +74,12 @@ impl Watcher {
             return Ok(());
         }
         self.news.push(News::PidFile { target });
-        let file =
-            self.pid_files.files[file].path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let file = base_name(&self.pid_files.files[file]);
         let event = Event::PidFileChanged { target: self.name(target), file, holds, live_master };
         Ok(self.log.write(Moment { earliest: self.last_turn, latest: now() }, event)?)
     }
+}
+
+fn base_name(watched: &Watched) -> String {
+    watched.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
