@@ -33,6 +33,7 @@ use crate::{
     instant::{self, Side},
     listeners::Listening,
     log::Log,
+    numbering::Numbering,
 };
 
 pub(crate) use self::start::{Inherited, start};
@@ -62,6 +63,8 @@ pub(crate) struct Master {
     taken_over: Vec<u32>,
     /// Pids of generations that are gone, whose name in `.oldbin` is stale.
     dead: Vec<u32>,
+    /// What the next generation is called.
+    numbering: Numbering,
     /// Tells the launching process that the server serves.
     launcher: Option<OwnedFd>,
     control: Control,
@@ -95,6 +98,8 @@ impl Master {
     /// Serves until the protocol says exit; the returned number is the exit code.
     pub(crate) fn run(mut self) -> io::Result<u8> {
         let mut wakeup = Wakeup::default();
+        // Whoever started us may be dead already, and the pid file names him: that comes before anything else.
+        self.gather_at_once(&mut wakeup)?;
         let mut last = Instant::now();
         loop {
             let (state, effects) = step(&self.state, &wakeup);

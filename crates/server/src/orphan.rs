@@ -20,16 +20,26 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::{
     listeners::{self, Listening},
+    numbering::Numbering,
     wire::{self, Frame, Hello},
 };
 
 /// An orphan answers at once, unless it is stopped or stuck.
 const ANSWER_DEADLINE: Duration = Duration::from_millis(300);
 
+/// What a worker keeps for the time when it has no master.
+#[derive(Clone, Debug)]
+pub(crate) struct Lineage {
+    /// Where the next one finds it: see [`family`].
+    pub(crate) family: String,
+    /// Which number that one gets.
+    pub(crate) numbering: Numbering,
+}
+
 /// What the orphans of a server left to its next master.
 #[derive(Default)]
 pub(crate) struct Estate {
-    /// The generation after theirs.
+    /// The generation after theirs, and after all that their masters started.
     pub(crate) generation: u32,
     /// What they accept on.
     pub(crate) listeners: Vec<Listening>,

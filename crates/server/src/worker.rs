@@ -41,7 +41,7 @@ use tokio::{
 };
 
 use self::{life::Life, service::Service};
-use crate::{access_log::AccessLogs, log::Log};
+use crate::{access_log::AccessLogs, log::Log, orphan::Lineage};
 
 /// What a worker is born with.
 #[derive(Debug)]
@@ -62,8 +62,8 @@ pub(crate) struct Start {
     pub(crate) prefix: PathBuf,
     /// Where it says what it does.
     pub(crate) log: Log,
-    /// Where it waits for a new master, should it lose its own: see `orphan`.
-    pub(crate) family: String,
+    /// For a new master, should it lose its own: see `orphan`.
+    pub(crate) lineage: Lineage,
 }
 
 /// A listening socket, shared with the master and the other workers.
@@ -99,10 +99,10 @@ fn live(start: Start) -> io::Result<i32> {
 
 /// Everything after the birth; tests begin here, with a channel and signals of their own.
 async fn serve(start: Start, signals: UnboundedReceiver<Signal>) -> io::Result<i32> {
-    let Start { configuration, generation, listeners, channel, journal, access_logs, prefix, log, family } =
+    let Start { configuration, generation, listeners, channel, journal, access_logs, prefix, log, lineage } =
         start;
     let service = Service::new(configuration, generation, journal, access_logs, prefix, log);
-    Ok(Life::new(service, listeners, channel, signals, family)?.live().await)
+    Ok(Life::new(service, listeners, channel, signals, lineage)?.live().await)
 }
 
 fn listen_for_signals(sender: &UnboundedSender<Signal>) -> io::Result<()> {

@@ -172,3 +172,18 @@ fn the_n_th_time_and_the_age_of_a_process_are_told_apart() {
     kill(Pid::from_raw(server.master()), Signal::SIGUSR1).expect("a live master");
     assert!(server.hear().ends_with(" say.before"), "a note is of every time");
 }
+
+#[test]
+fn a_new_master_whose_predecessor_is_dead_corrects_the_pid_file_before_anything_else() {
+    let server = Server::start();
+    let old = server.master();
+    server.arm("1 kill master 1 * spawn-successor.after 1\n");
+    kill(Pid::from_raw(old), Signal::SIGUSR2).expect("a live master");
+    server.hear();
+    server.wait("the new master serves", || server.log().contains("generation 2 is ready"));
+    let log = server.log();
+    let of_the_new = log.split_once("start new master process").expect("it was started").1;
+    let gone = of_the_new.find("generation 1 is gone").expect("its death was noticed");
+    assert!(gone < of_the_new.find("start worker process").expect("it has workers"), "{log}");
+    assert_ne!(server.master(), old);
+}

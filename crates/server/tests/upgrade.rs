@@ -91,6 +91,19 @@ fn the_new_master_is_on_its_own_when_the_old_one_is_killed() {
 }
 
 #[test]
+fn a_master_started_for_orphans_does_not_take_the_number_of_a_generation_that_was_rolled_back() {
+    let server = Server::start();
+    let (old, new) = server.upgrade();
+    server.signal(new, Signal::SIGKILL);
+    server.wait("the rollback", |s| s.log().contains("rolled back to this one"));
+    server.signal(old, Signal::SIGKILL);
+    server.wait("its workers know", |s| s.log().matches("the master is gone").count() >= 2);
+    let mut start = Command::cargo_bin("changeoverd").expect("the binary of this package");
+    start.current_dir(server.directory.path()).assert().success();
+    server.wait("generation 3 is alone", |s| (0..16).all(|_| s.generation() == Some(3)));
+}
+
+#[test]
 fn status_tells_who_serves_and_what_was_said_to_each_signal() {
     let server = Server::start();
     server.signal(server.master(), Signal::SIGWINCH);

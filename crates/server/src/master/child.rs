@@ -23,7 +23,7 @@ use rustix::process::{Pid as RustixPid, PidfdFlags, pidfd_open};
 use super::{Master, Settings};
 use crate::{
     access_log::AccessLogs,
-    orphan,
+    orphan::{self, Lineage},
     os::{self, Forked},
     privileges, wire, worker,
 };
@@ -58,7 +58,7 @@ impl Master {
 
     fn be_worker(&self, settings: &Settings, channel: OwnedFd) -> i32 {
         let mut kept = self.log.descriptors();
-        kept.push(channel.as_raw_fd());
+        kept.extend([channel.as_raw_fd(), self.numbering.descriptor()]);
         os::close_all_but(&kept);
         os::set_title("changeoverd: worker process");
         self.log_as(settings);
@@ -116,7 +116,10 @@ impl Master {
             access_logs,
             prefix: self.home.prefix.clone(),
             log: self.log.clone(),
-            family: orphan::family(&settings.pid_file),
+            lineage: Lineage {
+                family: orphan::family(&settings.pid_file),
+                numbering: self.numbering.clone(),
+            },
         })
     }
 

@@ -25,6 +25,7 @@ use crate::{
     home::Home,
     listeners::{self, Listening},
     log::Log,
+    numbering::Numbering,
     orphan::{self, Estate},
     os, privileges,
     wire::{self, Frame, Hello},
@@ -144,6 +145,7 @@ fn assemble(
     let mut mask = SigSet::empty();
     SIGNALS.iter().for_each(|(raised, _)| mask.add(*raised));
     let mut master = Master {
+        numbering: Numbering::new(state.next_generation)?,
         state,
         home,
         log,

@@ -35,6 +35,10 @@ use crate::{
 
 impl Master {
     pub(super) fn spawn_successor(&mut self) -> Outcome {
+        self.log_failure(
+            "write down the number of the next generation",
+            self.numbering.set(self.state.next_generation),
+        );
         match self.fork_successor() {
             Ok(peer) => {
                 self.watch_neighbour(&peer, Source::SuccessorSaid, Source::SuccessorExit);

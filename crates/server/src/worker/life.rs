@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     instant::{self, Side},
+    orphan::Lineage,
     wire,
 };
 
@@ -46,7 +47,7 @@ pub(super) struct Life {
     channel: UnixDatagram,
     master: Master,
     signals: UnboundedReceiver<Signal>,
-    family: String,
+    lineage: Lineage,
     /// Waits for a new master.
     legacy: Option<JoinHandle<()>>,
 }
@@ -73,14 +74,14 @@ impl Life {
         listeners: Vec<Listener>,
         channel: OwnedFd,
         signals: UnboundedReceiver<Signal>,
-        family: String,
+        lineage: Lineage,
     ) -> io::Result<Self> {
         let channel = StdChannel::from(channel);
         channel.set_nonblocking(true)?;
         let channel = UnixDatagram::from_std(channel)?;
         let (worker, master) = (Worker::default(), Master::There);
         let (accepting, legacy) = (None, None);
-        Ok(Life { worker, service, listeners, accepting, channel, master, signals, family, legacy })
+        Ok(Life { worker, service, listeners, accepting, channel, master, signals, lineage, legacy })
     }
 
     /// Lives until there is a reason to exit; with which code.
@@ -171,8 +172,8 @@ impl Life {
 
     fn wait_to_be_taken_over(&mut self) {
         let Service { generation, log, .. } = &*self.service;
-        match Legacy::new(*generation, &self.listeners, log) {
-            Ok(legacy) => self.legacy = Some(spawn_local(legacy.give(self.family.clone()))),
+        match Legacy::new(*generation, &self.lineage, &self.listeners, log) {
+            Ok(legacy) => self.legacy = Some(spawn_local(legacy.give(self.lineage.family.clone()))),
             Err(error) => log.alert(&format!("nobody can take over from this worker: {error}")),
         }
     }

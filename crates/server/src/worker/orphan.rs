@@ -10,22 +10,30 @@ use rustix::process::{PidfdFlags, getpid, pidfd_open};
 use tokio::{io::Interest, net::UnixDatagram};
 
 use super::Listener;
-use crate::{control, log::Log, wire};
+use crate::{control, log::Log, orphan::Lineage, wire};
 
 /// What an orphan has to give.
 pub(super) struct Legacy {
     /// The generation it belongs to.
     pub(super) generation: u32,
+    /// The one after all that there were.
+    pub(super) next_generation: u32,
     /// Its listening sockets.
     pub(super) sockets: Vec<OwnedFd>,
     pub(super) log: Log,
 }
 
 impl Legacy {
-    pub(super) fn new(generation: u32, listeners: &[Listener], log: &Log) -> io::Result<Legacy> {
+    pub(super) fn new(
+        generation: u32,
+        lineage: &Lineage,
+        listeners: &[Listener],
+        log: &Log,
+    ) -> io::Result<Legacy> {
+        let next_generation = lineage.numbering.get()?.max(generation + 1);
         let sockets: io::Result<Vec<OwnedFd>> =
             listeners.iter().map(|listener| listener.socket.try_clone()).collect();
-        Ok(Legacy { generation, sockets: sockets?, log: log.clone() })
+        Ok(Legacy { generation, next_generation, sockets: sockets?, log: log.clone() })
     }
 
     /// Gives it to every master that comes for it, for as long as this is polled.
@@ -53,7 +61,7 @@ impl Legacy {
 
     fn hand_to(&self, master: &OwnedFd) -> io::Result<()> {
         let own = pidfd_open(getpid(), PidfdFlags::empty())?;
-        let (generation, from) = (self.generation + 1, self.generation);
+        let (generation, from) = (self.next_generation, self.generation);
         let hello = wire::Hello { generation, from, pid: process::id(), pidfd: own.as_fd() };
         wire::send_hello(master.as_fd(), &hello)?;
         let sockets: Vec<BorrowedFd> = self.sockets.iter().map(AsFd::as_fd).collect();

@@ -90,7 +90,10 @@ impl Rig {
             channel: theirs,
             journal: Some(journal),
             log,
-            family: crate::orphan::family(&directory.path().join("server.pid")),
+            lineage: crate::orphan::Lineage {
+                family: crate::orphan::family(&directory.path().join("server.pid")),
+                numbering: crate::numbering::Numbering::new(8).expect("a number"),
+            },
         };
         let thread = thread::spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
