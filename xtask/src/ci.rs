@@ -8,9 +8,12 @@ use std::{
 
 use crate::binaries::{cargo, complain};
 
+/// So many cases of the crash matrix; all of them take ten times as long and are run by hand, or at night.
+const SAMPLE: &str = "40";
+
 /// Everything in order; the first step that is red is the last. Arguments (`--require nginx`) are for `verify`.
 pub(crate) fn ci(arguments: &[String]) -> ExitCode {
-    let steps: [(&str, Command); 6] = [
+    let steps: [(&str, Command); 7] = [
         ("fmt", with(cargo(), &["fmt", "--all", "--check"])),
         (
             "clippy",
@@ -20,6 +23,7 @@ pub(crate) fn ci(arguments: &[String]) -> ExitCode {
         ("scenarios", with(ourselves(), &["scenario", "check"])),
         // First whether losses are seen at all: the verdicts that follow are worth as much.
         ("selftest", with(ourselves(), &["selftest"])),
+        ("crash-matrix", with(ourselves(), &["crash-matrix", "--sample", SAMPLE])),
         ("verify", with(with(ourselves(), &["verify"]), arguments)),
     ];
     for (name, mut step) in steps {

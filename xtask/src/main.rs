@@ -5,6 +5,7 @@ mod bench;
 mod binaries;
 mod ci;
 mod compare;
+mod crash_matrix;
 mod explain;
 mod replay;
 mod scenario;
@@ -31,10 +32,15 @@ const VERBS: &[Verb] = &[
     Verb { name: "replay", says: "judge a kept run again", run: replay::replay },
     Verb { name: "compare", says: "set the figures of kept runs side by side", run: compare::compare },
     Verb { name: "simulate", says: "explore the upgrade protocol", run: simulate::simulate },
+    Verb {
+        name: "crash-matrix",
+        says: "let every process of the reference fail before and after each of its acts",
+        run: crash_matrix::crash_matrix,
+    },
     Verb { name: "explain", says: "say what the code of a mistake means", run: explain::explain },
     Verb {
         name: "ci",
-        says: "what CI runs: fmt, clippy, test, scenario check, selftest, verify",
+        says: "what CI runs: fmt, clippy, test, scenario check, selftest, a sample of the crash matrix, verify",
         run: ci::ci,
     },
 ];
@@ -50,7 +56,7 @@ fn main() -> ExitCode {
         Some((verb, rest)) => (verb.run)(rest),
         None => {
             eprintln!("usage: cargo xtask VERB [ARGUMENTS]; each verb takes --help");
-            VERBS.iter().for_each(|verb| eprintln!("  {:<9} {}", verb.name, verb.says));
+            VERBS.iter().for_each(|verb| eprintln!("  {:<12} {}", verb.name, verb.says));
             ExitCode::from(USAGE)
         }
     }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod crash_matrix;
 mod load;
 mod runs;
 mod scenario;
@@ -10,6 +11,7 @@ use std::os::fd::RawFd;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use crash_matrix::CrashMatrix;
 pub(crate) use load::{Arrivals, Load, Method, Pacing};
 pub(crate) use runs::{Bench, Books, Compare, Netns, Place, Replay, Selftest};
 pub(crate) use scenario::{New, Scenario, Shelf};
@@ -63,6 +65,9 @@ pub(crate) enum Verb {
     Load(Box<Load>),
     /// Explore the upgrade protocol: every order of signals and faults within bounds
     Simulate(Simulate),
+    /// Kill, stop and end the processes of the reference before and after each of their acts, in an upgrade, a reload and a
+    /// rollback
+    CrashMatrix(CrashMatrix),
     /// Say what the code of a mistake means, with an example
     Explain {
         /// Such as CO0009 [default: list them all]

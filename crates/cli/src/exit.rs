@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use report::Tally;
+use report::{Disposition, Tally};
 
 use crate::profiles::Skips;
 
@@ -40,6 +40,17 @@ impl Exit {
             Tally { skipped: 1.., .. } if skips == Skips::Denied => Exit::TargetMissing,
             Tally { unknown: 1.., .. } => Exit::Unknown,
             _ => Exit::Passed,
+        }
+    }
+
+    /// The code for one case alone.
+    pub(crate) fn of_one(disposition: &Disposition) -> Exit {
+        match disposition {
+            good if good.is_good() => Exit::Passed,
+            Disposition::Unknown => Exit::Unknown,
+            Disposition::Skipped { .. } => Exit::TargetMissing,
+            Disposition::Broken { .. } => Exit::HarnessBug,
+            _ => Exit::Failed,
         }
     }
 }

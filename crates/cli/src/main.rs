@@ -8,6 +8,7 @@ mod catalogue;
 mod codes;
 mod compare;
 mod control;
+mod crash_matrix;
 mod exit;
 mod explain;
 mod filter;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Verb::Replay(asked) => replay::replay(&asked).into(),
         Verb::Compare(asked) => compare::compare(&asked).into(),
         Verb::Simulate(asked) => simulate::simulate(&asked).into(),
+        Verb::CrashMatrix(asked) => crash_matrix::crash_matrix(&asked).into(),
         Verb::Explain { code } => explain::explain(code.as_deref()).into(),
         Verb::Ledger(asked) => books::books(&asked).into(),
         Verb::Selftest(asked) => selftest::selftest(&asked).into(),
