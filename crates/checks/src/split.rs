@@ -16,7 +16,7 @@ use facts::{
 
 use crate::{
     Index,
-    attempt::Attempt,
+    attempt::{Attempt, Execution},
     in_force::{InForce, quiet_phases},
     index::{Interval, Scope},
 };
@@ -60,9 +60,9 @@ pub(crate) struct Spread<'a> {
     phase: u8,
     stretch: Interval,
     in_force: InForce,
-    /// Sent and over within the phase.
+    /// Sent and over within the phase, but for those that no origin ever saw.
     within: Vec<&'a Attempt>,
-    /// Neither that nor outside of it.
+    /// Those, and those that overlap its edges: each may have been somebody's turn.
     across: usize,
 }
 
@@ -73,8 +73,9 @@ impl<'a> Spread<'a> {
         let scope = Scope { target: Some(target), ..Scope::default() };
         let overlaps = |a: &&Attempt| a.began_at() <= stretch.end && a.done_at() >= stretch.begin;
         let is_within = |a: &&Attempt| stretch.begin <= a.began_at() && a.done_at() <= stretch.end;
+        let was_seen = |a: &&Attempt| a.is_answered() || a.execution != Execution::NeverSeen;
         let (within, across): (Vec<&Attempt>, Vec<&Attempt>) =
-            index.attempts(scope).filter(overlaps).partition(is_within);
+            index.attempts(scope).filter(overlaps).partition(|a| is_within(a) && was_seen(a));
         let is_asked = !within.is_empty();
         is_asked.then_some(Spread { index, target, phase, stretch, in_force, within, across: across.len() })
     }

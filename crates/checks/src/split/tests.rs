@@ -75,6 +75,10 @@ fn by_lot_is_far_off_once_in_a_million_runs() {
 fn a_run_with_failures_shows_nothing_of_the_split() {
     let lost = answered("round_robin", [1, 2], in_turn).outcome(30, facts::Outcome::Refused);
     check("split", lost, UNKNOWN);
+    // It was never anybody's: no origin saw it, and each of the others is in a journal.
+    let mut unseen = answered("round_robin", [1, 2], in_turn).outcome(30, facts::Outcome::RetriableClose);
+    unseen.history.journals.iter_mut().for_each(|(_, entries)| entries.retain(|entry| entry.id != 30));
+    check("split", unseen, PASS);
     let mut faulty = answered("round_robin", [1, 2], in_turn);
     faulty.plan.origins[0].faults.push("reset-every=30".into());
     check("split", faulty, UNKNOWN);
