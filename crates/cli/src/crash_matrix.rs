@@ -88,26 +88,19 @@ fn all_cases(catalogue: &Catalogue, runner: &Runner, seed: u64) -> Result<Vec<Ca
             return Err(Exit::of_one(&outcome.result.disposition));
         };
         let reached = cases::reached(sequence, &history);
-        tell_unreached(&plan, sequence, &reached);
+        tell_reached(&plan, sequence, &reached);
         all.extend(reached);
     }
     Ok(all)
 }
 
-/// What the server lists and nobody came to: it takes another fault, or another sequence.
-fn tell_unreached(plan: &Plan, sequence: &cases::Sequence, reached: &[Case]) {
+/// How much of what the server lists somebody comes to; for the rest it takes another fault, or another sequence.
+fn tell_reached(plan: &Plan, sequence: &cases::Sequence, reached: &[Case]) {
     let listed = &plan.targets[0].failpoints;
-    let is_reached = |name: &&String| {
-        !reached.iter().any(|case| name.split_once('.').is_some_and(|(_, point)| point == case.point))
-    };
-    let unreached = listed.iter().filter(is_reached).count();
-    complain(&format!(
-        "{}: {} of {} instants are reached undisturbed, {} cases",
-        sequence.name,
-        listed.len() - unreached,
-        listed.len(),
-        reached.len()
-    ));
+    let is_reached = |name: &&String| reached.iter().any(|case| case.instant() == **name);
+    let count = listed.iter().filter(is_reached).count();
+    let (name, all, cases) = (sequence.name, listed.len(), reached.len());
+    complain(&format!("{name}: {count} of {all} instants are reached undisturbed, {cases} cases"));
 }
 
 fn chosen(all: Vec<Case>, asked: &arguments::CrashMatrix) -> Result<Vec<Case>, Exit> {

@@ -18,7 +18,7 @@ pub(crate) struct CrashMatrix {
     /// So many cases at a time [default: 2 for each core, at most 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) jobs: Option<u32>,
-    /// Only name the cases that would run, and the instants that nobody reaches
+    /// Only name the cases that would run
     #[arg(long)]
     pub(crate) list: bool,
     /// Print the scenario of each case instead of running it

@@ -123,6 +123,12 @@ impl Case {
         format!("{}/{}/{}/{}", self.sequence.name, self.hand.name, self.point, self.act.name())
     }
 
+    /// As the server lists it: `master.tell-drain.before`
+    pub(super) fn instant(&self) -> String {
+        let role = if self.hand.role == Role::Master { "master" } else { "worker" };
+        format!("{role}.{}", self.point)
+    }
+
     /// The scenario of this case.
     pub(super) fn text(&self) -> String {
         let Hand { to, born, gives_up, role, .. } = *self.hand;
@@ -300,6 +306,7 @@ mod tests {
             .map(expected)
             .concat();
         assert_eq!(names, expected);
+        assert_eq!(reached(&SEQUENCES[1], &history)[0].instant(), "master.say.before");
     }
 
     #[test]
