@@ -390,3 +390,41 @@ fn command_line() {
         ],
     );
 }
+
+#[test]
+fn files() {
+    check_location(
+        "index a$uri;",
+        &["2:7: error[CD0007]: variables are not supported in \"index\" here (write the names of files)"],
+    );
+    check_location(
+        "root $uri;",
+        &["2:6: error[CD0007]: variables are not supported in \"root\" here (write the path of a directory)"],
+    );
+    check_location(
+        "index /a;",
+        &[
+            "2:7: error[CD0007]: invalid index file \"/a\" (write a name that is looked for in each directory: index.html)",
+        ],
+    );
+}
+
+#[test]
+fn access_logs() {
+    check_http("access_log a b;", &["2:14: error[CD0007]: unknown log format \"b\" (known: combined)"]);
+    check_http(
+        "log_format main $status; access_log a mian;",
+        &["2:39: error[CD0007]: unknown log format \"mian\" (did you mean \"main\"?)"],
+    );
+    check_http(
+        "log_format combined $status;",
+        &["2:12: error[CD0005]: duplicate \"log_format\" name \"combined\" (give it another name)"],
+    );
+    check_http(
+        "access_log a combined buffer=1k;",
+        &[
+            "2:23: error[CD0007]: parameter \"buffer=1k\" is not supported here (every line is written at once, as it is; \
+             write: access_log PATH [FORMAT] [if=CONDITION];)",
+        ],
+    );
+}

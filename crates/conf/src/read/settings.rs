@@ -74,7 +74,7 @@ fn one(directive: &Directive, settings: &mut Settings, problems: &mut Problems) 
         // Taken and without effect: files are read and written, and small writes are never held back.
         "sendfile" | "tcp_nopush" | "tcp_nodelay" => set(&mut true, directive, problems, value::switch),
         "root" => set(&mut settings.root, directive, problems, |text| root(text).map(Some)),
-        "index" => settings.index = directive.arguments.iter().map(|word| word.text.clone()).collect(),
+        "index" => settings.index = index(directive, problems),
         // `*_temp_path` is taken too: nothing is ever written there.
         _ => {}
     }
@@ -140,6 +140,24 @@ fn real_ip_header(text: &str) -> Result<String, Wrong> {
         ));
     }
     Ok(header_name(text)?.to_ascii_lowercase())
+}
+
+fn index(directive: &Directive, problems: &mut Problems) -> Vec<String> {
+    let words = directive.arguments.iter();
+    words.filter_map(|word| problems.note(&word.span, index_file(&word.text))).collect()
+}
+
+fn index_file(text: &str) -> Result<String, Wrong> {
+    match text {
+        _ if text.contains('$') => {
+            Err(Wrong::value("variables are not supported in \"index\" here", "write the names of files"))
+        }
+        _ if text.is_empty() || text.starts_with('/') => Err(Wrong::value(
+            format!("invalid index file \"{text}\""),
+            "write a name that is looked for in each directory: index.html",
+        )),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 fn root(text: &str) -> Result<String, Wrong> {
