@@ -102,8 +102,12 @@ impl<T: NoUninit + AnyBitPattern> Table<T> {
         let words = &mut words[..Self::RECORD_BYTES / WORD_BYTES];
         bytemuck::cast_slice_mut::<u64, u8>(words).copy_from_slice(bytemuck::bytes_of(record));
         let first = self.first_word(slot);
-        // The id goes last: a record that a SIGKILL cut in half at its birth still reads as an empty slot.
-        self.store_words(first + 1, &words[1..]);
+        // The last word says how it ended, so it comes after what it speaks of; and the id comes after all, so that a record
+        // that a SIGKILL cut in half at its birth still reads as an empty slot.
+        if let [_, middle @ .., last] = &*words {
+            self.store_words(first + 1, middle);
+            self.word(first + 1 + middle.len()).store(*last, Ordering::Release);
+        }
         self.word(first).store(words[0], Ordering::Release);
     }
 
