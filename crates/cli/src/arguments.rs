@@ -15,7 +15,7 @@ pub(crate) use crash_matrix::CrashMatrix;
 pub(crate) use load::{Arrivals, Load, Method, Pacing};
 pub(crate) use runs::{Bench, Books, Compare, Netns, Place, Replay, Selftest};
 pub(crate) use scenario::{New, Scenario, Shelf};
-pub(crate) use simulate::{Profile, Simulate};
+pub(crate) use simulate::{Conform, Profile, Simulate};
 pub(crate) use verify::Verify;
 
 /// Prove that an upgrade drops nothing, or see exactly which request was lost, when and why.
@@ -68,6 +68,8 @@ pub(crate) enum Verb {
     /// Kill, stop and end the processes of the reference before and after each of their acts, in an upgrade, a reload and a
     /// rollback
     CrashMatrix(CrashMatrix),
+    /// Say whether each turn that the masters of a kept run wrote down is one that the protocol takes
+    Conform(Conform),
     /// Say what the code of a mistake means, with an example
     Explain {
         /// Such as CO0009 [default: list them all]

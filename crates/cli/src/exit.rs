@@ -31,6 +31,15 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// Of two parts of one answer: a failure counts before what is unknown.
+    pub(crate) fn worse(self, other: Exit) -> Exit {
+        match (self, other) {
+            (Exit::Failed, _) | (_, Exit::Failed) => Exit::Failed,
+            (Exit::Passed, other) => other,
+            (this, _) => this,
+        }
+    }
+
     /// The code for a run of many cases.
     pub(crate) fn of(tally: &Tally, skips: Skips, interrupted: bool) -> Exit {
         match tally {

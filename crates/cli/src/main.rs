@@ -7,6 +7,7 @@ mod case_run;
 mod catalogue;
 mod codes;
 mod compare;
+mod conform;
 mod control;
 mod crash_matrix;
 mod exit;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Verb::Compare(asked) => compare::compare(&asked).into(),
         Verb::Simulate(asked) => simulate::simulate(&asked).into(),
         Verb::CrashMatrix(asked) => crash_matrix::crash_matrix(&asked).into(),
+        Verb::Conform(asked) => conform::conform(&asked).into(),
         Verb::Explain { code } => explain::explain(code.as_deref()).into(),
         Verb::Ledger(asked) => books::books(&asked).into(),
         Verb::Selftest(asked) => selftest::selftest(&asked).into(),

@@ -39,9 +39,9 @@ fn reference() -> Exit {
         print(&format!("{} ({})\n  {}", case.name, case.bounds, counts(&found, case_begun.elapsed())));
         states += found.states;
         happened.iter_mut().zip(&found.happened).for_each(|(sum, more)| *sum += more);
-        exit = worse(exit, judge(&model, &asked, &found));
+        exit = exit.worse(judge(&model, &asked, &found));
     }
-    exit = worse(exit, tell_properties(&asked, &happened, exit));
+    exit = exit.worse(tell_properties(&asked, &happened, exit));
     print(&format!("{states} states in {:.1} s", begun.elapsed().as_secs_f64()));
     exit
 }
@@ -84,15 +84,6 @@ fn tell_properties(asked: &[&Property], happened: &[usize], so_far: Exit) -> Exi
         }
     }
     exit
-}
-
-/// A failure counts before what is unknown.
-fn worse(a: Exit, b: Exit) -> Exit {
-    match (a, b) {
-        (Exit::Failed, _) | (_, Exit::Failed) => Exit::Failed,
-        (Exit::Passed, other) => other,
-        (other, _) => other,
-    }
 }
 
 fn nginx(write: Option<&Path>) -> Exit {

@@ -12,6 +12,7 @@ mod cohort;
 mod effect;
 mod kin;
 mod leave;
+pub mod recorded;
 mod remark;
 mod state;
 mod upgrade;

@@ -4,6 +4,8 @@ use core::fmt;
 
 /// A signal a master or worker listens to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "UPPERCASE"))]
 #[repr(u8)]
 pub enum Signal {
     /// Reload; on an old master: take back what WINCH gave away.
@@ -82,6 +84,21 @@ impl FromIterator<Signal> for Signals {
         let mut set = Signals::NONE;
         signals.into_iter().for_each(|signal| set.insert(signal));
         set
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Signals {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Signals {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Signals, D::Error> {
+        let signals: alloc::vec::Vec<Signal> = serde::Deserialize::deserialize(deserializer)?;
+        Ok(signals.into_iter().collect())
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Command {
 
 /// What a worker tells its master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Report {
     /// Built, and a request passed through the whole stack was answered.
     Prepared,

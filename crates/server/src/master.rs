@@ -8,6 +8,7 @@ mod kin;
 mod peer;
 mod perform;
 mod pid_files;
+mod record;
 mod start;
 mod succession;
 
@@ -25,9 +26,9 @@ use nix::sys::{
     epoll::{Epoll, EpollEvent, EpollFlags},
     signalfd::SignalFd,
 };
-use protocol::master::{Stage, State, Wakeup, WorkerId, step};
+use protocol::master::{Effect, Stage, State, Wakeup, WorkerId, step};
 
-use self::{child::Child, control::Control, peer::Peer};
+use self::{child::Child, control::Control, peer::Peer, record::Record};
 use crate::{
     home::Home,
     instant::{self, Side},
@@ -68,6 +69,8 @@ pub(crate) struct Master {
     /// Tells the launching process that the server serves.
     launcher: Option<OwnedFd>,
     control: Control,
+    /// What is written down of each turn, if somebody asked for it.
+    record: Option<Record>,
 }
 
 /// A configuration with its sockets.
@@ -106,6 +109,7 @@ impl Master {
             if state.stage == Stage::Gone && self.hears_of_a_death(&mut wakeup)? {
                 continue;
             }
+            self.write_down(&wakeup, &effects);
             self.state = state;
             wakeup = Wakeup::default();
             for effect in effects {
@@ -122,6 +126,15 @@ impl Master {
             self.gather(&mut wakeup)?;
             wakeup.elapsed_ms = u32::try_from(last.elapsed().as_millis()).unwrap_or(u32::MAX);
             last += std::time::Duration::from_millis(wakeup.elapsed_ms.into());
+        }
+    }
+
+    fn write_down(&mut self, wakeup: &Wakeup, effects: &[Effect]) {
+        let Some(record) = &mut self.record else { return };
+        if let Err(error) = record.turn(wakeup, effects) {
+            self.log.alert(&format!("failed to write down a turn, and no other will be: {error}"));
+            // A gap would look like a turn that the protocol does not take.
+            self.record = None;
         }
     }
 

@@ -311,3 +311,36 @@ fn the_oldest_serves_while_the_newest_starts_and_leaves_again_when_that_is_ready
     });
     server.wait("nobody else does", |s| (0..16).all(|_| s.generation() == Some(3)));
 }
+
+/// What a master wrote down of its turns.
+fn turns(directory: &std::path::Path, master: i32) -> String {
+    fs::read_to_string(directory.join(format!("turns.{master}.ndjson"))).expect("reads")
+}
+
+#[test]
+fn every_turn_of_real_masters_is_one_that_the_protocol_takes() {
+    use simulator::{Conformance, End, conform};
+    let directory = tempfile::TempDir::new().expect("tempdir");
+    let prefix = directory.path().join("turns");
+    let server =
+        Server::start_in(tempfile::TempDir::new().expect("tempdir"), &[("CHANGEOVER_TURNS", prefix)]);
+    let (first, second) = server.upgrade();
+    server.signal(first, Signal::SIGWINCH);
+    server.signal(first, Signal::SIGQUIT);
+    server.wait(".oldbin is gone", |s| s.pid("server.pid.oldbin").is_none());
+    server.signal(second, Signal::SIGHUP);
+    server.wait("the reload is over", |s| s.log().contains("configuration 2 is in force"));
+    let (_, third) = server.upgrade();
+    server.signal(third, Signal::SIGKILL);
+    server.wait("rolled back", |s| s.master() == second && s.pid("server.pid.oldbin").is_none());
+    let is_whole = |found| matches!(found, Conformance::Conforms { turns: 5.. });
+    let ended = turns(directory.path(), first);
+    assert!(is_whole(conform(&ended, End::ByItself)), "{:?}", conform(&ended, End::ByItself));
+    let killed = turns(directory.path(), third);
+    assert!(is_whole(conform(&killed, End::Killed)), "{:?}", conform(&killed, End::Killed));
+    assert!(matches!(conform(&killed, End::ByItself), Conformance::Unknown { .. }));
+    let alive = turns(directory.path(), second);
+    assert!(is_whole(conform(&alive, End::Killed)), "{:?}", conform(&alive, End::Killed));
+    let planted = ended.replacen("RemoveOldBin", "WriteOldBin", 1);
+    assert!(matches!(conform(&planted, End::ByItself), Conformance::Diverges(_)));
+}

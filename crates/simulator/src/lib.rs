@@ -4,10 +4,13 @@
 //! [`Property`]. [`Reference`] runs the very code of `protocol` that the server runs; [`nginx::Nginx`] is another server's
 //! master, written after its sources, with every known quirk as a flag.
 //!
+//! [`conform()`] tells whether what a real master wrote down of its turns is a behaviour of the same code.
+//!
 //! Does not know: processes, files, clocks. Nothing here takes time or does anything.
 #![forbid(unsafe_code)]
 
 pub mod bounds;
+mod conform;
 mod explore;
 mod fingerprint;
 pub mod model;
@@ -20,6 +23,7 @@ pub mod scene;
 mod wander;
 
 pub use bounds::{Bounds, Budget};
+pub use conform::{Conformance, Divergence, End, conform};
 pub use explore::{Exploration, Violation, explore};
 pub use model::{Kind, Model};
 pub use outage::{NGINX, Outage, outages};

@@ -23,3 +23,10 @@ pub(crate) enum Profile {
     /// nginx's master, with all its quirks
     Nginx,
 }
+
+/// `conform`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Conform {
+    /// The directory of a run that was kept
+    pub(crate) directory: PathBuf,
+}

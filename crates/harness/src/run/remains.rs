@@ -70,7 +70,7 @@ fn is_kept_folder(folder: &Path) -> bool {
 /// Written by the harness itself or for a reader: the history of the run, logs.
 fn is_kept(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let is_history = ["ledger-", "callers-", "sockets-", "journal-", "origin-", failpoints::PREFIX]
+    let is_history = ["ledger-", "callers-", "sockets-", "journal-", "turns-", "origin-", failpoints::PREFIX]
         .iter()
         .any(|prefix| name.starts_with(prefix))
         || ["plan.json", ledger::EVENT_LOG_NAME, ledger::HLOG_NAME, "never.fifo"].contains(&name.as_ref());
@@ -106,6 +106,7 @@ mod tests {
             "ledger-0.bin",
             "sockets-0.ndjson",
             "journal-a.bin",
+            "turns-a.7.ndjson",
             "events.ndjson",
             "latency.hlog",
             "web.out",

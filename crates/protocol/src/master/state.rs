@@ -52,6 +52,7 @@ pub struct State {
 
 /// Deadlines, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Limits {
     /// For a new generation to become ready.
     pub ready_ms: u32,

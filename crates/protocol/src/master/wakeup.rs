@@ -7,6 +7,8 @@ use crate::{Generation, signals::Signals, worker::Report};
 
 /// One turn's input: sets and short sequences, never a single event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Wakeup {
     /// Milliseconds since the last turn.
     pub elapsed_ms: u32,
@@ -63,6 +65,8 @@ impl Wakeup {
 
 /// What one master tells another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum PeerMessage {
     /// To the predecessor: all my workers accept and the pid file names me.
     Ready,
@@ -84,6 +88,8 @@ pub enum PeerMessage {
 
 /// How an effect went. An effect that is not named here cannot fail in a way that matters to the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Result {
     /// `SpawnWorker` failed; the caller has logged why.
     WorkerNotSpawned(WorkerId),

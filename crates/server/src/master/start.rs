@@ -18,7 +18,7 @@ use nix::sys::{
 };
 use protocol::master::{Limits, Predecessor, State};
 
-use super::{Master, Settings, Source, child::wait_readable, gather::SIGNALS, peer::Peer};
+use super::{Master, Settings, Source, child::wait_readable, gather::SIGNALS, peer::Peer, record::Record};
 use crate::{
     access_log::AccessLogs,
     daemon,
@@ -164,7 +164,9 @@ fn assemble(
         dead: Vec::new(),
         launcher,
         control: Default::default(),
+        record: None,
     };
+    master.record = Record::begin(&master.state)?;
     master.open_control();
     master.watch(&master.signals, Source::Signals);
     if let Some(peer) = &master.predecessor {

@@ -26,15 +26,21 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Server {
+        Server::start_in(TempDir::new().expect("tempdir"), &[])
+    }
+
+    /// With these variables in its environment.
+    pub(crate) fn start_in(directory: TempDir, environment: &[(&str, PathBuf)]) -> Server {
         let free = TcpListener::bind("127.0.0.1:0").expect("bind");
         let address = free.local_addr().expect("address").to_string();
         drop(free);
-        let server = Server { directory: TempDir::new().expect("tempdir"), address };
+        let server = Server { directory, address };
         // Workers of a root master are nobody, and reopen the log by its path.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(server.directory.path(), open).expect("open the directory");
         server.configure("");
         let mut command = Command::cargo_bin("changeoverd").expect("the binary of this package");
+        command.envs(environment.iter().cloned());
         command.current_dir(server.directory.path()).assert().success();
         server
     }
