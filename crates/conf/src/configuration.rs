@@ -23,6 +23,8 @@ pub struct Configuration {
     pub worker_rlimit_nofile: Option<u64>,
     /// `changeover_ready_timeout`: a new generation that is not ready by then is given up. 30 s unless said.
     pub changeover_ready_timeout: Duration,
+    /// `changeover_handover`: whether a draining worker gives its connections to those that accept. On unless said.
+    pub changeover_handover: bool,
     /// `changeover_journal`: where every worker writes down what it executes; off unless said.
     pub changeover_journal: Option<Journal>,
     /// `worker_connections`: most connections of one worker at a time; 512 unless said.
@@ -42,6 +44,7 @@ impl Default for Configuration {
             worker_shutdown_timeout: None,
             worker_rlimit_nofile: None,
             changeover_ready_timeout: Duration::from_secs(30),
+            changeover_handover: true,
             changeover_journal: None,
             worker_connections: 512,
             http: Http::default(),

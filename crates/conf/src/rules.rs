@@ -97,6 +97,7 @@ pub(crate) const RULES: &[Rule] = &[
     once("worker_shutdown_timeout", MAIN, 1..=1, "worker_shutdown_timeout TIME;"),
     once("worker_rlimit_nofile", MAIN, 1..=1, "worker_rlimit_nofile NUMBER;"),
     once("changeover_ready_timeout", MAIN, 1..=1, "changeover_ready_timeout TIME;"),
+    once("changeover_handover", MAIN, 1..=1, "changeover_handover on | off;"),
     once("changeover_journal", MAIN, 1..=2, "changeover_journal PATH [ENTRIES];"),
     block("events", MAIN, 0..=0, Context::Events, Repeat::Once, "events { }"),
     once("worker_connections", EVENTS, 1..=1, "worker_connections NUMBER;"),

@@ -68,6 +68,13 @@ fn a_whole_configuration() {
 }
 
 #[test]
+fn connections_are_handed_over_unless_that_is_switched_off() {
+    let handover = |text: &str| parse(text).changeover_handover;
+    assert!(handover("events {}") && handover("changeover_handover on; events {}"));
+    assert!(!handover("changeover_handover off; events {}"));
+}
+
+#[test]
 fn a_journal_is_off_unless_it_is_asked_for() {
     let journal = |text: &str| parse(text).changeover_journal.map(|journal| (journal.path, journal.entries));
     assert_eq!(journal("events {}"), None);

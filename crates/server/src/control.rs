@@ -52,9 +52,9 @@ pub(crate) fn open(name: &str) -> nix::Result<OwnedFd> {
 }
 
 /// The next caller that may ask; `None` when there is no other now. One that may not is told so and hung up on.
-pub(crate) fn admit(listener: &OwnedFd) -> Option<OwnedFd> {
+pub(crate) fn admit(listener: impl AsFd) -> Option<OwnedFd> {
     loop {
-        let caller = accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK).ok()?;
+        let caller = accept_with(&listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK).ok()?;
         let user = getsockopt(&caller, PeerCredentials).map(|credentials| credentials.uid());
         if user.is_ok_and(|user| user == 0 || user == geteuid().as_raw()) {
             return Some(caller);

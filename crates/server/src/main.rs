@@ -12,6 +12,7 @@ mod instant;
 mod listeners;
 mod log;
 mod master;
+mod names;
 mod numbering;
 mod orphan;
 mod os;

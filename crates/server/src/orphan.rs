@@ -4,7 +4,7 @@
 //! leave once its own workers serve.
 
 use std::{
-    fs, io,
+    io,
     os::fd::{AsFd, AsRawFd, OwnedFd},
     path::Path,
     time::{Duration, Instant},
@@ -20,6 +20,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::{
     listeners::{self, Listening},
+    names,
     numbering::Numbering,
     wire::{self, Frame, Hello},
 };
@@ -49,12 +50,7 @@ pub(crate) struct Estate {
 
 /// The first part of the names on which orphans of the server with this pid file listen.
 pub(crate) fn family(pid_file: &Path) -> String {
-    let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    format!(
-        "changeoverd-orphan/{}/{:016x}/",
-        namespace.display(),
-        fnv1a(pid_file.as_os_str().as_encoded_bytes())
-    )
+    names::family("orphan", pid_file)
 }
 
 /// Everything the orphans of this family have that are not among the `known` ones. `is_trusted` says for which user their
@@ -62,7 +58,7 @@ pub(crate) fn family(pid_file: &Path) -> String {
 pub(crate) fn find(family: &str, known: &[u32], is_trusted: impl Fn(u32) -> bool) -> Estate {
     let mut estate = Estate::default();
     let is_known = |name: &String| known.iter().any(|pid| *name == format!("{family}{pid}"));
-    for name in names(family).into_iter().filter(|name| !is_known(name)) {
+    for name in names::listening(family).into_iter().filter(|name| !is_known(name)) {
         // One that has just ended left nothing but its name.
         if let Ok((generation, sockets, worker)) = take_over(&name, &is_trusted) {
             estate.generation = estate.generation.max(generation);
@@ -73,19 +69,6 @@ pub(crate) fn find(family: &str, known: &[u32], is_trusted: impl Fn(u32) -> bool
         }
     }
     estate
-}
-
-/// The names that are listened on now (`unix_seq_show`: an abstract name is shown with an `@` in front, flags of a
-/// listening socket have `__SO_ACCEPTCON`).
-fn names(family: &str) -> Vec<String> {
-    const LISTENS: &str = "00010000";
-    let table = fs::read_to_string("/proc/net/unix").unwrap_or_default();
-    let name = |line: &str| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let name = words.get(7)?.strip_prefix('@')?;
-        (words[3] == LISTENS && name.starts_with(family)).then(|| name.to_owned())
-    };
-    table.lines().filter_map(name).collect()
 }
 
 /// The generation after its own, its sockets, itself.
@@ -124,12 +107,6 @@ fn receive(channel: &OwnedFd, deadline: Instant) -> io::Result<Option<Frame>> {
     }
 }
 
-/// FNV-1a: the same in every version of the program, as the old one's workers meet the new one's master.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, mix)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,9 +117,7 @@ mod tests {
         assert_ne!(family, super::family(Path::new("/run/another.pid")));
         assert!(find(&family, &[], |_| true).workers.is_empty(), "nobody is orphaned");
         let listener = crate::control::open(&format!("{family}1")).expect("listens");
-        assert_eq!(names(&family), [format!("{family}1")]);
         assert!(take_over(&format!("{family}1"), |_| false).is_err());
         drop(listener);
-        assert!(names(&family).is_empty());
     }
 }

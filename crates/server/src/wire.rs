@@ -3,21 +3,18 @@
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
-    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+    mem::MaybeUninit,
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
 };
 
-use nix::{
-    cmsg_space,
-    errno::Errno,
-    sys::socket::{
-        AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg,
-        setsockopt, socketpair, sockopt,
-    },
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, setsockopt, socketpair, sockopt,
 };
 use protocol::{
     master::PeerMessage,
     worker::{Command, Report},
 };
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 /// Version of every frame. A peer that speaks another one is refused by name.
 pub(crate) const VERSION: u8 = 1;
@@ -166,34 +163,28 @@ pub(crate) fn receive_from_master(channel: BorrowedFd) -> io::Result<Option<Comm
 /// The next frame; `None` when the other side is gone, `WouldBlock` when there is nothing.
 pub(crate) fn receive(channel: BorrowedFd) -> io::Result<Option<Frame>> {
     let mut bytes = [0; FRAME_BYTES];
-    let mut space = cmsg_space!([RawFd; FDS_PER_FRAME]);
-    let (length, fds) = {
-        let mut slices = [IoSliceMut::new(&mut bytes)];
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
-        let message = match recvmsg::<()>(channel.as_raw_fd(), &mut slices, Some(&mut space), flags) {
-            Ok(message) => message,
-            // The other end died with our frames unread.
-            Err(Errno::ECONNRESET) => return Ok(None),
-            Err(errno) => return Err(errno.into()),
-        };
-        let mut fds = Vec::new();
-        for control in message.cmsgs()? {
-            if let ControlMessageOwned::ScmRights(raw) = control {
-                fds.extend(raw.into_iter().map(own));
-            }
-        }
-        (message.bytes, fds)
-    };
-    if length == 0 {
-        return Ok(None);
+    match receive_bytes(channel, &mut bytes) {
+        Ok((0, _)) => Ok(None),
+        Ok((length, fds)) => parse(&bytes[..length], fds).map(Some),
+        // The other end died with our frames unread.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
+        Err(error) => Err(error),
     }
-    parse(&bytes[..length], fds).map(Some)
 }
 
-#[expect(unsafe_code, reason = "a descriptor that arrives by SCM_RIGHTS is a bare number")]
-fn own(raw: RawFd) -> OwnedFd {
-    // SAFETY: the kernel has just installed this descriptor for us in recvmsg, and nothing else knows its number.
-    unsafe { OwnedFd::from_raw_fd(raw) }
+/// One message of a channel: its length, 0 at the end, and the descriptors that came with it. `ConnectionReset` says once that
+/// the other end closed with something of ours unread; what it had sent before can still be received after that.
+pub(crate) fn receive_bytes(channel: BorrowedFd, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    // Descriptors that nobody takes out of it are closed with it, also those of a message for which there was no room.
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_PER_FRAME))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+    let message = recvmsg(channel, &mut [IoSliceMut::new(bytes)], &mut control, flags)?;
+    let rights = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+        _ => None,
+    });
+    Ok((message.bytes, rights.flatten().collect()))
 }
 
 fn parse(bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<Frame> {
@@ -241,7 +232,8 @@ fn decode<T: Copy>(table: &[(u8, T)], code: u8) -> Option<T> {
     table.iter().find(|(listed, _)| *listed == code).map(|(_, value)| *value)
 }
 
-fn send(channel: BorrowedFd, bytes: &[u8], fds: &[BorrowedFd]) -> io::Result<()> {
+/// Sends one message, with descriptors.
+pub(crate) fn send(channel: BorrowedFd, bytes: &[u8], fds: &[BorrowedFd]) -> io::Result<()> {
     let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&raw)];
     let control: &[ControlMessage] = if raw.is_empty() { &[] } else { &rights };

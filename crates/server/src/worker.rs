@@ -11,6 +11,7 @@ mod exchange;
 mod files;
 mod forward;
 mod framing;
+mod handover;
 mod headers;
 mod journal;
 mod life;
@@ -64,6 +65,8 @@ pub(crate) struct Start {
     pub(crate) log: Log,
     /// For a new master, should it lose its own: see `orphan`.
     pub(crate) lineage: Lineage,
+    /// Where workers find those that go on with their connections; none if none is to go on.
+    pub(crate) handover: Option<String>,
 }
 
 /// A listening socket, shared with the master and the other workers.
@@ -99,10 +102,11 @@ fn live(start: Start) -> io::Result<i32> {
 
 /// Everything after the birth; tests begin here, with a channel and signals of their own.
 async fn serve(start: Start, signals: UnboundedReceiver<Signal>) -> io::Result<i32> {
-    let Start { configuration, generation, listeners, channel, journal, access_logs, prefix, log, lineage } =
+    let Start { configuration, generation, listeners, channel, journal, access_logs, prefix, log, .. } =
         start;
+    let names = (start.lineage, start.handover);
     let service = Service::new(configuration, generation, journal, access_logs, prefix, log);
-    Ok(Life::new(service, listeners, channel, signals, lineage)?.live().await)
+    Ok(Life::new(service, listeners, channel, signals, names)?.live().await)
 }
 
 fn listen_for_signals(sender: &UnboundedSender<Signal>) -> io::Result<()> {

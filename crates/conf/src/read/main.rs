@@ -40,6 +40,9 @@ fn one(directive: &Directive, configuration: &mut Configuration, problems: &mut 
         "changeover_ready_timeout" => {
             set(&mut configuration.changeover_ready_timeout, directive, problems, ready_timeout);
         }
+        "changeover_handover" => {
+            set(&mut configuration.changeover_handover, directive, problems, value::switch);
+        }
         "changeover_journal" => configuration.changeover_journal = journal(directive, problems),
         "events" => inside(directive).iter().for_each(|inner| event(inner, configuration, problems)),
         "http" => configuration.http = http::http(inside(directive), problems),

@@ -23,6 +23,7 @@ use rustix::process::{Pid as RustixPid, PidfdFlags, pidfd_open};
 use super::{Master, Settings};
 use crate::{
     access_log::AccessLogs,
+    names,
     orphan::{self, Lineage},
     os::{self, Forked},
     privileges, wire, worker,
@@ -120,6 +121,8 @@ impl Master {
                 family: orphan::family(&settings.pid_file),
                 numbering: self.numbering.clone(),
             },
+            handover: (settings.configuration.changeover_handover)
+                .then(|| names::family("handover", &settings.pid_file)),
         })
     }
 

@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     error::Error as _,
+    io,
     net::SocketAddr,
     pin::{Pin, pin},
     rc::Rc,
@@ -22,6 +23,7 @@ use tokio::{
 use super::{
     answer,
     forward::Tunnel,
+    handover::{self, Luggage, Parcel, UNREAD_BYTES_MAX, Will},
     journal::Execution,
     linger::linger,
     service::{Service, Stage, Ticket},
@@ -74,8 +76,9 @@ pub(super) struct Connection {
     header_timeout: Duration,
     /// What comes after the answer that is being written, if that is a switch of protocols.
     tunnel: RefCell<Option<Tunnel>>,
+    will: Cell<Will>,
     /// Counted as open for as long as the connection exists.
-    _ticket: Option<Ticket>,
+    ticket: Option<Ticket>,
 }
 
 /// A request being answered. Dropped with the last byte of its answer handed over.
@@ -91,6 +94,7 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        self.0.socket.expect_flush();
         self.0.finished.set(self.0.finished.get() + 1);
         self.0.quiet_since.set(Instant::now());
         self.0.service.tell_of_room();
@@ -107,20 +111,51 @@ enum End {
     Late,
     /// The worker shuts down, or another connection needs the place.
     Cut,
+    /// Not at all: it goes on in another worker.
+    Departs,
 }
 
 impl Connection {
+    /// A connection that was just accepted.
     pub(super) fn new(service: &Rc<Service>, stream: Stream, client: Client, local: Address) -> Rc<Self> {
-        let now = Instant::now();
         let ticket = (client != Client::SelfTest).then(|| service.admit());
+        let number = ticket.as_ref().map_or(0, |ticket| ticket.place);
+        let fresh = Connection::fresh(service, Socket::new(stream), (client, local), number);
+        Connection { ticket, ..fresh }.register()
+    }
+
+    /// One that another worker has served so far, or this one.
+    ///
+    /// # Errors
+    /// The socket cannot be registered.
+    pub(super) fn resume(service: &Rc<Service>, parcel: Parcel) -> io::Result<Rc<Self>> {
+        let Parcel { socket, luggage, unread, ticket, will } = parcel;
+        let (ends, since) = ((luggage.client(), luggage.local()), luggage.waiting_since());
+        let stream = Stream::from_socket(socket, &ends.1)?;
+        let socket = Socket::resumed(stream, luggage.requests, &unread, since);
+        let resumed = Connection {
+            accepted: luggage.opened(),
+            started: Cell::new(luggage.requests),
+            finished: Cell::new(luggage.requests),
+            quiet_since: Cell::new(since),
+            keepalive_timeout: Cell::new(luggage.keepalive_timeout()),
+            send_timeout: Cell::new(luggage.send_timeout()),
+            will: Cell::new(will),
+            ticket: Some(ticket),
+            ..Connection::fresh(service, socket, ends, luggage.number)
+        };
+        Ok(resumed.register())
+    }
+
+    fn fresh(service: &Rc<Service>, socket: Socket, ends: (Client, Address), number: u64) -> Self {
+        let (now, (client, local)) = (Instant::now(), ends);
         let settings = service.configuration.http.server_for(&local, "").map(|server| &server.settings);
         let minute = Duration::from_secs(60);
-        let connection = Rc::new(Connection {
+        Connection {
             service: Rc::clone(service),
-            socket: Rc::new(Socket::new(stream)),
+            socket: Rc::new(socket),
             client,
-            local,
-            number: ticket.as_ref().map_or(0, |ticket| ticket.number),
+            number,
             accepted: now,
             started: Cell::new(0),
             finished: Cell::new(0),
@@ -131,10 +166,17 @@ impl Connection {
             send_timeout: Cell::new(minute),
             tunnel: RefCell::default(),
             header_timeout: settings.map_or(minute, |settings| settings.client_header_timeout),
-            _ticket: ticket,
-        });
-        if client != Client::SelfTest {
-            service.connections.borrow_mut().insert(connection.number, Rc::downgrade(&connection));
+            will: Cell::new(Will::Goes),
+            ticket: None,
+            local,
+        }
+    }
+
+    fn register(self) -> Rc<Self> {
+        let connection = Rc::new(self);
+        if let Some(ticket) = &connection.ticket {
+            let mut connections = connection.service.connections.borrow_mut();
+            connections.insert(ticket.place, Rc::downgrade(&connection));
         }
         connection
     }
@@ -166,7 +208,7 @@ impl Connection {
     /// answer must not announce the end. Looks into the socket.
     pub(super) fn has_next_request(&self) -> bool {
         self.socket.look();
-        self.socket.requests_begun().is_some_and(|begun| begun > self.started.get())
+        self.has_begun_another()
     }
 
     /// Ready once the client has left with its newest request unanswered. One that only closed its half cannot be told
@@ -192,17 +234,25 @@ impl Connection {
         if let Some(since) = self.socket.blocked_since() {
             return Some(since + self.send_timeout.get());
         }
-        let started = self.started.get();
-        if started > self.finished.get() {
+        if self.started.get() > self.finished.get() {
             return None;
         }
-        if self.socket.requests_begun().is_some_and(|begun| begun > started) {
-            return Some(self.socket.head_since() + self.header_timeout);
+        let is_in_head = self.started.get() == 0 || self.has_begun_another();
+        let patience = if is_in_head { self.header_timeout } else { self.keepalive_timeout.get() };
+        Some(self.waiting_since() + patience)
+    }
+
+    /// Since when it has been the client's turn.
+    pub(super) fn waiting_since(&self) -> Instant {
+        match self.started.get() {
+            _ if self.has_begun_another() => self.socket.head_since(),
+            0 => self.accepted,
+            _ => self.quiet_since.get().max(self.socket.written()),
         }
-        if started == 0 {
-            return Some(self.accepted + self.header_timeout);
-        }
-        Some(self.quiet_since.get().max(self.socket.written()) + self.keepalive_timeout.get())
+    }
+
+    fn has_begun_another(&self) -> bool {
+        self.socket.requests_begun().is_some_and(|begun| begun > self.started.get())
     }
 
     /// Since when every request that came is answered and nothing else is begun. `None` for a connection that has not
@@ -228,6 +278,36 @@ impl Connection {
         self.idle_since().is_some()
     }
 
+    /// Whether it goes on in another worker now.
+    fn departs(self: &Rc<Self>) -> bool {
+        let is_wanted = self.service.stage() == Stage::HandingOver && self.will.get() == Will::Goes;
+        is_wanted && self.ticket.is_some() && !self.is_asked.get() && self.is_at_rest()
+    }
+
+    /// Nothing of a request that is being answered, and nothing of an answer, is anywhere in this process. What has come of
+    /// another request, hyper has not understood yet.
+    fn is_at_rest(self: &Rc<Self>) -> bool {
+        let is_answered = self.started.get() == self.finished.get() && self.socket.is_flushed();
+        let is_http = self.tunnel.borrow().is_none() && self.socket.requests_begun().is_some();
+        // Our own and hyper's: whoever else has one is not done with it.
+        let is_alone = Rc::strong_count(self) == 2 && Rc::strong_count(&self.socket) == 2;
+        is_answered && is_http && is_alone && !self.socket.has_ended()
+    }
+
+    /// What another worker needs to go on with it; `None` for the self-test's.
+    fn pack(self: Rc<Self>, read: &[u8]) -> io::Result<Option<Parcel>> {
+        let counts = (self.number, self.started.get());
+        let timeouts = (self.keepalive_timeout.get(), self.send_timeout.get());
+        let since = (self.accepted, self.waiting_since());
+        let luggage = Luggage::new((self.client, &self.local), counts, since, timeouts);
+        let own =
+            Rc::into_inner(self).and_then(|own| Some((luggage?, own.ticket?, Rc::into_inner(own.socket)?)));
+        let Some((luggage, ticket, socket)) = own else { return Ok(None) };
+        let (socket, ahead) = socket.into_parts()?;
+        let unread = [read, &ahead].concat().into();
+        Ok(Some(Parcel { socket, luggage, unread, ticket, will: Will::Goes }))
+    }
+
     fn is_late(&self) -> bool {
         // A request that came at the last moment is in time.
         self.socket.look();
@@ -238,6 +318,9 @@ impl Connection {
 /// Serves a connection to its end.
 pub(super) async fn serve(connection: Rc<Connection>) {
     let (end, ahead) = serve_http(&connection).await;
+    if matches!(end, End::Departs) {
+        return depart(connection, &ahead);
+    }
     let tunnel = connection.tunnel.take();
     if let (End::Http, Some(tunnel)) = (&end, tunnel) {
         // Counts as a request being answered: the connection is not idle.
@@ -283,6 +366,23 @@ async fn serve_http(connection: &Rc<Connection>) -> (End, Bytes) {
             if cut.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(End::Cut);
             }
+            if connection.departs() {
+                if connection.requests() == 0 {
+                    // All that hyper has is what it read.
+                    return Poll::Ready(End::Departs);
+                }
+                // Told to shut down, hyper ends a connection on which it is idle itself, and no other.
+                connection.socket.outlives_hyper();
+                Pin::new(&mut http).graceful_shutdown();
+                match Pin::new(&mut http).poll(cx) {
+                    Poll::Ready(Ok(())) => return Poll::Ready(End::Departs),
+                    Poll::Ready(Err(error)) => return Poll::Ready(End::Error(error)),
+                    Poll::Pending => {}
+                }
+                connection.socket.ends_with_hyper();
+                connection.will.set(Will::Stays);
+                continue;
+            }
             if asked.as_mut().poll(cx).is_ready() {
                 if connection.leaves() {
                     return Poll::Ready(End::Cut);
@@ -312,9 +412,25 @@ fn set(alarm: Pin<&mut Sleep>, deadline: Option<Instant>) {
     }
 }
 
+/// Nobody serves it from here on, until another worker does.
+fn depart(connection: Rc<Connection>, read: &[u8]) {
+    let service = Rc::clone(&connection.service);
+    match connection.pack(read) {
+        Ok(Some(parcel)) if parcel.unread.len() > UNREAD_BYTES_MAX => handover::stay(&service, parcel),
+        Ok(Some(parcel)) => service.departures.add(parcel),
+        Ok(None) => {}
+        Err(error) => service.log.alert(&format!("failed to take a connection from the reactor: {error}")),
+    }
+}
+
 impl Service {
     /// Whether an answer to this connection has to announce its end.
     pub(super) fn ends(&self, connection: &Connection) -> bool {
-        self.stage() != Stage::Serving && !connection.has_next_request()
+        let ends = match self.stage() {
+            Stage::Serving => false,
+            Stage::Seeking | Stage::HandingOver => connection.will.get() == Will::Stays,
+            Stage::Draining | Stage::Cutting => true,
+        };
+        ends && !connection.has_next_request()
     }
 }

@@ -32,6 +32,11 @@ enum Place {
 }
 
 impl Framing {
+    /// Of a connection on which this many requests have come whole.
+    pub(super) fn after(requests: u64) -> Framing {
+        Framing { begun: requests, ..Framing::default() }
+    }
+
     /// How many requests have sent at least one byte; `None` once that cannot be known any more.
     pub(super) fn begun(&self) -> Option<u64> {
         (self.place != Place::Lost).then_some(self.begun)

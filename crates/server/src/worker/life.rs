@@ -23,7 +23,9 @@ use tokio::{
 };
 
 use super::{
-    Listener, listen,
+    Listener,
+    handover::{self, Arrivals},
+    listen,
     orphan::Legacy,
     self_test,
     service::{Service, Stage},
@@ -48,6 +50,9 @@ pub(super) struct Life {
     master: Master,
     signals: UnboundedReceiver<Signal>,
     lineage: Lineage,
+    handover: Option<String>,
+    /// Takes connections while we accept.
+    arrivals: Option<Arrivals>,
     /// Waits for a new master.
     legacy: Option<JoinHandle<()>>,
 }
@@ -74,14 +79,25 @@ impl Life {
         listeners: Vec<Listener>,
         channel: OwnedFd,
         signals: UnboundedReceiver<Signal>,
-        lineage: Lineage,
+        (lineage, handover): (Lineage, Option<String>),
     ) -> io::Result<Self> {
         let channel = StdChannel::from(channel);
         channel.set_nonblocking(true)?;
         let channel = UnixDatagram::from_std(channel)?;
         let (worker, master) = (Worker::default(), Master::There);
-        let (accepting, legacy) = (None, None);
-        Ok(Life { worker, service, listeners, accepting, channel, master, signals, lineage, legacy })
+        Ok(Life {
+            worker,
+            service,
+            listeners,
+            accepting: None,
+            channel,
+            master,
+            signals,
+            lineage,
+            handover,
+            arrivals: None,
+            legacy: None,
+        })
     }
 
     /// Lives until there is a reason to exit; with which code.
@@ -140,13 +156,19 @@ impl Life {
         let log = &self.service.log;
         match effect {
             Effect::StartAccepting => match listen::start(&self.service, &self.listeners) {
-                Ok(accepting) => self.accepting = Some(accepting),
+                Ok(accepting) => {
+                    self.accepting = Some(accepting);
+                    self.take_connections();
+                }
                 Err(error) => {
                     log.emerg(&format!("worker cannot register its listeners: {error}"));
                     return Some(FATAL);
                 }
             },
-            Effect::StopAccepting => self.accepting = None,
+            Effect::StopAccepting => {
+                self.accepting = None;
+                self.arrivals = None;
+            }
             Effect::AnnounceClose => self.announce_close(),
             Effect::Report(report) => {
                 // A master that is gone is noticed where it is listened to.
@@ -163,7 +185,10 @@ impl Life {
                 self.wait_to_be_taken_over();
             }
             Effect::Exit(code) => {
-                log.notice("exit");
+                match self.service.departures.given() {
+                    0 => log.notice("exit"),
+                    given => log.notice(&format!("exit, {given} connections handed over")),
+                }
                 return Some(code);
             }
         }
@@ -175,6 +200,17 @@ impl Life {
         match Legacy::new(*generation, &self.lineage, &self.listeners, log) {
             Ok(legacy) => self.legacy = Some(spawn_local(legacy.give(self.lineage.family.clone()))),
             Err(error) => log.alert(&format!("nobody can take over from this worker: {error}")),
+        }
+    }
+
+    fn take_connections(&mut self) {
+        let Some(family) = &self.handover else { return };
+        match handover::take(&self.service, family) {
+            Ok(arrivals) => self.arrivals = Some(arrivals),
+            // They end where they are, then.
+            Err(error) => {
+                self.service.log.error(&format!("no connections can be taken from others: {error}"));
+            }
         }
     }
 
@@ -206,7 +242,14 @@ impl Life {
         if !cfg!(test) {
             crate::os::set_title("changeoverd: worker process is shutting down");
         }
-        service.enter(Stage::Draining);
+        let family = self.handover.clone().filter(|family| handover::is_anybody_there(family));
+        match family {
+            None => service.enter(Stage::Draining),
+            Some(family) => {
+                service.enter(Stage::Seeking);
+                spawn_local(handover::give(Rc::clone(&service), family));
+            }
+        }
         if let Some(longest) = service.configuration.worker_shutdown_timeout {
             spawn_local(async move {
                 sleep(longest).await;

@@ -29,7 +29,8 @@ impl Service {
         }
     }
 
-    fn has_place(&self) -> bool {
+    /// Whether one more connection can be had without the end of another.
+    pub(super) fn has_place(&self) -> bool {
         usize::try_from(self.configuration.worker_connections).is_ok_and(|most| self.open() < most)
     }
 

@@ -15,7 +15,7 @@ use conf::{Configuration, Share, SplitClients};
 use ledger::Journal;
 use tokio::sync::{Notify, watch};
 
-use super::{connection::Connection, forward::Group};
+use super::{connection::Connection, forward::Group, handover::Departures};
 use crate::{access_log::AccessLogs, log::Log};
 
 /// The services of a worker, and the count of its connections.
@@ -35,8 +35,10 @@ pub(super) struct Service {
     pub(super) splits: Vec<Split>,
     stage: watch::Sender<Stage>,
     open: Cell<usize>,
-    accepted: Cell<u64>,
-    /// Every open connection by its number, those of the self-test not counted.
+    admitted: Cell<u64>,
+    /// Connections on their way to another worker.
+    pub(super) departures: Departures,
+    /// Every open connection by its place, those of the self-test not counted.
     pub(super) connections: RefCell<BTreeMap<u64, Weak<Connection>>>,
     /// Told whenever a connection has closed, and when one becomes idle while no other has room.
     pub(super) freed: Notify,
@@ -47,7 +49,11 @@ pub(super) struct Service {
 pub(super) enum Stage {
     /// Connections may stay.
     Serving,
-    /// Every answer announces the end of its connection.
+    /// The worker drains and looks for others that go on with its connections.
+    Seeking,
+    /// Connections go on elsewhere as soon as they are at rest.
+    HandingOver,
+    /// Nobody takes them. Every answer announces the end of its connection.
     Draining,
     /// `worker_shutdown_timeout` is over: connections end now.
     Cutting,
@@ -77,7 +83,8 @@ impl Service {
             splits,
             stage: watch::Sender::new(Stage::Serving),
             open: Cell::new(0),
-            accepted: Cell::new(0),
+            admitted: Cell::new(0),
+            departures: Departures::default(),
             connections: RefCell::default(),
             freed: Notify::new(),
         })
@@ -90,7 +97,14 @@ impl Service {
     pub(super) fn enter(&self, stage: Stage) {
         // As in nginx: whoever leaves waits for no further request, and keeps no connection for one.
         self.groups.iter().for_each(|group| group.idle.clear());
-        self.stage.send_replace(stage);
+        // Nothing comes after the end.
+        self.stage.send_if_modified(|now| *now != Stage::Cutting && std::mem::replace(now, stage) != stage);
+    }
+
+    /// Returns once the worker drains.
+    pub(super) async fn leaves(&self) {
+        // The sender lives as long as `self`, so the wait cannot fail.
+        let _ = self.stage.subscribe().wait_for(|stage| *stage != Stage::Serving).await;
     }
 
     /// Returns once connections are to end.
@@ -107,8 +121,8 @@ impl Service {
     /// Counts a connection in, until the ticket is dropped.
     pub(super) fn admit(self: &Rc<Self>) -> Ticket {
         self.open.set(self.open.get() + 1);
-        self.accepted.set(self.accepted.get() + 1);
-        Ticket { service: Rc::clone(self), number: self.accepted.get() }
+        self.admitted.set(self.admitted.get() + 1);
+        Ticket { service: Rc::clone(self), place: self.admitted.get() }
     }
 }
 
@@ -116,14 +130,14 @@ impl Service {
 #[derive(Debug)]
 pub(super) struct Ticket {
     service: Rc<Service>,
-    /// `$connection`.
-    pub(super) number: u64,
+    /// Among all that this worker has had, from 1.
+    pub(super) place: u64,
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.service.open.set(self.service.open.get() - 1);
-        self.service.connections.borrow_mut().remove(&self.number);
+        self.service.connections.borrow_mut().remove(&self.place);
         self.service.freed.notify_waiters();
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     io,
-    os::fd::{AsRawFd, RawFd},
+    os::fd::{AsRawFd, OwnedFd, RawFd},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -49,6 +49,30 @@ impl Stream {
             Stream::Unix(_) => None,
         }
     }
+
+    /// Of the kind that its listener is.
+    pub(super) fn from_socket(socket: OwnedFd, listener: &Address) -> io::Result<Stream> {
+        match listener {
+            Address::Inet(_) => {
+                let socket = std::net::TcpStream::from(socket);
+                socket.set_nonblocking(true)?;
+                TcpStream::from_std(socket).map(Stream::Tcp)
+            }
+            Address::Unix(_) => {
+                let socket = std::os::unix::net::UnixStream::from(socket);
+                socket.set_nonblocking(true)?;
+                UnixStream::from_std(socket).map(Stream::Unix)
+            }
+        }
+    }
+
+    /// Without the reactor, which hears no more of it.
+    fn into_socket(self) -> io::Result<OwnedFd> {
+        match self {
+            Stream::Tcp(stream) => stream.into_std().map(OwnedFd::from),
+            Stream::Unix(stream) => stream.into_std().map(OwnedFd::from),
+        }
+    }
 }
 
 /// One client's socket.
@@ -67,6 +91,23 @@ pub(super) struct Socket {
     pub(super) unwritten: Unwritten,
     /// Since when something is to be written and nothing fits.
     blocked: Cell<Option<Instant>>,
+    flushed: Cell<Flushed>,
+    shutdown: Cell<Shut>,
+}
+
+/// Whether hyper holds some of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flushed {
+    Yes,
+    NotYet,
+}
+
+/// What comes of hyper's wish to close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shut {
+    Obeyed,
+    /// It is to let go of the connection, not to end it.
+    Ignored,
 }
 
 impl Socket {
@@ -82,7 +123,45 @@ impl Socket {
             written: Cell::new(now),
             unwritten: Unwritten::default(),
             blocked: Cell::new(None),
+            flushed: Cell::new(Flushed::Yes),
+            shutdown: Cell::new(Shut::Obeyed),
         }
+    }
+
+    /// One on which this many requests have come, and then `unread`, since `since`.
+    pub(super) fn resumed(stream: Stream, requests: u64, unread: &[u8], since: Instant) -> Self {
+        let socket = Socket::new(stream);
+        socket.framing.replace(Framing::after(requests));
+        socket.feed(unread);
+        socket.ahead.borrow_mut().extend_from_slice(unread);
+        socket.head_since.set(since);
+        socket.written.set(since);
+        socket
+    }
+
+    /// The bare socket, and what came through it that hyper has not had.
+    pub(super) fn into_parts(self) -> io::Result<(OwnedFd, BytesMut)> {
+        Ok((self.stream.into_socket()?, self.ahead.into_inner()))
+    }
+
+    /// hyper has all of an answer, and some of it perhaps not yet written.
+    pub(super) fn expect_flush(&self) {
+        self.flushed.set(Flushed::NotYet);
+    }
+
+    /// Whether the kernel has all that hyper was given to write.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.flushed.get() == Flushed::Yes && self.blocked.get().is_none()
+    }
+
+    /// From here on hyper's end of the connection is not the end of the socket.
+    pub(super) fn outlives_hyper(&self) {
+        self.shutdown.set(Shut::Ignored);
+    }
+
+    /// The opposite.
+    pub(super) fn ends_with_hyper(&self) {
+        self.shutdown.set(Shut::Obeyed);
     }
 
     /// Takes what has come into our hands, as far as there is room.
@@ -299,10 +378,14 @@ impl AsyncWrite for Handle {
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
         self.0.unwritten.flushed();
+        self.0.flushed.set(Flushed::Yes);
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
-        Poll::Ready(self.0.close_write())
+        match self.0.shutdown.get() {
+            Shut::Obeyed => Poll::Ready(self.0.close_write()),
+            Shut::Ignored => Poll::Ready(Ok(())),
+        }
     }
 }

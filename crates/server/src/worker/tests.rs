@@ -3,6 +3,7 @@
 mod director;
 mod drain;
 mod files;
+mod handover;
 mod http;
 mod journal;
 mod orders;
@@ -49,6 +50,8 @@ struct Rig {
     listener: TcpListener,
     thread: Option<JoinHandle<i32>>,
     directory: tempfile::TempDir,
+    /// Where it gives connections away, and takes some.
+    family: String,
 }
 
 impl Rig {
@@ -70,11 +73,36 @@ impl Rig {
 
     /// A worker for a whole configuration.
     fn with(text: &str, listener: TcpListener) -> Rig {
+        let directory = tempfile::tempdir().expect("a directory");
+        let family = crate::names::family("handover", &directory.path().join("server.pid"));
+        Rig::born(text, listener, directory, (7, family))
+    }
+
+    /// A worker of the next generation of the same server, that accepts.
+    fn next(&self, http: &str) -> Rig {
+        let listener = self.listener.try_clone().expect("clones");
+        let directory = tempfile::tempdir().expect("a directory");
+        let rig = Rig::born(
+            &format!("events {{ }} http {{ {http} }}"),
+            listener,
+            directory,
+            (8, self.family.clone()),
+        );
+        rig.tell(Command::Accept);
+        rig.expect(Report::Accepting);
+        rig
+    }
+
+    fn born(
+        text: &str,
+        listener: TcpListener,
+        directory: tempfile::TempDir,
+        (generation, family): (u32, String),
+    ) -> Rig {
         let address = listener.local_addr().expect("has an address");
         let text = text.replace("LISTEN", &address.to_string());
         let configuration =
             conf::parse("test", &text, "").unwrap_or_else(|wrong| panic!("{}", wrong[0].render(&text)));
-        let directory = tempfile::tempdir().expect("a directory");
         let destination = Destination::File(log_path(&directory).to_str().expect("utf-8").to_owned());
         let log = Log::open(&[ErrorLog { destination, level: Level::Info }]).expect("opens");
         let journal = ledger::Journal::create(&directory.path().join("journal.bin"), 1000).expect("creates");
@@ -85,7 +113,7 @@ impl Rig {
             access_logs: AccessLogs::open(directory.path(), &configuration).expect("opens"),
             prefix: directory.path().to_owned(),
             configuration: Arc::new(configuration),
-            generation: 7,
+            generation,
             listeners: vec![Listener { address: address.into(), socket: socket.into() }],
             channel: theirs,
             journal: Some(journal),
@@ -94,12 +122,13 @@ impl Rig {
                 family: crate::orphan::family(&directory.path().join("server.pid")),
                 numbering: crate::numbering::Numbering::new(8).expect("a number"),
             },
+            handover: Some(family.clone()),
         };
         let thread = thread::spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             LocalSet::new().block_on(&runtime, super::serve(start, received)).expect("lives")
         });
-        let rig = Rig { channel: Some(ours), signals, listener, thread: Some(thread), directory };
+        let rig = Rig { channel: Some(ours), signals, listener, thread: Some(thread), directory, family };
         rig.expect(Report::Prepared);
         rig
     }

@@ -31,6 +31,15 @@ impl Server {
 
     /// With these variables in its environment.
     pub(crate) fn start_in(directory: TempDir, environment: &[(&str, PathBuf)]) -> Server {
+        Server::begin(directory, environment, |server| server.configure(""))
+    }
+
+    /// With the configuration that `configure` writes.
+    pub(crate) fn start_with(configure: impl Fn(&Server)) -> Server {
+        Server::begin(TempDir::new().expect("tempdir"), &[], configure)
+    }
+
+    fn begin(directory: TempDir, environment: &[(&str, PathBuf)], configure: impl Fn(&Server)) -> Server {
         let free = TcpListener::bind("127.0.0.1:0").expect("bind");
         let address = free.local_addr().expect("address").to_string();
         drop(free);
@@ -38,7 +47,7 @@ impl Server {
         // Workers of a root master are nobody, and reopen the log by its path.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(server.directory.path(), open).expect("open the directory");
-        server.configure("");
+        configure(&server);
         let mut command = Command::cargo_bin("changeoverd").expect("the binary of this package");
         command.envs(environment.iter().cloned());
         command.current_dir(server.directory.path()).assert().success();
