@@ -17,7 +17,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     sync::Notify,
-    time::{Instant, Sleep, sleep_until},
+    time::{Instant, Sleep, sleep, sleep_until},
 };
 
 use super::{
@@ -77,9 +77,23 @@ pub(super) struct Connection {
     /// What comes after the answer that is being written, if that is a switch of protocols.
     tunnel: RefCell<Option<Tunnel>>,
     will: Cell<Will>,
+    /// Whether the answer being written has something to say at the end of the worker's time.
+    pub(super) last_words: Cell<LastWords>,
     /// Counted as open for as long as the connection exists.
     ticket: Option<Ticket>,
 }
+
+/// What an answer does at the end of the worker's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LastWords {
+    /// Nothing: it is cut off, so that nobody takes it for whole.
+    None,
+    /// It ends in order, soon.
+    Due,
+}
+
+/// How long that may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A request being answered. Dropped with the last byte of its answer handed over.
 #[derive(Debug)]
@@ -109,8 +123,10 @@ enum End {
     Error(hyper::Error),
     /// A deadline passed.
     Late,
-    /// The worker shuts down, or another connection needs the place.
+    /// The worker's time is over.
     Cut,
+    /// Another connection needs the place, and nothing is unread.
+    Leaves,
     /// Not at all: it goes on in another worker.
     Departs,
 }
@@ -167,6 +183,7 @@ impl Connection {
             tunnel: RefCell::default(),
             header_timeout: settings.map_or(minute, |settings| settings.client_header_timeout),
             will: Cell::new(Will::Goes),
+            last_words: Cell::new(LastWords::None),
             ticket: None,
             local,
         }
@@ -278,6 +295,12 @@ impl Connection {
         self.idle_since().is_some()
     }
 
+    /// Whether more of an answer is to be written after the end of the worker's time.
+    fn has_last_words(&self) -> bool {
+        let is_whole = self.started.get() == self.finished.get();
+        self.last_words.get() == LastWords::Due || is_whole && !self.socket.is_flushed()
+    }
+
     /// Whether it goes on in another worker now.
     fn departs(self: &Rc<Self>) -> bool {
         let is_wanted = self.service.stage() == Stage::HandingOver && self.will.get() == Will::Goes;
@@ -337,8 +360,13 @@ pub(super) async fn serve(connection: Rc<Connection>) {
             connection.socket.write_last(BAD_REQUEST);
         }
     }
-    // A client that takes nothing of its answer would not notice our patience.
-    if !matches!(end, End::Cut) && connection.socket.blocked_since().is_none() {
+    let lingers = match end {
+        End::Leaves => false,
+        End::Cut => true,
+        // A client that takes nothing of its answer would not notice our patience.
+        _ => connection.socket.blocked_since().is_none(),
+    };
+    if lingers {
         linger(&connection).await;
     }
 }
@@ -355,7 +383,10 @@ async fn serve_http(connection: &Rc<Connection>) -> (End, Bytes) {
             service_fn(move |request| answer::answer(Rc::clone(&answering), request)),
         );
     let mut http = http;
-    let mut cut = pin!(connection.service.cut());
+    let mut cut = pin!(async {
+        connection.service.cut().await;
+        sleep(LAST_WORDS).await;
+    });
     let mut asked = pin!(connection.asked_to_leave.notified());
     let mut alarm = pin!(sleep_until(connection.accepted + connection.header_timeout));
     let end = std::future::poll_fn(|cx| {
@@ -363,7 +394,8 @@ async fn serve_http(connection: &Rc<Connection>) -> (End, Bytes) {
             if let Poll::Ready(result) = Pin::new(&mut http).poll(cx) {
                 return Poll::Ready(result.map_or_else(End::Error, |()| End::Http));
             }
-            if cut.as_mut().poll(cx).is_ready() {
+            let is_over = connection.service.stage() == Stage::Cutting && !connection.has_last_words();
+            if is_over || cut.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(End::Cut);
             }
             if connection.departs() {
@@ -385,7 +417,7 @@ async fn serve_http(connection: &Rc<Connection>) -> (End, Bytes) {
             }
             if asked.as_mut().poll(cx).is_ready() {
                 if connection.leaves() {
-                    return Poll::Ready(End::Cut);
+                    return Poll::Ready(End::Leaves);
                 }
                 asked.set(connection.asked_to_leave.notified());
                 continue;

@@ -2,6 +2,7 @@
 
 mod asking;
 mod attempt;
+mod frames;
 mod group;
 mod keepalive;
 mod link;
@@ -22,7 +23,7 @@ use conf::{NextCondition, Peer, ProxyPass, ProxyTarget, Upstream};
 use hyper::{
     Response, StatusCode,
     body::Incoming,
-    header::{CONNECTION, DATE, HeaderValue, UPGRADE},
+    header::{CONNECTION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, UPGRADE},
 };
 use tokio::time::Instant;
 
@@ -31,6 +32,7 @@ use self::{
     attempt::Failure,
     link::Link,
     next::{Safety, Standing},
+    tunnel::Protocol,
 };
 pub(super) use self::{group::Group, passing::Passing, tunnel::Tunnel};
 use super::{
@@ -189,7 +191,10 @@ impl Request<'_, '_> {
         request::remove_hop_by_hop(switch.headers_mut());
         switch.headers_mut().insert(UPGRADE, protocol.clone());
         switch.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        exchange.connection.becomes(Tunnel::new(link, exchange.settings.proxy_read_timeout, asking));
+        let is_websocket = protocol.as_bytes().eq_ignore_ascii_case(b"websocket");
+        let protocol = if is_websocket { Protocol::Websocket } else { Protocol::Unknown };
+        let read_timeout = exchange.settings.proxy_read_timeout;
+        exchange.connection.becomes(Tunnel::new(link, protocol, read_timeout, asking));
         Draft { response: switch, persistence: Persistence::Stays }
     }
 
@@ -198,6 +203,7 @@ impl Request<'_, '_> {
         let Request { exchange, group, asking, .. } = self;
         let (parts, incoming) = response.into_parts();
         let passing = Passing::new(incoming, (group, link), asking, exchange.connection, exchange.settings);
+        let passing = if is_event_stream(&parts.headers) { passing.of_events() } else { passing };
         let mut response = Response::from_parts(parts, Content::Forwarded(Box::new(passing)));
         *response.version_mut() = hyper::Version::HTTP_11;
         let headers = response.headers_mut();
@@ -207,6 +213,11 @@ impl Request<'_, '_> {
         }
         Draft { response, persistence: Persistence::Stays }
     }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
 }
 
 /// What comes of asking a peer; `None` if the client left before and nothing says to go on without it.

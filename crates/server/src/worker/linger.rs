@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::connection::Connection;
 
@@ -10,6 +10,9 @@ use super::connection::Connection;
 /// after we have closed our side.
 const LINGER_SILENT: Duration = Duration::from_secs(5);
 const LINGER_LONGEST: Duration = Duration::from_secs(30);
+
+/// The same once `worker_shutdown_timeout` is over.
+const LINGER_CUT: Duration = Duration::from_secs(1);
 
 /// Closes our side and waits for the client to close its own. Closing both with bytes unread would make the kernel
 /// reset the connection, and the reset can overtake an answer that is still on its way (`ngx_http_set_lingering_close`).
@@ -27,6 +30,11 @@ pub(super) async fn linger(connection: &Connection) {
         () = discard => {}
         () = last => {}
         () = connection.asked_to_leave.notified() => {}
-        () = connection.service.cut() => {}
+        () = cut(connection) => {}
     }
+}
+
+async fn cut(connection: &Connection) {
+    connection.service.cut().await;
+    sleep(LINGER_CUT).await;
 }

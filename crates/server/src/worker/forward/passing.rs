@@ -12,7 +12,8 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use super::{
     super::{
         body::{Fault, Silence},
-        connection::Connection,
+        connection::{Connection, LastWords},
+        service::Stage,
     },
     asking::Asking,
     group::Group,
@@ -30,6 +31,8 @@ pub(in crate::worker) struct Passing {
     connection: Rc<Connection>,
     group: Rc<Group>,
     link: Option<Link>,
+    /// Of an event stream, the end of what was passed on.
+    events: Option<Events>,
     /// Whether the end was seen; a body of known length also knows by itself.
     ended: bool,
     _asking: Asking,
@@ -50,9 +53,23 @@ impl Passing {
             connection: Rc::clone(connection),
             group,
             link: Some(link),
+            events: None,
             ended: false,
             _asking: asking,
         }
+    }
+
+    /// It is an event stream: one that has no end of its own, and from which the client asks for what comes after its last
+    /// event. When the worker's time is over it ends between two events, in order.
+    pub(super) fn of_events(mut self) -> Self {
+        self.events = Some(Events::default());
+        self.connection.last_words.set(LastWords::Due);
+        self
+    }
+
+    fn is_over(&self) -> bool {
+        let is_between = self.events.as_ref().is_some_and(Events::is_between);
+        is_between && self.connection.service.stage() == Stage::Cutting
     }
 
     fn poll_fault(&mut self, cx: &mut Context) -> Poll<Fault> {
@@ -69,9 +86,15 @@ impl Body for Passing {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
+            // The peer goes on; its connection cannot be used again.
+            Poll::Pending if self.is_over() => Poll::Ready(None),
             Poll::Pending => self.poll_fault(cx).map(|fault| Some(Err(fault))),
             Poll::Ready(frame) => {
                 self.silence.stop();
+                let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+                if let (Some(events), Some(data)) = (&mut self.events, data) {
+                    events.feed(data);
+                }
                 self.ended |= frame.is_none();
                 Poll::Ready(frame.map(|frame| frame.map_err(|_| Fault::Broken)))
             }
@@ -87,8 +110,25 @@ impl Body for Passing {
     }
 }
 
+/// The newest bytes of an event stream.
+#[derive(Debug, Default)]
+struct Events(Vec<u8>);
+
+impl Events {
+    fn feed(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(&bytes[bytes.len().saturating_sub(4)..]);
+        self.0.drain(..self.0.len().saturating_sub(4));
+    }
+
+    /// An empty line ends an event.
+    fn is_between(&self) -> bool {
+        self.0.is_empty() || [&b"\n\n"[..], b"\r\r", b"\r\n\r\n"].iter().any(|end| self.0.ends_with(end))
+    }
+}
+
 impl Drop for Passing {
     fn drop(&mut self) {
+        self.connection.last_words.set(LastWords::None);
         if let Some(link) = self.link.take()
             && (self.ended || self.incoming.is_end_stream())
         {

@@ -350,3 +350,89 @@ fn a_tunnel_ends_with_its_silence() {
     assert_eq!(switch(&rig).rest(), "");
     peer.join().expect("no panic");
 }
+
+/// A switch to a websocket on which the peer says what it is told, when it is told; and a worker with a deadline.
+fn websocket() -> (Rig, Client, Client) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = listener.local_addr().expect("has an address");
+    let http = site(&format!("server {address};"), SWITCHED);
+    let socket = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let rig = Rig::with(&format!("worker_shutdown_timeout 300ms; events {{ }} http {{ {http} }}"), socket);
+    rig.tell(Command::Accept);
+    rig.expect(Report::Accepting);
+    let mut client = rig.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n");
+    let mut peer = Client { stream: listener.accept().expect("accepts").0, read: Vec::new() };
+    peer.head();
+    peer.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: upgrade\r\n\r\n");
+    assert!(client.head().contains("101"));
+    (rig, client, peer)
+}
+
+/// Everything up to the end, which must not be a reset.
+fn last_bytes(client: &mut Client) -> Vec<u8> {
+    client.stream.read_to_end(&mut client.read).expect("an orderly end");
+    std::mem::take(&mut client.read)
+}
+
+#[test]
+fn a_websocket_is_told_that_the_workers_time_is_over() {
+    let (rig, mut client, mut peer) = websocket();
+    peer.send("\x01\x02hi");
+    client.expect_bytes("\x01\x02hi");
+    client.stream.write_all(b"\x81\x82mask..").expect("sends");
+    rig.drain();
+    assert_eq!(last_bytes(&mut client), b"\x88\x02\x03\xe9");
+    // The peer hears the same, as from a client.
+    assert_eq!(last_bytes(&mut peer), b"\x81\x82mask..\x88\x82\0\0\0\0\x03\xe9");
+    drop(client);
+    rig.expect(Report::Drained);
+}
+
+#[test]
+fn a_frame_that_has_begun_is_finished_before_a_websocket_ends() {
+    let (rig, mut client, mut peer) = websocket();
+    peer.send("\x01\x05he");
+    client.expect_bytes("\x01\x05he");
+    rig.drain();
+    rig.wait_for_log("worker_shutdown_timeout is over");
+    peer.send("llo\x01\x01x");
+    assert!(last_bytes(&mut client).ends_with(b"\x88\x02\x03\xe9"));
+    drop(client);
+    rig.expect(Report::Drained);
+}
+
+#[test]
+fn a_websocket_that_has_said_goodbye_is_not_told_again() {
+    let (rig, mut client, mut peer) = websocket();
+    peer.stream.write_all(b"\x88\x00").expect("sends");
+    rig.drain();
+    assert_eq!(last_bytes(&mut client), b"\x88\x00");
+    drop(client);
+    rig.expect(Report::Drained);
+}
+
+#[test]
+fn an_event_stream_ends_between_two_events_when_the_workers_time_is_over() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = listener.local_addr().expect("has an address");
+    let socket = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let http = site(&format!("server {address};"), "");
+    let rig = Rig::with(&format!("worker_shutdown_timeout 300ms; events {{ }} http {{ {http} }}"), socket);
+    rig.tell(Command::Accept);
+    rig.expect(Report::Accepting);
+    let mut client = rig.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut peer = Client { stream: listener.accept().expect("accepts").0, read: Vec::new() };
+    peer.head();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+    peer.send("7\r\ndata: a\r\n");
+    client.head();
+    client.expect_bytes("7\r\ndata: a\r\n");
+    rig.drain();
+    rig.wait_for_log("worker_shutdown_timeout is over");
+    peer.send("2\r\n\n\n\r\n");
+    assert_eq!(client.rest(), "2\r\n\n\n\r\n0\r\n\r\n");
+    drop(client);
+    rig.expect(Report::Drained);
+}

@@ -138,3 +138,23 @@ fn worker_shutdown_timeout_ends_everything() {
     assert_eq!(client.rest(), "");
     assert_eq!(rig.exit_code(), 0);
 }
+
+/// A reset could overtake an answer, and tells the client nothing.
+#[test]
+fn a_cut_is_no_reset_even_for_a_client_that_is_still_sending() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let rig = Rig::with(&format!("worker_shutdown_timeout 100ms; events {{ }} http {{ {HELLO} }}"), listener);
+    rig.tell(Command::Accept);
+    rig.expect(Report::Accepting);
+    let mut client = rig.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n12345");
+    rig.connect().get();
+    rig.drain();
+    rig.wait_for_log("worker_shutdown_timeout is over");
+    for _ in 0..5 {
+        client.send("67890");
+    }
+    assert_eq!(client.rest(), "");
+    drop(client);
+    rig.expect(Report::Drained);
+}
