@@ -17,7 +17,7 @@ pub struct Identity {
 }
 
 /// Where ids of a thread begin.
-const THREAD_SHIFT: u32 = 48;
+pub(crate) const THREAD_SHIFT: u32 = 48;
 
 /// The books that need nothing but records and journals, in the order of their numbers.
 pub fn accounts(plan: &Plan, history: &History) -> Vec<Identity> {
@@ -276,14 +276,13 @@ impl Executed {
 /// Answers to requests that share a connection come one behind the other.
 fn order(history: &History) -> Verdict {
     let most = history.records.iter().map(|record| record.connection).max().unwrap_or(0) as usize;
-    let mut last: Vec<(u16, u64)> = vec![(0, 0); most + 1];
-    let mut wrong = 0_u64;
-    for record in &history.records {
-        let Some(done) = record.first_byte_at() else { continue };
-        let (sequence, before) = &mut last[record.connection as usize];
-        let is_behind = record.sequence >= *sequence && done + TICK_NANOS >= *before;
-        wrong += u64::from(!is_behind && record.reused());
-        (*sequence, *before) = (record.sequence, done);
+    let mut wrong = disorder(history.records.iter(), most);
+    if wrong > 0 {
+        // Who shares a pool may begin before another and come to the connection after it: then the place on the
+        // connection is the order. Sorting takes its time, so it is done only then.
+        let mut records: Vec<&Record> = history.records.iter().collect();
+        records.sort_by_key(|record| (record.connection, record.sequence));
+        wrong = disorder(records.into_iter(), most);
     }
     let answered = history.records.len();
     match wrong {
@@ -291,6 +290,20 @@ fn order(history: &History) -> Verdict {
         0 => Verdict::unknown("there is no record"),
         _ => Verdict::unknown(format!("{wrong} came before the answer to an earlier request")),
     }
+}
+
+/// Answers that came before that to a request in front of theirs on the same connection.
+fn disorder<'a>(records: impl Iterator<Item = &'a Record>, most: usize) -> u64 {
+    let mut last: Vec<(u16, u64)> = vec![(0, 0); most + 1];
+    let mut wrong = 0_u64;
+    for record in records {
+        let Some(done) = record.first_byte_at() else { continue };
+        let (sequence, before) = &mut last[record.connection as usize];
+        let is_behind = record.sequence >= *sequence && done + TICK_NANOS >= *before;
+        wrong += u64::from(!is_behind && record.reused());
+        (*sequence, *before) = (record.sequence, done);
+    }
+    wrong
 }
 
 #[cfg(test)]
@@ -368,6 +381,13 @@ mod tests {
         swapped.history.records[1].sequence = 1;
         swapped.history.records[0].first_byte = 900_000;
         assert_eq!(broken(&swapped), [6]);
+        let mut pooled = kept();
+        for (record, sequence) in pooled.history.records.iter_mut().zip([2, 1]) {
+            (record.connection, record.sequence) = (1, sequence);
+        }
+        pooled.history.records[0].first_byte = 900_000;
+        pooled.history.records[0].done = 900_001;
+        assert_eq!(broken(&pooled), [], "begun first, and second on the connection");
     }
 
     #[test]

@@ -61,7 +61,8 @@ pub(crate) fn every_attempt_ok(index: &Index) -> Verdict {
 /// A client that may be made to reconnect asks again what it may ask again.
 fn may_repeat(index: &Index, attempt: &Attempt) -> bool {
     let population = index.plan.populations.get(usize::from(attempt.record.population));
-    attempt.blame() == Blame::Retriable && population.is_some_and(|p| p.at_drain == AtDrain::MayReconnect)
+    let is_repeatable = attempt.blame() == Blame::Retriable && !attempt.is_untold();
+    is_repeatable && population.is_some_and(|p| p.at_drain == AtDrain::MayReconnect)
 }
 
 /// A function that a line asks, with the part of the line that must be true by itself.

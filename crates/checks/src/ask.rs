@@ -21,7 +21,7 @@ use crate::{
 pub(crate) fn ask(index: &Index, function: Function, arguments: &[Argument]) -> Shown {
     let scope = Scope::of(arguments);
     match function {
-        Function::Lost => tally(index, scope, |a| a.blame() == Blame::Lost),
+        Function::Lost => tally(index, scope, |a| a.blame() == Blame::Lost).and_up_to(untold(index, scope)),
         Function::Retriable => tally(index, scope, |a| a.blame() == Blame::Retriable),
         Function::Corrupt => tally(index, scope, |a| a.blame() == Blame::Corrupt),
         Function::Ok => tally(index, scope, Attempt::is_answered),
@@ -85,6 +85,12 @@ pub(crate) fn tally(index: &Index, scope: Scope, is_such: impl Fn(&Attempt) -> b
     Shown::between(count, count + index.unseen(scope))
 }
 
+/// Attempts that may have been lost inside the head of an answer, or not lost at all: their client does not tell, and no
+/// journal says that the request was never executed.
+fn untold(index: &Index, scope: Scope) -> f64 {
+    index.attempts(scope).filter(|a| a.is_untold()).count() as f64
+}
+
 /// The part of the complete answers in a scope that one origin gave.
 fn share(index: &Index, scope: Scope) -> Shown {
     let answered = |scope| index.attempts(scope).filter(|a| a.is_answered()).count() as f64;
@@ -139,10 +145,34 @@ mod tests {
     use facts::{
         Event, Outcome,
         expression::{Argument, Function, Operator, Value},
+        journal::Entry,
         plan::{Members, Selector, Which},
+        record::flag,
     };
 
     use crate::built::{Built, FAIL, PASS, UNKNOWN, in_phase};
+
+    #[test]
+    fn a_close_of_which_its_client_does_not_tell_the_whole_may_be_a_loss() {
+        let closed = |flags: u8| {
+            let mut built = Built::good().outcome(120, Outcome::RetriableClose);
+            (built.history.records[119].flags, built.history.records[119].bytes_in) = (flags, 0);
+            built
+        };
+        let none_lost = |built: Built, expected: &str| {
+            built.holds(Function::Lost, &[], Operator::Equal, Value::Number(0.0), expected);
+        };
+        none_lost(closed(0), PASS);
+        none_lost(closed(flag::HEAD_UNTOLD), UNKNOWN);
+        // A server that writes down whatever it executes has not executed this one: no byte of an answer was written.
+        let mut never_executed = closed(flag::HEAD_UNTOLD);
+        let entry = |id| Entry { id, started: 1, answered: 2, pid: 11, status: 200, repeats: 0 };
+        never_executed.history.journals.push(("web".into(), vec![entry(1)]));
+        none_lost(never_executed, PASS);
+        let mut executed = closed(flag::HEAD_UNTOLD);
+        executed.history.journals.push(("web".into(), vec![entry(120)]));
+        none_lost(executed, FAIL);
+    }
 
     #[test]
     fn a_proven_loss_is_a_fail_even_in_a_run_that_was_not_seen_whole() {

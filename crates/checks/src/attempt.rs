@@ -50,6 +50,12 @@ impl Attempt {
         self.outcome.blame()
     }
 
+    /// True when it was closed under a request, and nobody knows whether a part of an answer had come before.
+    pub(crate) fn is_untold(&self) -> bool {
+        let is_open = self.blame() == Blame::Retriable && self.execution == Execution::Unknown;
+        is_open && self.record.has(flag::HEAD_UNTOLD)
+    }
+
     /// True when the client got all it asked for.
     pub(crate) fn is_answered(&self) -> bool {
         self.blame() == Blame::Nobody

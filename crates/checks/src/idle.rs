@@ -3,7 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use facts::{Blame, Nanos, plan::Behaviour, record::flag};
+use facts::{
+    Blame, Nanos,
+    plan::{Behaviour, Population},
+    record::flag,
+};
 
 use crate::{
     Index, ask,
@@ -33,7 +37,10 @@ pub(crate) fn idle_lost(index: &Index, scope: Scope) -> Shown {
 pub(crate) fn idle_closes_seen(index: &Index, scope: Scope) -> Shown {
     let populations = index.plan.populations.iter().enumerate();
     let mut asked = populations.filter(|(number, _)| scope.population.is_none_or(|one| one == *number));
-    if !asked.any(|(_, clients)| clients.looks && clients.behaviour != Behaviour::Short) {
+    let sees = |clients: &Population| {
+        !matches!(clients.behaviour, Behaviour::Short | Behaviour::Reqwest) && clients.looks
+    };
+    if !asked.any(|(_, clients)| sees(clients)) {
         return Shown::unknown("nobody who keeps a connection looks at it before writing (`looks`)");
     }
     ask::tally(index, scope, |attempt| attempt.record.has(flag::IDLE_CLOSE_SEEN))

@@ -3,7 +3,7 @@
 
 use facts::{Blame, Event, Nanos, Record, Verdict, record::NEVER};
 
-use crate::{Index, index::Interval};
+use crate::{Index, accounts::THREAD_SHIFT, index::Interval};
 
 /// The history is of this plan.
 pub(crate) fn run(index: &Index) -> Verdict {
@@ -50,7 +50,8 @@ fn oddity(index: &Index, record: &Record, run: Interval, planned: u64) -> Option
     if usize::from(record.origin) > index.plan.origins.len() {
         return Some("it names an origin that the plan does not have");
     }
-    if record.id > planned {
+    // A thread's number stands before its count.
+    if record.id & ((1 << THREAD_SHIFT) - 1) > planned {
         return Some("its id is greater than the number of requests that were planned");
     }
     if !within(record.intended) || !record.done_at().is_none_or(within) {

@@ -45,6 +45,14 @@ impl Shown {
         Shown::Number { low, high, kind: Kind::Number }
     }
 
+    /// The same, or up to so many more.
+    pub(crate) fn and_up_to(self, more: f64) -> Shown {
+        match self {
+            Shown::Number { low, high, kind } => Shown::Number { low, high: high + more, kind },
+            other => other,
+        }
+    }
+
     fn range(&self) -> Option<Range> {
         match *self {
             Shown::Number { low, high, kind } | Shown::Late { low, high, kind, .. } => {

@@ -1,6 +1,6 @@
 //! The life of one attempt, told from all facts.
 
-use facts::{Event, Generation, Nanos, Outcome, Role, SocketState};
+use facts::{Event, Generation, Nanos, Outcome, Role, SocketState, record::flag};
 use serde::Serialize;
 
 use crate::{Cause, Counted, Execution, Index, attempt::Attempt, fault, kernel};
@@ -52,6 +52,8 @@ pub struct LifeStory {
     pub bytes_out: u32,
     /// Bytes received.
     pub bytes_in: u32,
+    /// Whether a part of an answer's head had come is not told by its client.
+    pub head_untold: bool,
     /// Name of the errno that ended it; empty for an end of stream or a deadline.
     pub errno: String,
     /// HTTP status, or 0.
@@ -92,6 +94,7 @@ pub(crate) fn story(index: &Index, attempt: &Attempt) -> LifeStory {
         sequence: record.sequence,
         bytes_out: record.bytes_out,
         bytes_in: record.bytes_in,
+        head_untold: record.has(flag::HEAD_UNTOLD),
         errno: errno_name(record.errno),
         status: record.status,
         answered_by: attempt.answered_by,
@@ -151,6 +154,7 @@ fn errno_name(errno: u8) -> String {
 impl std::fmt::Display for LifeStory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let connection = match self.sequence {
+            0 if self.connection == 0 => "conn unknown".to_owned(),
             0 => format!("conn {} fresh", self.connection),
             nth => format!("conn {} reused ({} before)", self.connection, nth),
         };
@@ -168,6 +172,9 @@ impl std::fmt::Display for LifeStory {
         let status = if self.status == 0 { String::new() } else { format!(" status {}", self.status) };
         let took = self.took_ns as f64 / 1e6;
         write!(f, "{ending}{status} after {took:.1} ms, {} B out, {} B in", self.bytes_out, self.bytes_in)?;
+        if self.head_untold {
+            f.write_str(" (or a part of a head: its client does not tell)")?;
+        }
         self.write_holders(f)
     }
 }

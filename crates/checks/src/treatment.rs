@@ -83,7 +83,7 @@ fn row(index: &Index, number: usize, population: &Population) -> PopulationRow {
         retriable: of(Blame::Retriable),
         corrupt: of(Blame::Corrupt),
         excused: of(Blame::Excused),
-        unseen: of(Blame::Generator),
+        unseen: of(Blame::Generator) + all().filter(|a| a.is_untold()).count() as u64,
         ended_at_boundary: all().filter(|a| is_boundary(population, a)).count() as u64,
         syn_retries: flagged(flag::SYN_RETRY),
         verdict: Verdict::unknown("nothing was sent"),
@@ -160,6 +160,18 @@ mod tests {
         check("at-drain", kept(AtDrain::MustFinish, announced), FAIL);
         check("at-drain", kept(AtDrain::MayReconnect, announced), PASS);
         check("at-drain", Built::default(), UNKNOWN);
+    }
+
+    #[test]
+    fn who_may_reconnect_is_not_well_treated_by_a_close_that_nobody_saw_whole() {
+        let closed = |flags: u8| {
+            let mut built = kept(AtDrain::MayReconnect, |_| {}).outcome(120, Outcome::RetriableClose);
+            built.history.records[119].flags = flags;
+            rank(&built)
+        };
+        let (seen, untold) = (closed(0), closed(flag::HEAD_UNTOLD));
+        assert!(untold != seen, "{seen} {untold}");
+        assert_eq!(untold, rank(&Built::good().outcome(9, Outcome::StillOpen)), "unknown");
     }
 
     #[test]

@@ -151,8 +151,7 @@ impl Server {
 
 /// What the clients and the servers wrote down. There is no event log: nothing but requests happened.
 fn history(directory: &Path) -> Result<History, String> {
-    let records =
-        ledger::read_ledger(&directory.join(ledger::ledger_name(0))).map_err(|error| error.to_string())?;
+    let records = ledger::read_ledgers(directory).map_err(|error| error.to_string())?;
     let mut journals = Vec::new();
     for entry in fs::read_dir(directory).map_err(|error| error.to_string())?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

@@ -78,6 +78,9 @@ pub mod flag {
     pub const MESSAGE: u8 = 16;
     /// The handshake took so long that its SYN was sent again: a listener's queue was full.
     pub const SYN_RETRY: u8 = 32;
+    /// The attempt ended before a whole head of an answer, and the client does not tell whether a part of one had come:
+    /// an ordinary library says no more.
+    pub const HEAD_UNTOLD: u8 = 64;
 }
 
 impl Record {

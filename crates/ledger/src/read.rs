@@ -62,6 +62,16 @@ pub fn read_ledger(path: &Path) -> Result<Vec<Record>, Error> {
     Ok(records)
 }
 
+/// The used records of every ledger file of a run directory, one file behind the other. Works while they are being
+/// written.
+pub fn read_ledgers(directory: &Path) -> Result<Vec<Record>, Error> {
+    let mut records = Vec::new();
+    for (_, path) in files(directory, "ledger-", ".bin")? {
+        read_into(&path, Kind::Ledger, &mut records, &mut Vec::new())?;
+    }
+    Ok(records)
+}
+
 /// The entries of one journal. Works while it is being written.
 pub fn read_journal(path: &Path) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();

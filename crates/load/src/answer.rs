@@ -72,6 +72,12 @@ impl Answer {
         }
     }
 
+    /// A whole answer of which somebody else has read these parts.
+    pub(crate) fn read_elsewhere(head: Head, body: Body, content: Content, bytes_in: u64) -> Answer {
+        let framing = if body == Body::UntilClose { Framing::UntilClose } else { Framing::Told };
+        Answer { part: Part::Complete, head, framing, content, bytes_in, ..Answer::new() }
+    }
+
     /// Ready for the answer to the next request.
     pub(crate) fn reset(&mut self) {
         let mut unparsed = std::mem::take(&mut self.unparsed);

@@ -31,7 +31,6 @@ use crate::{
 };
 use follow::Following;
 use hear::Talking;
-use listen::errno_of;
 use pipeline::Pipeline;
 use slow::Slow;
 use tail::Tail;
@@ -457,7 +456,7 @@ impl Client {
         let connection = if self.record().sequence > 0 { Connection::Reused } else { Connection::Fresh };
         let outcome = fault::classify(self.stage(), end, connection, self.method);
         let outcome = self.ended(outcome, end);
-        let errno = errno_of(end);
+        let errno = end.errno();
         if let Manner::Pipelined(pipeline) = &mut self.manner
             && pipeline.expects_more()
         {

@@ -37,7 +37,7 @@ use crate::{
 /// Most starts before the kernel is asked for news again: a generator that is behind must still read answers.
 const STARTS_IN_A_ROW: usize = 32;
 /// Where the number of a thread stands in an id.
-const THREAD_SHIFT: u32 = 48;
+pub(crate) const THREAD_SHIFT: u32 = 48;
 
 /// Runs its share of some populations until it is told to stop.
 pub(crate) struct Engine {
@@ -443,6 +443,6 @@ impl Engine {
     }
 }
 
-fn waiting(source: io::Error) -> Error {
+pub(crate) fn waiting(source: io::Error) -> Error {
     Error::Os { doing: "wait for network events", source }
 }

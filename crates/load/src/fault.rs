@@ -35,6 +35,13 @@ pub(crate) enum End {
     Unasked,
 }
 
+impl End {
+    /// Of the call that failed, if one did.
+    pub(crate) fn errno(self) -> Option<Errno> {
+        if let End::Failed(errno) = self { Some(errno) } else { None }
+    }
+}
+
 /// What a reader of the ledger must know besides: the connection had carried a request before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Connection {

@@ -57,24 +57,37 @@ impl Head {
             Err(_) => return Err(NotHttp),
         };
         let status = response.code.ok_or(NotHttp)?;
-        let mut head = Head { status, closes: response.version == Some(0), ..Head::default() };
+        let fields = response.headers.iter().map(|header| (header.name, header.value));
+        let (head, body) = Head::of(status, response.version == Some(0), fields, origins)?;
+        Ok(Some((length, head, body)))
+    }
+
+    /// The head that these fields are, and where its body ends.
+    pub(crate) fn of<'a>(
+        status: u16,
+        is_http_1_0: bool,
+        fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+        origins: &[String],
+    ) -> Result<(Head, Body), NotHttp> {
+        let mut head = Head { status, closes: is_http_1_0, ..Head::default() };
         let mut framing = Framing::default();
-        for header in response.headers.iter() {
-            head.take(header, origins, &mut framing)?;
+        for (name, value) in fields {
+            head.take(name, value, origins, &mut framing)?;
         }
         let body = head.body(&framing);
         head.closes |= body == Body::UntilClose;
-        Ok(Some((length, head, body)))
+        Ok((head, body))
     }
 
     fn take(
         &mut self,
-        header: &httparse::Header,
+        name: &str,
+        value: &[u8],
         origins: &[String],
         framing: &mut Framing,
     ) -> Result<(), NotHttp> {
-        let value = header.value.trim_ascii();
-        match header.name {
+        let value = value.trim_ascii();
+        match name {
             name if name.eq_ignore_ascii_case("content-length") => {
                 let length = number(value).ok_or(NotHttp)?;
                 // RFC 9112 §6.3: lengths that differ are an error nobody can recover from.

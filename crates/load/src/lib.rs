@@ -1,7 +1,8 @@
 //! The load engine: sends what the arrival plan wants when it wants it, and writes down how every attempt ended.
 //! Threads with epoll; no async runtime, because their timers put every request a millisecond late and into
 //! bursts; no HTTP client library, because they retry in secret and hide how far an attempt came. It never
-//! repeats a request and never judges: outcomes are what it saw.
+//! repeats a request and never judges: outcomes are what it saw. Beside it, on a thread of their own, stand ordinary
+//! clients of just such a library, paced by the same plan: what their users see is a question of its own.
 
 mod address;
 mod answer;
@@ -17,6 +18,7 @@ mod fault;
 mod group;
 mod head;
 mod lag;
+mod ordinary;
 mod request;
 mod script;
 mod setup;
@@ -38,10 +40,11 @@ use std::{
 use engine::{Engine, Measured};
 use facts::{
     Nanos,
-    plan::{LoadChange, Pace},
+    plan::{Behaviour, LoadChange, Pace, Population},
 };
 use lag::Lag;
 use ledger::{Callers, Writer, callers_name, clock, ledger_name};
+use ordinary::Ordinary;
 use stop::{Shared, Wish};
 use sys::Epoll;
 use wire::Wire;
@@ -59,14 +62,16 @@ const HEAD_START: Nanos = 1_000_000;
 /// Load that is running. Dropping it stops it without waiting.
 pub struct Load {
     threads: Vec<Thread>,
-    /// How each population is paced from the start.
-    paces: Vec<Pace>,
+    populations: Vec<Population>,
 }
 
 struct Thread {
     shared: Arc<Shared>,
-    handle: Option<JoinHandle<Result<(Measured, Scheduling), Error>>>,
+    handle: Option<Running>,
 }
+
+/// A thread at work, and how it was scheduled.
+type Running = JoinHandle<Result<(Measured, Scheduling), Error>>;
 
 /// What was done. `planned` = `sent` + `unsent`; there is one ledger record for each that was sent, and one of
 /// `Outcome::Unsent` for each that was not, unless the ledger was full.
@@ -119,22 +124,36 @@ pub fn start(setup: Setup) -> Result<Load, Error> {
     let numbers = 0..setup.options.threads;
     let engines: Vec<(Engine, Arc<Shared>)> =
         numbers.map(|thread| engine(&setup, thread)).collect::<Result<_, Error>>()?;
-    let paces = setup.populations.iter().map(|population| population.pace).collect();
-    let mut load = Load { threads: Vec::new(), paces };
-    let start = clock::now() + HEAD_START;
+    let ordinary = setup.ordinary_thread().map(|thread| Ordinary::new(&setup, thread)).transpose()?;
+    let mut load = Load { threads: Vec::new(), populations: setup.populations.clone() };
+    let (start, wanted) = (clock::now() + HEAD_START, setup.scheduling());
     for ((mut engine, shared), thread) in engines.into_iter().zip(0..) {
         engine.begin_at(&setup, thread, start);
-        let wanted = setup.scheduling();
-        let run = move || {
-            sys::make_timers_precise();
-            let scheduling = if wanted == Scheduling::First { sys::run_first() } else { wanted };
-            Ok((engine.run()?, scheduling))
-        };
-        let handle = Builder::new().name(format!("load-{thread}")).spawn(run);
-        let handle = handle.map_err(|source| Error::Os { doing: "start the engine thread", source })?;
+        let handle = spawn(format!("load-{thread}"), wanted, move || engine.run())?;
+        load.threads.push(Thread { shared, handle: Some(handle) });
+    }
+    if let Some(mut ordinary) = ordinary {
+        ordinary.begin_at(&setup, start);
+        let shared = ordinary.shared();
+        let handle = spawn("load-reqwest".to_owned(), wanted, move || ordinary.run(wanted))?;
         load.threads.push(Thread { shared, handle: Some(handle) });
     }
     Ok(load)
+}
+
+/// A thread that does what the plan wants when it wants it.
+fn spawn(
+    name: String,
+    wanted: Scheduling,
+    run: impl FnOnce() -> Result<Measured, Error> + Send + 'static,
+) -> Result<Running, Error> {
+    let run = move || {
+        sys::make_timers_precise();
+        let scheduling = if wanted == Scheduling::First { sys::run_first() } else { wanted };
+        Ok((run()?, scheduling))
+    };
+    let handle = Builder::new().name(name).spawn(run);
+    handle.map_err(|source| Error::Os { doing: "start a thread that makes load", source })
 }
 
 fn engine(setup: &Setup, thread: u32) -> Result<(Engine, Arc<Shared>), Error> {
@@ -170,7 +189,9 @@ impl Load {
     /// Changes what a population does, by its index, from now on: what is under way ends as it would have. Clients that
     /// think have no rate.
     pub fn change(&self, population: usize, change: LoadChange) -> Result<(), Error> {
-        let why = match (self.paces.get(population), change) {
+        let pace = self.populations.get(population).map(|population| population.pace);
+        let is_ordinary = self.populations.get(population).is_some_and(setup::is_ordinary);
+        let why = match (pace, change) {
             (None, _) => "there is no such population",
             (Some(Pace::Think { .. }), LoadChange::Rate { .. }) => "its clients think; they have no rate",
             (Some(Pace::Volley { .. }), LoadChange::Rate { .. }) => {
@@ -181,6 +202,11 @@ impl Load {
             }
             (_, LoadChange::Rate { per_second }) if !(per_second.is_finite() && per_second > 0.0) => {
                 "its rate is not a positive number a second"
+            }
+            (_, LoadChange::Rate { per_second })
+                if is_ordinary && per_second > Behaviour::FASTEST_ORDINARY =>
+            {
+                "its clients are reqwest's; they keep up with 500 requests a second"
             }
             _ => {
                 let wish = Wish { population, change, at: clock::now() };

@@ -81,5 +81,6 @@ pub(crate) fn script(population: &Population) -> &'static [Op] {
         (Behaviour::Silent { .. }, _) => SILENT,
         (Behaviour::Websocket, _) => WEBSOCKET,
         (Behaviour::Events, _) => EVENTS,
+        (Behaviour::Reqwest, _) => unreachable!("an ordinary client has no script of ours"),
     }
 }

@@ -10,7 +10,7 @@ use facts::{
     Nanos,
     caller::MOST_CLIENTS,
     event::Scheduling,
-    plan::{Pace, Population},
+    plan::{Behaviour, Pace, Population},
 };
 use rustix::process::{Resource, getrlimit};
 
@@ -48,9 +48,9 @@ pub struct Setup {
 /// How load is made, where there is a choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Threads that share all connections and the one arrival plan.
+    /// Threads that share all connections and the one arrival plan. Ordinary clients have one more, and a plan of their own.
     pub threads: u32,
-    /// Plan so many starts and no more.
+    /// Plan so many starts and no more. Not for ordinary clients.
     pub most_starts: Option<u64>,
     /// How exactly starts are timed.
     pub timing: Timing,
@@ -96,8 +96,22 @@ const BUSIEST_FIRST: f64 = 25_000.0;
 impl Setup {
     /// What a thread owns of each population.
     pub(crate) fn shares(&self, thread: u32) -> Vec<Option<Share>> {
-        let share = |p: &Population| Share::of(thread, self.options.threads, p.connections);
+        let share = |p: &Population| match (is_ordinary(p), thread == self.options.threads) {
+            (true, true) => Some(Share { index: 0, of: 1 }),
+            (false, false) => Share::of(thread, self.options.threads, p.connections),
+            _ => None,
+        };
         self.populations.iter().map(share).collect()
+    }
+
+    /// The thread of ordinary clients, if there are any: it comes behind those of the engine.
+    pub(crate) fn ordinary_thread(&self) -> Option<u32> {
+        self.populations.iter().any(is_ordinary).then_some(self.options.threads)
+    }
+
+    /// All threads that write a ledger.
+    pub(crate) fn threads(&self) -> u32 {
+        self.options.threads + u32::from(self.ordinary_thread().is_some())
     }
 
     /// Whether a thread may run before everybody else: not if it never sleeps.
@@ -120,7 +134,10 @@ impl Setup {
         if !(1..=256).contains(&self.options.threads) {
             return Err(Error::Threads { count: self.options.threads });
         }
-        self.populations.iter().try_for_each(|population| self.check_population(population))?;
+        self.populations.iter().try_for_each(|population| {
+            self.check_population(population)?;
+            if is_ordinary(population) { self.check_ordinary(population) } else { Ok(()) }
+        })?;
         check_descriptors(&self.populations)
     }
 
@@ -145,6 +162,31 @@ impl Setup {
                 "its target is not at an IPv4 loopback address, so its clients cannot have addresses of their own"
             }
             _ if population.timeout_ms == 0 => "its timeout is 0 ms; give it at least 1",
+            _ => return Ok(()),
+        };
+        Err(Error::Population { name: population.name.clone(), why })
+    }
+
+    /// Refuses what an ordinary client cannot do, or does not tell.
+    fn check_ordinary(&self, population: &Population) -> Result<(), Error> {
+        let ordinary = self.populations.iter().filter(|population| is_ordinary(population));
+        let rate: f64 = ordinary.filter_map(|population| population.pace.highest_rate()).sum();
+        let later = |(of, rate): &(usize, f64)| {
+            is_ordinary(&self.populations[*of]) && *rate > Behaviour::FASTEST_ORDINARY
+        };
+        let why = match population {
+            _ if population.pace.highest_rate().is_none() => "reqwest is paced by a rate; give it one",
+            _ if rate > Behaviour::FASTEST_ORDINARY || self.rates.iter().any(later) => {
+                "reqwest keeps up with 500 requests a second, all its populations together; give it a lower rate"
+            }
+            _ if population.sources > 0 => "a client of reqwest has one address",
+            _ if population.body_bytes > Behaviour::LARGEST_ORDINARY_BODY => {
+                "reqwest does not tell how much of a body it has written; give it at most 16384 bytes"
+            }
+            _ if self.options.most_starts.is_some() => "the number of its requests cannot be limited",
+            _ if matches!(self.addresses[population.target], Address::Unix(_)) => {
+                "reqwest does not tell its connections to a unix socket apart; give it an address and a port"
+            }
             _ => return Ok(()),
         };
         Err(Error::Population { name: population.name.clone(), why })
@@ -179,6 +221,11 @@ impl Setup {
         let share = Share { index: thread, of: self.options.threads };
         self.options.most_starts.map(|all| share.part(all))
     }
+}
+
+/// True for clients that are not the engine's own.
+pub(crate) fn is_ordinary(population: &Population) -> bool {
+    population.behaviour == Behaviour::Reqwest
 }
 
 /// Refuses populations that need more open files than this process may have. The limit is the user's to raise.

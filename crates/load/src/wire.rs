@@ -35,9 +35,20 @@ pub(crate) struct Wire {
 
 /// How a thread numbers its connections, so that no other gives the same number.
 #[derive(Clone, Copy, Debug)]
-struct Numbers {
+pub(crate) struct Numbers {
     first: u32,
     step: u32,
+}
+
+impl Numbers {
+    pub(crate) fn new(setup: &Setup, thread: u32) -> Numbers {
+        Numbers { first: thread + 1, step: setup.threads() }
+    }
+
+    /// The number of the connection that this thread opens after so many others.
+    pub(crate) fn after(self, others: u32) -> u32 {
+        self.first + others * self.step
+    }
 }
 
 impl Wire {
@@ -53,7 +64,7 @@ impl Wire {
             sockets: SocketLog::new(setup.directory.join(sockets_name(thread as usize))),
             callers,
             connections: 0,
-            numbers: Numbers { first: thread + 1, step: setup.options.threads },
+            numbers: Numbers::new(setup, thread),
             now: clock::now(),
         }
     }
@@ -80,7 +91,7 @@ impl Wire {
 
     /// The number of a new connection, of a client that has an address of its own or of none in particular.
     pub(crate) fn number_connection(&mut self, client: Option<u32>) -> u32 {
-        let number = self.numbers.first + self.connections * self.numbers.step;
+        let number = self.numbers.after(self.connections);
         self.connections += 1;
         if let (Some(callers), Some(client)) = (&self.callers, client) {
             callers.opened(&Caller { connection: number, client });

@@ -150,6 +150,7 @@ fn life() -> LifeStory {
         connection: 12,
         sequence: 0,
         bytes_out: 0,
+        head_untold: false,
         bytes_in: 0,
         errno: "ECONNREFUSED".into(),
         status: 0,

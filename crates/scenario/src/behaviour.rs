@@ -24,15 +24,16 @@ pub(crate) enum Kind {
     Events,
     Sniper,
     Storm,
+    Reqwest,
 }
 
 use Kind::{
-    Download, Events, HalfClose, Keepalive, Pipelined, Short, Silent, SlowHeader, Sniper, Storm, Upload,
-    Websocket,
+    Download, Events, HalfClose, Keepalive, Pipelined, Reqwest, Short, Silent, SlowHeader, Sniper, Storm,
+    Upload, Websocket,
 };
 
 /// Every kind, as it is written.
-pub(crate) const KINDS: [(&str, Kind); 12] = [
+pub(crate) const KINDS: [(&str, Kind); 13] = [
     ("short", Short),
     ("keepalive", Keepalive),
     ("pipelined", Pipelined),
@@ -45,6 +46,7 @@ pub(crate) const KINDS: [(&str, Kind); 12] = [
     ("events", Events),
     ("sniper", Sniper),
     ("storm", Storm),
+    ("reqwest", Reqwest),
 ];
 
 const FRAMINGS: [(&str, Framing); 3] =
@@ -87,7 +89,11 @@ impl Kind {
 
     /// Connections kept, or the most at a time: within the 1024 files that an ordinary user may open.
     pub(crate) fn connections(self) -> u32 {
-        if matches!(self, Short | HalfClose) { 512 } else { 64 }
+        match self {
+            Short | HalfClose => 512,
+            Reqwest => 256,
+            _ => 64,
+        }
     }
 
     /// What the clients ask for if nothing else is said.
@@ -118,6 +124,7 @@ impl Kind {
                 Err(Mistake::new(codes::CONTRADICTION, &reading.at(body), message)
                     .help("add `method = \"POST\"`"))
             }
+            Some(body) if self == Reqwest => reading.whole(body, 0..=Behaviour::LARGEST_ORDINARY_BODY),
             Some(body) => reading.whole(body, 0..=MOST_BYTES),
             None if self == Upload => Ok(DEFAULT_UPLOAD_BYTES),
             None => Ok(0),
@@ -133,6 +140,7 @@ impl Kind {
             HalfClose => Behaviour::HalfClose,
             Websocket => Behaviour::Websocket,
             Events => Behaviour::Events,
+            Reqwest => Behaviour::Reqwest,
             SlowHeader => Behaviour::SlowHeader { over_ms: over_ms()? },
             Silent => Behaviour::Silent { wait_ms: span(load.wait.as_ref(), DEFAULT_WAIT_MS, reading)? },
             Pipelined => {
@@ -161,12 +169,18 @@ impl Kind {
 
     /// Keys that are written and mean nothing to this kind.
     pub(crate) fn strays(self, load: &Load, reading: &Reading) -> Vec<Mistake> {
-        const MANY: &[Kind] = &[Short, Keepalive, SlowHeader, HalfClose, Silent, Pipelined, Sniper, Storm];
-        const PACED: &[Kind] =
-            &[Short, Keepalive, Pipelined, SlowHeader, Upload, Download, HalfClose, Silent, Websocket];
+        const MANY: &[Kind] =
+            &[Short, Keepalive, SlowHeader, HalfClose, Silent, Pipelined, Sniper, Storm, Reqwest];
+        const PACED: &[Kind] = &[
+            Short, Keepalive, Pipelined, SlowHeader, Upload, Download, HalfClose, Silent, Websocket, Reqwest,
+        ];
+        const OWN: &[Kind] = &[
+            Short, Keepalive, Pipelined, SlowHeader, Upload, Download, HalfClose, Silent, Websocket, Events,
+            Sniper, Storm,
+        ];
         let at = |word: &Option<_>| word.as_ref().map(|word| reading.at(word));
         let number = |n: &Option<_>| n.as_ref().map(|n| reading.at(n));
-        let keys: [(&str, Option<At>, &[Kind]); 9] = [
+        let keys: [(&str, Option<At>, &[Kind]); 10] = [
             ("depth", number(&load.depth), &[Pipelined]),
             ("lasts", at(&load.lasts), &[SlowHeader, Upload, Download]),
             ("framing", at(&load.framing), &[Upload]),
@@ -176,6 +190,7 @@ impl Kind {
             ("fires", at(&load.fires), &[Sniper, Storm]),
             ("method", at(&load.method), MANY),
             ("arrivals", at(&load.arrivals), PACED),
+            ("clients", number(&load.clients), OWN),
         ];
         let is_stray = |(key, at, kinds): (&str, Option<At>, &[Kind])| {
             let at = at.filter(|_| !kinds.contains(&self))?;

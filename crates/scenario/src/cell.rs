@@ -7,6 +7,7 @@ use facts::{
 };
 
 use crate::{
+    behaviour::{KINDS, Kind},
     codes, duration, expectations, known_failure,
     manual::Manual,
     mistake::{Mistake, Mistakes},
@@ -15,7 +16,8 @@ use crate::{
     requirement,
     scope::{Id, Scope},
     sense,
-    shape::{self, File, Named, Word},
+    shape::{self, File, Load, Named, Word},
+    spanned::Spanned,
     target::Targets,
     timeline::{Made, Timeline},
 };
@@ -146,8 +148,13 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
             targets: names(&self.file.target, &self.reading, mistakes),
             origins: names(&self.file.origin, &self.reading, mistakes),
             populations: names(&self.file.load, &self.reading, mistakes),
+            kinds: self.file.load.values().map(|load| self.kind(load)).collect(),
             ..Scope::default()
         }
+    }
+
+    fn kind(&self, load: &Spanned<Load>) -> Option<Kind> {
+        self.reading.one_of(&load.get_ref().kind, &KINDS).ok()
     }
 
     /// `lost(drain)` must not be able to mean two things.
@@ -188,11 +195,13 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
 
     fn populations(&self, scope: &Scope, mistakes: &mut Mistakes) -> Vec<Population> {
         let tables = self.file.load.iter();
-        tables
+        let populations = tables
             .filter_map(|(name, load)| {
                 population::population(name.get_ref(), load, &self.reading, scope, mistakes)
             })
-            .collect()
+            .collect::<Vec<_>>();
+        sense::check_ordinary(self.file, &populations, &self.reading, mistakes);
+        populations
     }
 
     /// Why a target cannot serve some of its clients.

@@ -1,6 +1,6 @@
 //! `rate`, `arrivals`, `think` and what belongs to them: when the clients of a `[load.NAME]` table send.
 
-use facts::plan::{Fires, Pace};
+use facts::plan::{Behaviour, Fires, Pace};
 
 use crate::{
     behaviour::Kind,
@@ -60,7 +60,11 @@ pub(crate) fn pace(
                 .help(instead_of_rate(kind)))
         }
         (Some(rate), None, arrivals) => {
-            open(table, per_second(rate, reading)?, arrivals.unwrap_or(Arrivals::Poisson), reading)
+            let arrivals = arrivals.unwrap_or(Arrivals::Poisson);
+            let pace = open(table, per_second(rate, reading)?, arrivals, reading)?;
+            let fastest = [Some(rate), load.to_rate.as_ref()].into_iter().flatten();
+            fastest.filter(|_| kind == Kind::Reqwest).try_for_each(|rate| ordinary(rate, reading))?;
+            Ok(pace)
         }
         (None, None, _) if kind == Kind::Events => Ok(Pace::Think { nanos: every_ms * 1_000_000 }),
         (None, None, _) if kind.is_volley() => match &load.fires {
@@ -77,9 +81,20 @@ pub(crate) fn pace(
     }
 }
 
+/// A rate that an ordinary client keeps up with.
+pub(crate) fn ordinary(rate: &Spanned<f64>, reading: &Reading) -> Result<(), Mistake> {
+    if *rate.get_ref() <= Behaviour::FASTEST_ORDINARY {
+        return Ok(());
+    }
+    let message = format!("{} is more than `reqwest` keeps up with", rate.get_ref());
+    Err(Mistake::new(codes::OUT_OF_RANGE, &reading.at(rate), message)
+        .help("at most 500 requests per second; a `keepalive` population beside it has no such limit"))
+}
+
 fn unthinking(kind: Kind) -> &'static str {
     match kind {
         Kind::Events => "a client that follows events does not think; say `every`",
+        Kind::Reqwest => "clients of `reqwest` share their connections and do not think; say `rate`",
         Kind::Sniper | Kind::Storm => "clients that all send at once do not think; say `fires`",
         _ => "a client that connects for every request does not think",
     }

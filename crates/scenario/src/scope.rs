@@ -4,6 +4,7 @@ use diagnostic::Code;
 use facts::expression::Argument;
 
 use crate::{
+    behaviour::Kind,
     codes,
     mistake::{At, Mistake},
 };
@@ -14,6 +15,8 @@ pub(crate) struct Scope {
     pub(crate) targets: Vec<String>,
     pub(crate) origins: Vec<String>,
     pub(crate) populations: Vec<String>,
+    /// Of each population; `None` for a word that is no kind.
+    pub(crate) kinds: Vec<Option<Kind>>,
     pub(crate) phases: Vec<String>,
     pub(crate) ids: Vec<Id>,
 }

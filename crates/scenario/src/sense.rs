@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use facts::plan::{Action, Begins, Expectation, Step, Target};
+use facts::plan::{Action, Begins, Behaviour, Expectation, Population, Step, Target};
 
 use crate::{
     codes,
@@ -85,6 +85,26 @@ pub(crate) fn check_origins(file: &File, targets: &[Target], reading: &Reading, 
         let mistake = Mistake::new(codes::CONTRADICTION, &reading.at(origin), message);
         mistakes
             .add(mistake.help("a target does with a configuration that has members: `config = \"proxy\"`"));
+    }
+}
+
+/// Ordinary clients share one thread: each of their rates may be within reason, and all together not.
+pub(crate) fn check_ordinary(
+    file: &File,
+    populations: &[Population],
+    reading: &Reading,
+    mistakes: &mut Mistakes,
+) {
+    let mut ordinary = populations.iter().filter(|p| p.behaviour == Behaviour::Reqwest);
+    let rates: Vec<f64> = ordinary.clone().filter_map(|p| p.pace.highest_rate()).collect();
+    let sum: f64 = rates.iter().sum();
+    let is_told = rates.iter().any(|rate| *rate > Behaviour::FASTEST_ORDINARY);
+    let last =
+        ordinary.next_back().and_then(|last| file.load.iter().find(|(name, _)| *name.get_ref() == last.name));
+    if let Some((_, table)) = last.filter(|_| !is_told && sum > Behaviour::FASTEST_ORDINARY) {
+        let message = format!("{sum} is more than `reqwest` keeps up with, all its populations together");
+        let mistake = Mistake::new(codes::OUT_OF_RANGE, &reading.head(table), message);
+        mistakes.add(mistake.help("at most 500 requests per second"));
     }
 }
 

@@ -151,6 +151,7 @@ fn kind(population: &Population) -> String {
         }
         Behaviour::Websocket => "websockets".to_owned(),
         Behaviour::Events => "event streams".to_owned(),
+        Behaviour::Reqwest => "reqwest with a pool of connections".to_owned(),
     }
 }
 

@@ -527,6 +527,9 @@ fn every_kind_of_client_has_keys_of_its_own() {
     assert_eq!(fires("kind = 'storm', fires = 'phase steady'"), volley(Fires::Phase { phase: 0 }));
     assert_eq!(fires("kind = 'storm', fires = 'every 2s'"), volley(Fires::Every { nanos: 2_000_000_000 }));
     assert_eq!(of("kind = 'websocket', rate = 5, at_drain = 'must_finish'").at_drain, AtDrain::MustFinish);
+    let ordinary = of("kind = 'reqwest', rate = 5");
+    assert_eq!((ordinary.behaviour, ordinary.connections), (Behaviour::Reqwest, 256));
+    assert_eq!(ordinary.at_drain, AtDrain::MayCloseAtBoundary);
 }
 
 #[test]
@@ -543,7 +546,27 @@ fn keys_that_mean_nothing_to_a_kind_are_refused() {
     check("kind = 'storm', fires = 'phase stedy'", "unknown phase `stedy`");
     check("kind = 'silent', rate = 5, wait = '9s'", "`wait` is not shorter than `timeout`");
     check("kind = 'events', think = '1s'", "a client that follows events does not think; say `every`");
+    check("kind = 'reqwest', think = '1s'", "clients of `reqwest` share their connections and do not think");
+    check("kind = 'reqwest', rate = 501", "501 is more than `reqwest` keeps up with");
+    check("kind = 'reqwest', rate = 5, clients = 9", "`clients` has no effect on `reqwest`");
+    check("kind = 'reqwest', rate = 5, looks = true", "only a client that reuses a connection can look");
+    check("kind = 'reqwest', rate = 5, method = 'POST', body = 16385", "16385 is out of range");
     check("kind = 'upload', rate = 5, framing = 'chunky'", "`chunky` is not known here");
+}
+
+#[test]
+fn ordinary_clients_are_not_asked_for_more_than_they_keep_up_with() {
+    let two = "load.a = { to = 'web', kind = 'reqwest', rate = 300 }\n\
+               load.b = { to = 'web', kind = 'reqwest', rate = 201 }\n";
+    let told = refused(&format!("{WEB}{STEADY}{two}"));
+    assert!(
+        told.contains("501 is more than `reqwest` keeps up with, all its populations together"),
+        "{told}"
+    );
+    let faster = "step = [{ load = { name = 'a', rate = 600 } }, { sleep = '1s' }]\n\
+                  load.a = { to = 'web', kind = 'reqwest', rate = 300 }\n";
+    let told = refused(&format!("{WEB}{faster}"));
+    assert!(told.contains("600 is more than `reqwest` keeps up with"), "{told}");
 }
 
 #[test]

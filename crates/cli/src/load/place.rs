@@ -37,11 +37,7 @@ impl Place {
 
     /// The latencies in the ledger, second by second.
     pub(super) fn write_hlog(&self, file: &Path, asked: &Asked) -> Result<(), String> {
-        let mut records = Vec::new();
-        for thread in 0..asked.options.threads as usize {
-            let path = self.directory.join(ledger::ledger_name(thread));
-            records.extend(ledger::read_ledger(&path).map_err(|error| error.to_string())?);
-        }
+        let records = ledger::read_ledgers(&self.directory).map_err(|error| error.to_string())?;
         ledger::write_hlog(file, std::slice::from_ref(&asked.population), &["load".into()], &records)
             .map_err(|error| error.to_string())
     }

@@ -68,6 +68,10 @@ pub(crate) enum Clients {
     Talking,
     /// Server-sent events.
     Following,
+    /// reqwest.
+    Ordinary,
+    /// reqwest, and requests must not be repeated.
+    OrdinaryPosting,
 }
 
 /// What the engine must say of a struck attempt.
@@ -105,6 +109,10 @@ const fn fault(name: &'static str, fault: Fault, clients: Clients, class: Class)
 
 const fn socket(name: &'static str, trouble: Trouble, clients: Clients, class: Outcome) -> Cell {
     cell(name, Doing::Socket(trouble), clients, Class::Is(class))
+}
+
+const fn ordinary(name: &'static str, of: Fault, class: Class) -> Cell {
+    fault(name, of, Clients::Ordinary, class)
 }
 
 const UNANSWERED: Class = Class::Unanswered { reused: Outcome::RetriableClose };
@@ -181,6 +189,30 @@ pub(crate) const CELLS: &[Cell] = &[
         Class::Counted { outcome: Outcome::OutOfOrder, each: 2, unseen: 0 },
     ),
     fault("bytes behind the end", Fault::Surplus, Clients::Kept, Class::Is(Outcome::WrongBody)),
+    cell("nothing at all", Doing::Nothing, Clients::Ordinary, OK),
+    cell("nothing at all", Doing::Nothing, Clients::OrdinaryPosting, OK),
+    socket("nobody listens", Trouble::Nobody, Clients::Ordinary, Outcome::Refused),
+    socket("a full queue", Trouble::Full, Clients::Ordinary, Outcome::ConnectTimeout),
+    ordinary("reset before a byte", Fault::Reset, UNANSWERED),
+    fault("reset before a byte", Fault::Reset, Clients::OrdinaryPosting, UNSAFE),
+    ordinary("closed before a byte", Fault::Close, UNANSWERED),
+    fault("closed before a byte", Fault::Close, Clients::OrdinaryPosting, UNSAFE),
+    ordinary("never answered", Fault::Ignore, Class::Is(Outcome::TimeoutFirstByte)),
+    ordinary("executed, never answered", Fault::Swallow, Class::Is(Outcome::ExecutedNoReply)),
+    ordinary("executed, then closed", Fault::LoseAnswer, Class::Is(Outcome::ExecutedNoReply)),
+    ordinary("executed twice", Fault::ExecuteTwice, Class::Is(Outcome::Duplicate)),
+    // The library does not tell that a part of a head came; the journal tells that it was executed.
+    ordinary("closed inside the head", Fault::CutHead, Class::Is(Outcome::ExecutedNoReply)),
+    ordinary("reset inside the head", Fault::ResetHead, Class::Is(Outcome::ExecutedNoReply)),
+    ordinary("closed inside the body", Fault::CutBody, Class::Is(Outcome::CutInBody)),
+    ordinary("reset inside the body", Fault::ResetBody, Class::Is(Outcome::CutInBody)),
+    ordinary("closed as announced", Fault::AnnounceClose, OK),
+    ordinary("a byte each 20 ms", Fault::Drip, Class::Is(Outcome::ExecutedNoReply)),
+    ordinary("503", Fault::Unavailable, Class::Is(Outcome::Status5xx)),
+    ordinary("wrong body, right length", Fault::WrongBody, Class::Is(Outcome::WrongBody)),
+    ordinary("another request's id", Fault::WrongId, Class::Is(Outcome::WrongId)),
+    // Thrown away by the library: its users never see them.
+    ordinary("bytes behind the end", Fault::Surplus, OK),
 ];
 
 impl Cell {
@@ -199,6 +231,7 @@ impl Cell {
             Clients::Pipelining => Behaviour::Pipelined { depth: 4 },
             Clients::Talking => Behaviour::Websocket,
             Clients::Following => Behaviour::Events,
+            Clients::Ordinary | Clients::OrdinaryPosting => Behaviour::Reqwest,
             Clients::Kept | Clients::Posting | Clients::Flooding | Clients::Patient | Clients::Queueing => {
                 Behaviour::Keepalive
             }
@@ -206,9 +239,14 @@ impl Cell {
         let pace = match clients {
             Clients::Flooding | Clients::Patient | Clients::Pipelining => Pace::Think { nanos: 250_000_000 },
             Clients::Talking | Clients::Following => Pace::Think { nanos: 50_000_000 },
+            // All of them share what reqwest keeps up with.
+            Clients::Ordinary | Clients::OrdinaryPosting => Pace::Poisson { per_second: 20.0 },
             _ => Pace::Poisson { per_second: 60.0 },
         };
-        let posts = matches!(clients, Clients::Posting | Clients::Flooding | Clients::Uploading);
+        let posts = matches!(
+            clients,
+            Clients::Posting | Clients::Flooding | Clients::Uploading | Clients::OrdinaryPosting
+        );
         Population {
             name: format!("{number} {}", self.name),
             target: number,
@@ -216,6 +254,7 @@ impl Cell {
             pace,
             connections: match clients {
                 Clients::Short | Clients::Closing | Clients::Uploading => 128,
+                Clients::Ordinary | Clients::OrdinaryPosting => 64,
                 Clients::Patient => PATIENT,
                 Clients::Flooding => 2,
                 Clients::Queueing => 1,
@@ -234,7 +273,7 @@ impl Cell {
             }
             .into(),
             body_bytes: match clients {
-                Clients::Posting | Clients::Uploading => 300,
+                Clients::Posting | Clients::Uploading | Clients::OrdinaryPosting => 300,
                 Clients::Flooding => 32 << 20,
                 _ => 0,
             },
@@ -273,6 +312,8 @@ impl Clients {
             Clients::Pipelining => "pipelined",
             Clients::Talking => "websocket",
             Clients::Following => "events",
+            Clients::Ordinary => "reqwest",
+            Clients::OrdinaryPosting => "reqwest, POST",
         }
     }
 }

@@ -28,6 +28,9 @@ pub enum Behaviour {
     Websocket,
     /// A stream of server-sent events, which are numbered. One record per event that was due.
     Events,
+    /// An ordinary client library with its own pool of connections, its own idea of what may be sent again, and its own
+    /// words for what went wrong: what its users see.
+    Reqwest,
 }
 
 /// How a server is told where an upload ends.
@@ -59,11 +62,20 @@ pub enum AtDrain {
 }
 
 impl Behaviour {
+    /// Requests a second that all ordinary clients of a run together keep up with on any machine.
+    pub const FASTEST_ORDINARY: f64 = 500.0;
+    /// Bytes that fit into the buffers of any socket: an ordinary client does not tell how much of a body it has written.
+    pub const LARGEST_ORDINARY_BODY: u32 = 16 * 1024;
+
     /// True when a connection carries more than one request or message.
     pub fn keeps(self) -> bool {
         matches!(
             self,
-            Behaviour::Keepalive | Behaviour::Pipelined { .. } | Behaviour::Websocket | Behaviour::Events
+            Behaviour::Keepalive
+                | Behaviour::Pipelined { .. }
+                | Behaviour::Websocket
+                | Behaviour::Events
+                | Behaviour::Reqwest
         )
     }
 
@@ -76,7 +88,9 @@ impl Behaviour {
     pub fn at_drain(self) -> AtDrain {
         match self {
             Behaviour::Websocket | Behaviour::Events => AtDrain::MayReconnect,
-            Behaviour::Keepalive | Behaviour::Pipelined { .. } => AtDrain::MayCloseAtBoundary,
+            Behaviour::Keepalive | Behaviour::Pipelined { .. } | Behaviour::Reqwest => {
+                AtDrain::MayCloseAtBoundary
+            }
             _ => AtDrain::MustFinish,
         }
     }

@@ -1,7 +1,7 @@
 //! A step that measures again and again while the load runs, and fails when too much of that is no success.
 
 use facts::{Event, Nanos, expression, plan::Analysis};
-use ledger::{clock::now, ledger_name, read_ledger};
+use ledger::{clock::now, read_ledgers};
 
 use super::{Halt, Run};
 use crate::{
@@ -43,7 +43,7 @@ impl Run<'_> {
         until: Nanos,
     ) -> Result<(Option<bool>, String), Halt> {
         let records = match &self.load {
-            Some(_) => read_ledger(&self.directory.join(ledger_name(0))).map_err(crate::Error::Ledger)?,
+            Some(_) => read_ledgers(&self.directory).map_err(crate::Error::Ledger)?,
             None => Vec::new(),
         };
         let tally = Tally::new(records, from, until, self.plan.minimum_samples);

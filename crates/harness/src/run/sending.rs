@@ -6,7 +6,7 @@ use facts::{
     Event, Moment, Plan,
     plan::{Action, Fires, LoadChange, Pace},
 };
-use ledger::{HLOG_NAME, clock::now, ledger_name, read_ledger, write_hlog};
+use ledger::{HLOG_NAME, clock::now, read_ledgers, write_hlog};
 use load::Load;
 
 use super::{Beside, Run, TURN, actions};
@@ -88,7 +88,7 @@ impl Run<'_> {
 
     /// For readers of HdrHistogram logs: the same latencies as in the ledger.
     fn write_latencies(&self) -> Result<(), Error> {
-        let records = read_ledger(&self.directory.join(ledger_name(0)))?;
+        let records = read_ledgers(&self.directory)?;
         let Plan { populations, phases, .. } = self.plan;
         Ok(write_hlog(&self.directory.join(HLOG_NAME), populations, phases, &records)?)
     }

@@ -68,7 +68,7 @@ impl Client {
         let outcome = self.ended(outcome, end);
         let socket = self.socket.take();
         self.let_go();
-        Some(Unasked { outcome, errno: errno_of(end), socket })
+        Some(Unasked { outcome, errno: end.errno(), socket })
     }
 
     /// What was said on the connection since anybody looked.
@@ -117,9 +117,4 @@ impl Client {
 pub(super) fn is_closed(outcome: Outcome) -> bool {
     use Outcome::{CutInBody, CutInHeaders, ResetInAcceptQueue, RetriableClose, UnsafeClose};
     matches!(outcome, ResetInAcceptQueue | RetriableClose | UnsafeClose | CutInHeaders | CutInBody)
-}
-
-/// The errno of a call that ended an attempt.
-pub(super) fn errno_of(end: End) -> Option<Errno> {
-    if let End::Failed(errno) = end { Some(errno) } else { None }
 }

@@ -7,6 +7,7 @@ mod faults;
 mod latency;
 mod ordinary_client;
 mod pipelined;
+mod reqwest_users;
 mod reuse;
 mod server;
 mod setting_up;

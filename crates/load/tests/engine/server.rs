@@ -178,7 +178,8 @@ fn unread_by(port: u16) -> u64 {
 }
 
 fn field(head: &str, name: &str) -> Option<String> {
-    head.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned)
+    let is_it = |line: &&str| line.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name));
+    head.lines().find(is_it).map(|line| line[name.len()..].to_owned())
 }
 
 /// A listener and its accepting thread.

@@ -4,6 +4,7 @@ use facts::plan::{Action, DiskFault, LoadChange, NetFault, Resource};
 
 use super::{Begun, Done};
 use crate::{
+    behaviour::Kind,
     codes, duration,
     mistake::{At, Mistake, both},
     pace,
@@ -83,6 +84,9 @@ impl Begun<'_> {
         let (change, said) = match (&load.rate, is_true(&load.stop), is_true(&load.fire)) {
             (Some(rate), false, false) => {
                 let per_second = pace::per_second(rate, self.reading)?;
+                if self.scope.kinds.get(population) == Some(&Some(Kind::Reqwest)) {
+                    pace::ordinary(rate, self.reading)?;
+                }
                 (LoadChange::Rate { per_second }, format!("{per_second}/s"))
             }
             (None, true, false) => (LoadChange::Stop, "stop".to_owned()),

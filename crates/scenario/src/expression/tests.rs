@@ -26,6 +26,7 @@ fn scope() -> Scope {
         targets: list(&["web"]),
         origins: list(&["a", "b"]),
         populations: list(&["users"]),
+        kinds: vec![],
         phases: list(&["steady", "upgrade", "settled"]),
         ids: vec![Id { name: "shift".into(), first: 2, last: 4 }],
     }
