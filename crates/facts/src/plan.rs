@@ -22,7 +22,7 @@ pub use behaviour::{AtDrain, Behaviour, Framing};
 pub use expectation::{Claim, Expectation};
 pub use network::{Namespace, Network};
 pub use pace::{Fires, Pace};
-pub use population::{Method, Population};
+pub use population::{Header, Method, Population};
 pub use selector::{Members, Selector, Signal, Which};
 pub use step::{Begins, Condition, Place, Reaction, Step, Trigger};
 pub use target::{Launch, Line, Target};

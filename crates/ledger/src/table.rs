@@ -27,6 +27,11 @@ const STRETCH_BYTES: usize = 1 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot(u64);
 
+impl Slot {
+    /// In no file.
+    pub(crate) const NOWHERE: Slot = Slot(u64::MAX);
+}
+
 /// The mapping. `T` begins with a `u64` id that is never 0 in a used record, and is a multiple of 8 bytes long.
 #[derive(Debug)]
 pub(crate) struct Table<T> {

@@ -439,6 +439,8 @@ impl Engine {
         match self.timing {
             Timing::Exact => due,
             Timing::Batch { nanos } => due.next_multiple_of(nanos.max(1)),
+            // Now, again and again, until it is.
+            Timing::Spin => self.wire.now,
         }
     }
 }

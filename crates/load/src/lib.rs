@@ -53,7 +53,7 @@ pub use address::Address;
 pub use counts::Counts;
 pub use facts::event::Scheduling;
 pub use lag::PhaseLag;
-pub use setup::{Bodies, Options, Setup, Timing, check_descriptors};
+pub use setup::{Bodies, Books, Options, Setup, Timing, check_descriptors};
 pub use times::{AllTimes, Durations, Times};
 
 /// The plan begins this long after the threads were told: by then they run.
@@ -159,7 +159,10 @@ fn spawn(
 fn engine(setup: &Setup, thread: u32) -> Result<(Engine, Arc<Shared>), Error> {
     let os = |doing| move |source| Error::Os { doing, source };
     let path = setup.directory.join(ledger_name(thread as usize));
-    let ledger = Writer::create(&path, setup.capacity(thread))?;
+    let ledger = match setup.options.books {
+        Books::Written => Writer::create(&path, setup.capacity(thread))?,
+        Books::Unwritten => Writer::nowhere(),
+    };
     let epoll = Epoll::new().map_err(os("create an epoll instance"))?;
     let shared = Arc::new(Shared::new(&epoll).map_err(os("create an eventfd"))?);
     let callers = setup

@@ -1,6 +1,6 @@
 //! The bytes of a request. Written once per client; only the id changes.
 
-use facts::plan::{Behaviour, Framing, Method, Population};
+use facts::plan::{Behaviour, Framing, Header, Method, Population};
 
 use crate::address::Address;
 
@@ -74,7 +74,13 @@ fn start_of_head(population: &Population, address: &Address) -> String {
         Method::Get => "GET",
         Method::Post => "POST",
     };
-    let mut head = format!("{method} {} HTTP/1.1\r\nHost: {address}\r\n", population.path);
+    let mut head = format!("{method} {} HTTP/1.1\r\n", population.path);
+    if !population.headers.iter().any(Header::is_host) {
+        head.push_str(&format!("Host: {address}\r\n"));
+    }
+    for Header { name, value } in &population.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
     match population.behaviour {
         Behaviour::Websocket => head.push_str(&format!(
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -140,6 +146,23 @@ mod tests {
             rendered(Behaviour::Short, Method::Get, 0xabc),
             "GET /x HTTP/1.1|Host: 127.0.0.1:80|Connection: close|X-Changeover-Id: 0000000000000abc||"
         );
+    }
+
+    #[test]
+    fn headers_of_ones_own_stand_in_every_request_and_host_only_once() {
+        let headers: Vec<Header> =
+            ["A: b c", "host:x.example"].into_iter().map(|text| Header::parse(text).unwrap()).collect();
+        let behaviour = Behaviour::Pipelined { depth: 2 };
+        let population = Population { behaviour, headers, ..Population::default() };
+        let address: SocketAddr = "127.0.0.1:80".parse().unwrap();
+        let text = String::from_utf8(Request::new(&population, &address.into()).bytes().to_vec()).unwrap();
+        assert_eq!(text.matches("\r\nA: b c\r\nhost: x.example\r\n").count(), 2, "{text}");
+        assert_eq!(text.to_lowercase().matches("host:").count(), 2, "{text}");
+        for wrong in
+            ["A", ": b", "A b: c", "A: \u{7f}", "a: b\r\nc: d", "Content-Length: 3", "x-changeover-id: 1"]
+        {
+            assert!(Header::parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub struct Options {
     pub scheduling: Scheduling,
     /// What the bodies of good answers are compared with.
     pub bodies: Bodies,
+    /// Whether attempts are written down.
+    pub books: Books,
 }
 
 impl Default for Options {
@@ -68,6 +70,7 @@ impl Default for Options {
             timing: Timing::Exact,
             scheduling: Scheduling::First,
             bodies: Bodies::Alike,
+            books: Books::Written,
         }
     }
 }
@@ -79,6 +82,8 @@ pub enum Timing {
     Exact,
     /// Those of so many nanoseconds together, late by as much: some microseconds of CPU are saved at each.
     Batch { nanos: Nanos },
+    /// Each when it is due, by threads that never sleep: a core for each of them.
+    Spin,
 }
 
 /// What the bodies of good answers are compared with.
@@ -88,6 +93,15 @@ pub enum Bodies {
     Alike,
     /// Nothing: they differ by design.
     Varying,
+}
+
+/// Whether attempts are written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Books {
+    /// In a ledger, which is what shows anything.
+    Written,
+    /// Nowhere. Only to measure what the ledger costs: such a run shows nothing.
+    Unwritten,
 }
 
 /// Above this many starts a second on a thread it has no time to spare: before everybody else it would starve them.
@@ -121,6 +135,8 @@ impl Setup {
         let rates = self.populations.iter().filter_map(|p| p.pace.highest_rate()).chain(later);
         let is_calm = rates.sum::<f64>() / f64::from(self.options.threads) <= BUSIEST_FIRST;
         match self.options.scheduling {
+            // Before everybody else, who never sleeps would starve them.
+            Scheduling::First if self.options.timing == Timing::Spin => Scheduling::Ordinary,
             Scheduling::First if is_calm && self.populations.iter().all(sleeps) => Scheduling::First,
             _ => Scheduling::Ordinary,
         }
@@ -180,6 +196,7 @@ impl Setup {
                 "reqwest keeps up with 500 requests a second, all its populations together; give it a lower rate"
             }
             _ if population.sources > 0 => "a client of reqwest has one address",
+            _ if !population.headers.is_empty() => "reqwest is given no headers here",
             _ if population.body_bytes > Behaviour::LARGEST_ORDINARY_BODY => {
                 "reqwest does not tell how much of a body it has written; give it at most 16384 bytes"
             }

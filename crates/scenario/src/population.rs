@@ -64,6 +64,7 @@ pub(crate) fn population(
         looks: load.looks.as_ref().is_none_or(|looks| *looks.get_ref()),
         method: method?,
         path: path?,
+        headers: Vec::new(),
         body_bytes: body_bytes?,
         timeout_ms,
         sources: sources?,

@@ -23,13 +23,35 @@ struct Tool {
 
 const OURS: &str = "changeover load";
 
-const TOOLS: [Tool; 4] = [
+const WITHOUT_LEDGER: &str = "without ledger";
+/// Asked for: what the ledger costs a request.
+const LEDGER_MICROS: f64 = 0.3;
+
+const TOOLS: [Tool; 5] = [
     Tool {
         name: OURS,
         install: "",
         arguments: |command, url| {
             let seconds = format!("{SECONDS}s");
             command.args(["load", "--closed", "-c", CONNECTIONS, "-d", &seconds, "--json", "-", url]);
+        },
+    },
+    Tool {
+        name: WITHOUT_LEDGER,
+        install: "",
+        arguments: |command, url| {
+            let seconds = format!("{SECONDS}s");
+            command.args([
+                "load",
+                "--closed",
+                "--without-ledger",
+                "-c",
+                CONNECTIONS,
+                "-d",
+                &seconds,
+                "-q",
+                url,
+            ]);
         },
     },
     Tool {
@@ -86,7 +108,7 @@ pub(super) fn cost(tools: &Tools, rounds: u32) -> Verdict {
 }
 
 fn path(tool: &Tool, tools: &Tools) -> Option<std::path::PathBuf> {
-    if tool.name == OURS {
+    if tool.install.is_empty() {
         return Some(tools.changeover.clone());
     }
     let found = program(tool.name);
@@ -143,5 +165,17 @@ fn told(all: &[(&str, Figures)], rounds: u32, foreign: f64) -> Verdict {
         println!("asked: at most {asked:.2} x {other}; is {:.2}: {}", own / theirs, verdict.says());
         worst = worst.max(verdict);
     }
-    worst
+    worst.max(ledger(own, micros(WITHOUT_LEDGER), foreign))
+}
+
+/// What writing down costs: the same run with and without.
+fn ledger(own: f64, without: Option<f64>, foreign: f64) -> Verdict {
+    let Some(without) = without else { return Verdict::Missed };
+    let verdict = Verdict::of(own - without <= LEDGER_MICROS, foreign);
+    println!(
+        "asked: at most {LEDGER_MICROS:.2} us for the ledger; is {:.2}: {}",
+        own - without,
+        verdict.says()
+    );
+    verdict
 }

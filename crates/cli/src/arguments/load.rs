@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args, ValueEnum};
+use facts::plan::Header;
 
 /// `load`
 #[derive(Clone, Debug, Args)]
@@ -55,6 +56,9 @@ pub(crate) struct Load {
     /// Method [default: POST with --body, GET without]
     #[arg(short, long, value_enum)]
     pub(crate) method: Option<Method>,
+    /// A header of every request; may be said again
+    #[arg(short = 'H', long = "header", value_name = "NAME:VALUE", value_parser = header)]
+    pub(crate) headers: Vec<Header>,
     /// Bytes of body of a POST
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(..=1 << 30))]
     pub(crate) body: Option<u32>,
@@ -70,7 +74,8 @@ pub(crate) struct Load {
     /// Every instant of the plan is drawn from it
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// When requests are sent: exact, or batch (those of 100 us together, for a fraction of the CPU)
+    /// When requests are sent: exact; batch (those of 100 us together, for a fraction of the CPU); spin (never sleeps, takes
+    /// a whole core of each thread)
     #[arg(long, value_enum, default_value_t = Pacing::Exact)]
     pub(crate) pacing: Pacing,
     /// Write what was found as JSON; - is standard output, instead of the table
@@ -79,6 +84,9 @@ pub(crate) struct Load {
     /// Write an HdrHistogram log (V2, one line a second)
     #[arg(long, value_name = "FILE")]
     pub(crate) hlog: Option<PathBuf>,
+    /// Write no record of any request: what it costs is measured against that, and nothing else can be
+    #[arg(long, hide = true, conflicts_with_all = ["ledger", "hlog"])]
+    pub(crate) without_ledger: bool,
     /// Keep the record of every request in this new directory
     #[arg(long, value_name = "DIR")]
     pub(crate) ledger: Option<PathBuf>,
@@ -123,6 +131,12 @@ pub(crate) enum Pacing {
     Exact,
     /// Those of 100 us together
     Batch,
+    /// Each when it is due, by a thread that never sleeps
+    Spin,
+}
+
+fn header(written: &str) -> Result<Header, String> {
+    Header::parse(written).map_err(str::to_owned)
 }
 
 fn duration(written: &str) -> Result<Duration, String> {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use facts::plan::{Behaviour, Method, Pace, Population};
-use load::{Address, Bodies, Options, Setup, Timing};
+use load::{Address, Bodies, Books, Options, Setup, Timing};
 
 use crate::arguments::{self, Arrivals, Pacing};
 
@@ -52,7 +52,9 @@ impl Asked {
             timing: match arguments.pacing {
                 Pacing::Exact => Timing::Exact,
                 Pacing::Batch => Timing::Batch { nanos: BATCH_NANOS },
+                Pacing::Spin => Timing::Spin,
             },
+            books: if arguments.without_ledger { Books::Unwritten } else { Books::Written },
             bodies: if arguments.vary { Bodies::Varying } else { Bodies::Alike },
             ..Options::default()
         };
@@ -107,6 +109,7 @@ fn population(arguments: &arguments::Load, path: String, pace: Pace) -> Result<P
         looks: arguments.look,
         method,
         path,
+        headers: arguments.headers.clone(),
         body_bytes: arguments.body.unwrap_or(0),
         timeout_ms: u32::try_from(arguments.timeout.as_millis()).unwrap_or(u32::MAX),
         ..Population::default()
@@ -253,6 +256,12 @@ mod tests {
             ("--rate 5 --burst 3", "--burst has no effect"),
             ("--closed --arrivals constant", "--arrivals without --rate has no effect"),
             ("--rate 5 --method GET --body 3", "--method GET and --body exclude each other"),
+            (
+                "--closed --header a",
+                "error: invalid value 'a' for '--header <NAME:VALUE>': a header is NAME:VALUE",
+            ),
+            ("--closed --header Expect:x", "error: invalid value 'Expect:x' for '--header <NAME:VALUE>'"),
+            ("--closed --header a:b -H c:d", "127.0.0.1:1 / Closed"),
             ("--rate 5 --duration 5", "error: invalid value '5' for '--duration <DURATION>'"),
         ] {
             let got = read(&format!("{options} {url}"));

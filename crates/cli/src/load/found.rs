@@ -6,7 +6,7 @@ use facts::{
     Nanos, Outcome,
     plan::{Behaviour, Pace},
 };
-use load::{Durations, PhaseLag, Scheduling, Totals};
+use load::{Books, Durations, PhaseLag, Scheduling, Totals};
 use report::{Echo, Evidence, LoadResult, Priority, Spread};
 
 use super::asked::Asked;
@@ -41,7 +41,12 @@ pub(super) fn result(asked: &Asked, totals: &Totals, lasted: Duration, interrupt
         bytes_out: counts.bytes_out,
         bytes_in: counts.bytes_in,
         connections: counts.connections,
-        late: lag.filter(|_| asked.population.pace != Pace::Closed).and_then(|lag| late(&lag, latency.p99)),
+        late: match asked.options.books {
+            Books::Unwritten => Some("no request was written down".into()),
+            Books::Written => {
+                lag.filter(|_| asked.population.pace != Pace::Closed).and_then(|lag| late(&lag, latency.p99))
+            }
+        },
         latency,
         service: spread(&times.service),
         lag: lag.map(of_lag).unwrap_or_default(),

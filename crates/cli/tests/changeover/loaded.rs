@@ -62,6 +62,29 @@ fn found(output: &Output) -> Value {
 }
 
 #[test]
+fn headers_are_sent_and_a_run_that_was_not_written_down_shows_nothing() {
+    let address =
+        server(|id, _| Some(format!("HTTP/1.1 200 OK|X-Changeover-Id: {id}|Content-Length: 2||ok")));
+    let output = load(address, "--closed -c 1 -n 5 --header A:b --json -");
+    assert_eq!(output.status.code(), Some(0), "{}", found(&output));
+    // As long as its name and value, the colon, the space and the end of the line.
+    let bytes = |output: &Output| found(output)["bytes_out"].as_u64().expect("a number") / 5;
+    let plain = load(address, "--closed -c 1 -n 5 --json -");
+    assert_eq!(bytes(&output), bytes(&plain) + "A: b\r\n".len() as u64);
+    let unwritten = load(address, "--closed -c 1 -n 5 --without-ledger --json -");
+    assert_eq!(unwritten.status.code(), Some(3));
+    assert_eq!(found(&unwritten)["why"], json!("no request was written down"));
+}
+
+#[test]
+fn who_spins_is_as_exact_as_the_plan() {
+    let output = load(echoing(), "--rate 300 -n 100 --pacing spin --json -");
+    let found = found(&output);
+    assert_eq!((&found["planned"], &found["ok"]), (&json!(100), &json!(100)), "{found}");
+    assert_eq!(found["generator_priority"], json!("ordinary"), "who never sleeps does not run before others");
+}
+
+#[test]
 fn every_request_is_counted_and_a_server_that_answers_all_lost_nothing() {
     let output = load(echoing(), "--closed -c 3 -n 500 --threads 2 --json -");
     let found = found(&output);

@@ -15,6 +15,43 @@ pub enum Method {
     Post,
 }
 
+/// A field of a request's head.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// As it is written; upper and lower case are the same.
+    pub name: String,
+    /// Without spaces around it.
+    pub value: String,
+}
+
+impl Header {
+    /// Of `NAME: VALUE`; else why it is none.
+    pub fn parse(text: &str) -> Result<Header, &'static str> {
+        // The request frames and numbers itself, and says whether its connection is kept.
+        const OWN: [&str; 6] =
+            ["connection", "content-length", "transfer-encoding", "expect", "upgrade", "x-changeover-id"];
+        let (name, value) = text.split_once(':').ok_or("a header is NAME:VALUE")?;
+        let value = value.trim();
+        // RFC 9110 §5.6.2: what a name is made of.
+        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        match () {
+            () if name.is_empty() || !name.bytes().all(is_of_name) => Err("that is no name of a header"),
+            () if !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) => {
+                Err("its value is more than visible ASCII characters")
+            }
+            () if OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) => {
+                Err("clients write this header themselves")
+            }
+            () => Ok(Header { name: name.to_owned(), value: value.to_owned() }),
+        }
+    }
+
+    /// The name of the server that is meant.
+    pub fn is_host(&self) -> bool {
+        self.name.eq_ignore_ascii_case("host")
+    }
+}
+
 /// Clients that behave alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Population {
@@ -34,6 +71,9 @@ pub struct Population {
     pub method: Method,
     /// Request target.
     pub path: String,
+    /// Fields of each request's head, beside those that every client sends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Header>,
     /// Bytes of request body (POST).
     pub body_bytes: u32,
     /// An attempt that took longer is a hang.
@@ -59,6 +99,7 @@ impl Default for Population {
             looks: false,
             method: Method::Get,
             path: "/".into(),
+            headers: Vec::new(),
             body_bytes: 0,
             timeout_ms: 5_000,
             sources: 0,
