@@ -52,16 +52,7 @@ pub struct Upstream {
 impl Upstream {
     /// The group that an address stands for where the name of one is expected.
     pub fn of_address(name: &str, address: std::net::SocketAddr) -> Upstream {
-        let peer = Peer {
-            name: address.to_string(),
-            address,
-            weight: 1,
-            max_conns: 0,
-            max_fails: 1,
-            fail_timeout: Duration::from_secs(10),
-            role: PeerRole::Primary,
-            down: false,
-        };
+        let peer = Peer::new(address.to_string(), address);
         Upstream { name: name.to_owned(), peers: vec![peer], method: Method::RoundRobin, keepalive: None }
     }
 
@@ -122,6 +113,22 @@ pub struct Peer {
     pub role: PeerRole,
     /// `down`: never used.
     pub down: bool,
+}
+
+impl Peer {
+    /// A peer of which nothing else is said.
+    pub(crate) fn new(name: String, address: std::net::SocketAddr) -> Peer {
+        Peer {
+            name,
+            address,
+            weight: 1,
+            max_conns: 0,
+            max_fails: 1,
+            fail_timeout: Duration::from_secs(10),
+            role: PeerRole::Primary,
+            down: false,
+        }
+    }
 }
 
 /// When a peer is used.

@@ -86,6 +86,7 @@ fn kill_after(directory: &Path, delay: Duration) {
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "writing"), "the child ended before it wrote");
+    // Not for anything to happen: this is the moment at which it is killed.
     thread::sleep(delay);
     child.kill().unwrap();
     child.wait().unwrap();

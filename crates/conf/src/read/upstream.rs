@@ -131,16 +131,8 @@ fn peer(directive: &Directive, problems: &mut Problems) -> Option<Peer> {
     let name = directive.argument(0).to_owned();
     let read = value::peer_address(&name, 80).map_err(|wrong| in_upstream(wrong, &name));
     let address = problems.note(&argument_span(directive, 0), read);
-    let mut peer = Peer {
-        address: address.unwrap_or_else(|| std::net::SocketAddr::from(([0, 0, 0, 0], 0))),
-        name,
-        weight: 1,
-        max_conns: 0,
-        max_fails: 1,
-        fail_timeout: Duration::from_secs(10),
-        role: PeerRole::Primary,
-        down: false,
-    };
+    let unread = || std::net::SocketAddr::from(([0, 0, 0, 0], 0));
+    let mut peer = Peer::new(name, address.unwrap_or_else(unread));
     let mut words = directive.arguments.iter().skip(1).peekable();
     while let Some(word) = words.next() {
         let next = words.peek().map(|next| next.text.as_str());

@@ -128,6 +128,22 @@ impl Drop for Server {
         while self.path("server.pid").exists() && begun.elapsed() < DEADLINE {
             std::thread::yield_now();
         }
+        // A test that failed after it had killed the last master leaves workers that nobody would ever tell to leave.
+        for pid in self.processes() {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    }
+}
+
+impl Server {
+    /// Every process that was started in our directory.
+    fn processes(&self) -> Vec<Pid> {
+        let Ok(own) = self.directory.path().canonicalize() else { return Vec::new() };
+        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let is_own =
+            |entry: &fs::DirEntry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == own);
+        let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw);
+        all.filter(is_own).filter_map(pid).collect()
     }
 }
 

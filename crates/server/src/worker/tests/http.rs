@@ -264,6 +264,7 @@ fn every_answer_says_whether_the_connection_stays() {
     assert_eq!(browser("POST /", "Mozilla/4.0 (MSIE 6.0)").as_deref(), Some("close"));
     assert_eq!(browser("POST /", "Mozilla/4.0 (MSIE 7.0)").as_deref(), Some("keep-alive"));
     assert_eq!(browser("GET /", "Mozilla/4.0 (MSIE 6.0)").as_deref(), Some("keep-alive"));
+    // Here time itself is the fact: the connection has to grow older than it may.
     thread::sleep(Duration::from_millis(60));
     assert!(client.get().closes(), "it is older than keepalive_time");
 }
