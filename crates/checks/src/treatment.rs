@@ -1,7 +1,7 @@
 //! How each population was treated, measured by what a server may do to it at a drain.
 
 use facts::{
-    Blame, Verdict,
+    Blame, Outcome, Verdict,
     plan::{AtDrain, Population},
     record::flag,
 };
@@ -26,8 +26,10 @@ pub struct PopulationRow {
     pub retriable: u64,
     /// Wrong answers.
     pub corrupt: u64,
-    /// Explained by what the scenario itself did.
+    /// Explained by what the scenario itself did, or by a leave that the server took.
     pub excused: u64,
+    /// Of `excused`: messages that met a server's leave-taking instead of their echo.
+    pub deadline: u64,
     /// Nobody saw how they ended.
     pub unseen: u64,
     /// Connections that were ended between two requests: announced, or seen by a client that looked.
@@ -55,19 +57,26 @@ pub(crate) fn at_drain(index: &Index) -> Verdict {
     if rows.iter().all(|row| row.sent == 0) {
         return Verdict::unknown("there is no record");
     }
-    let broken = |row: &&PopulationRow| row.at_drain == AtDrain::MustFinish && row.ended_at_boundary > 0;
-    let lines: Vec<String> = rows.iter().filter(broken).map(told).collect();
+    let lines: Vec<String> = rows.iter().filter_map(broken).collect();
     if lines.is_empty() {
         return Verdict::pass("no connection ended that must go on to its own end");
     }
     Verdict::Fail { lines }
 }
 
-fn told(row: &PopulationRow) -> String {
-    format!(
-        "{} connections of {}, which must finish, were ended between two requests",
-        row.ended_at_boundary, row.name
-    )
+/// What was done to a population that may not be, if anything was. A loss is told of elsewhere.
+fn broken(row: &PopulationRow) -> Option<String> {
+    let name = &row.name;
+    match row.at_drain {
+        AtDrain::MustFinish if row.ended_at_boundary > 0 => Some(format!(
+            "{} connections of {name}, which must finish, were ended between two requests",
+            row.ended_at_boundary
+        )),
+        AtDrain::MustFinish | AtDrain::MayCloseAtBoundary if row.deadline > 0 => {
+            Some(format!("{} connections of {name} were ended under a message", row.deadline))
+        }
+        _ => None,
+    }
 }
 
 fn row(index: &Index, number: usize, population: &Population) -> PopulationRow {
@@ -83,6 +92,7 @@ fn row(index: &Index, number: usize, population: &Population) -> PopulationRow {
         retriable: of(Blame::Retriable),
         corrupt: of(Blame::Corrupt),
         excused: of(Blame::Excused),
+        deadline: all().filter(|a| a.outcome == Outcome::Deadline).count() as u64,
         unseen: of(Blame::Generator) + all().filter(|a| a.is_untold()).count() as u64,
         ended_at_boundary: all().filter(|a| is_boundary(population, a)).count() as u64,
         syn_retries: flagged(flag::SYN_RETRY),
@@ -109,6 +119,7 @@ fn verdict(row: &PopulationRow) -> Verdict {
     complain(row.corrupt, "answered wrongly");
     if row.at_drain != AtDrain::MayReconnect {
         complain(row.retriable, "closed under a request");
+        complain(row.deadline, "ended under a message");
     }
     if row.at_drain == AtDrain::MustFinish {
         complain(row.ended_at_boundary, "ended between two requests");
@@ -160,6 +171,18 @@ mod tests {
         check("at-drain", kept(AtDrain::MustFinish, announced), FAIL);
         check("at-drain", kept(AtDrain::MayReconnect, announced), PASS);
         check("at-drain", Built::default(), UNKNOWN);
+    }
+
+    #[test]
+    fn a_message_that_met_a_leave_taking_is_excused_only_to_who_may_say_it_again() {
+        let left = |built: &mut Built| *built = built.clone().outcome(120, Outcome::Deadline);
+        let pass = rank(&Built::good());
+        for (at_drain, verdict) in
+            [(AtDrain::MustFinish, FAIL), (AtDrain::MayCloseAtBoundary, FAIL), (AtDrain::MayReconnect, PASS)]
+        {
+            check("at-drain", kept(at_drain, left), verdict);
+            assert_eq!(rank(&kept(at_drain, left)) == pass, at_drain == AtDrain::MayReconnect);
+        }
     }
 
     #[test]

@@ -74,6 +74,9 @@ pub enum Outcome {
     /// A request behind others on a pipelined connection: some of those were answered, none of the answers announced the
     /// end of the connection, and it ended (RFC 9112 §9.3.2).
     PipelineCut = 29,
+    /// A message on a websocket that the server was ending: a close frame (1001, it goes away) came instead of the echo, and
+    /// behind one nothing more may be said (RFC 6455 §5.5.1). So ends what outlives the deadline of a drain.
+    Deadline = 30,
 }
 
 /// Whose doing an outcome is; what the headline counts are made of.
@@ -97,10 +100,10 @@ pub enum Blame {
 impl Outcome {
     /// One more than the highest byte: for tables by byte. 25 is no class: it was meant for a listener that a new
     /// configuration drops, which no scenario can say.
-    pub const BYTES: usize = 30;
+    pub const BYTES: usize = 31;
 
     /// Every class, in ledger order.
-    pub const ALL: [Outcome; 29] = [
+    pub const ALL: [Outcome; 30] = [
         Outcome::Unfinished,
         Outcome::Ok,
         Outcome::Refused,
@@ -130,6 +133,7 @@ impl Outcome {
         Outcome::GeneratorFault,
         Outcome::StillOpen,
         Outcome::PipelineCut,
+        Outcome::Deadline,
     ];
 
     /// The class a ledger byte stands for; `None` when a newer writer knew a class we do not.
@@ -170,6 +174,7 @@ impl Outcome {
             Outcome::GeneratorFault => "generator_fault",
             Outcome::StillOpen => "still_open",
             Outcome::PipelineCut => "pipeline_cut",
+            Outcome::Deadline => "deadline",
         }
     }
 
@@ -180,7 +185,7 @@ impl Outcome {
             Ok | TailReset => Blame::Nobody,
             RetriableClose => Blame::Retriable,
             WrongId | WrongBody | WrongGeneration | OutOfOrder | Duplicate => Blame::Corrupt,
-            KilledWithProcess => Blame::Excused,
+            KilledWithProcess | Deadline => Blame::Excused,
             Unfinished | Unsent | GeneratorFault | StillOpen => Blame::Generator,
             _ => Blame::Lost,
         }

@@ -201,7 +201,7 @@ impl Client {
                 Step::Pausing(until) => return Progress::Pausing(until),
                 Step::Answered if self.will_read_on() => self.position += 1,
                 Step::Answered => return self.answered(wire),
-                Step::Over(outcome) => return self.over(outcome),
+                Step::Over(outcome) => return self.over(outcome, wire.now),
                 Step::Failed(end) => return self.failed(end, wire),
             }
         }
@@ -382,7 +382,7 @@ impl Client {
     fn let_go(&mut self) {
         self.socket = None;
         match &mut self.manner {
-            Manner::Talking(talking) => **talking = Talking::default(),
+            Manner::Talking(talking) => talking.forget_connection(),
             Manner::Following(following) => following.forget_connection(),
             Manner::Plain | Manner::Pipelined(_) | Manner::Slow(_) => {}
         }
@@ -435,7 +435,7 @@ impl Client {
     }
 
     /// Ends the attempt where the connection goes on.
-    fn over(&mut self, outcome: Outcome) -> Progress {
+    fn over(&mut self, outcome: Outcome, now: Nanos) -> Progress {
         self.describe();
         if let Some(socket) = &mut self.socket {
             socket.sequence = socket.sequence.saturating_add(1);
@@ -444,6 +444,7 @@ impl Client {
         if !matches!(outcome, Outcome::Ok | Outcome::EventGap) {
             self.let_go();
         }
+        self.retire_in_time(now);
         self.position = (self.position + 1) % self.script.len();
         Progress::Over(outcome, None)
     }

@@ -29,6 +29,8 @@ pub(crate) enum End {
     Deadline,
     /// The other side took its leave properly (a websocket's close frame) and answered nothing more.
     Farewell,
+    /// As `Farewell`, because it goes away itself (1001, 1012).
+    GoesAway,
     /// What came is not HTTP.
     NotHttp,
     /// Bytes nobody asked for lay on the idle connection.
@@ -59,6 +61,7 @@ pub(crate) fn classify(stage: Stage, end: End, connection: Connection, method: M
         (_, End::NotHttp) => Outcome::StatusOther,
         (_, End::Unasked) => Outcome::WrongId,
         (_, End::Farewell) => closed_unanswered(connection, method),
+        (_, End::GoesAway) => Outcome::Deadline,
         (Connecting, End::Deadline | End::Failed(Errno::TIMEDOUT)) => Outcome::ConnectTimeout,
         (Connecting, End::Failed(Errno::CONNREFUSED)) => Outcome::Refused,
         (Connecting, End::Failed(Errno::CONNRESET | Errno::PIPE) | End::Closed) => {
@@ -124,6 +127,7 @@ mod tests {
             (Stage::InHead, End::NotHttp, Fresh, Get, "status_other"),
             (Stage::Connecting, End::Unasked, Reused, Get, "wrong_id"),
             (Stage::Waiting, End::Farewell, Reused, Get, "retriable_close"),
+            (Stage::Waiting, End::GoesAway, Reused, Get, "deadline"),
         ];
         for (stage, end, connection, method, expected) in table {
             let row = format!("{stage:?} {end:?} {connection:?} {method:?}");

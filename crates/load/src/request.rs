@@ -82,7 +82,7 @@ fn start_of_head(population: &Population, address: &Address) -> String {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     match population.behaviour {
-        Behaviour::Websocket => head.push_str(&format!(
+        Behaviour::Websocket { .. } => head.push_str(&format!(
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: {WEBSOCKET_KEY}\r\n"
         )),

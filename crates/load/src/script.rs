@@ -79,7 +79,7 @@ pub(crate) fn script(population: &Population) -> &'static [Op] {
         (Behaviour::Download { .. }, _) => DOWNLOAD,
         (Behaviour::HalfClose, _) => HALF_CLOSE,
         (Behaviour::Silent { .. }, _) => SILENT,
-        (Behaviour::Websocket, _) => WEBSOCKET,
+        (Behaviour::Websocket { .. }, _) => WEBSOCKET,
         (Behaviour::Events, _) => EVENTS,
         (Behaviour::Reqwest, _) => unreachable!("an ordinary client has no script of ours"),
     }

@@ -57,6 +57,11 @@ pub(crate) fn is_proper(code: Option<u16>) -> bool {
     matches!(code, None | Some(1000 | 1001 | 1012))
 }
 
+/// Whether it says that it goes away itself, or starts again.
+pub(crate) fn goes_away(code: Option<u16>) -> bool {
+    matches!(code, Some(1001 | 1012))
+}
+
 /// Reads frames, however they are cut into pieces.
 #[derive(Default)]
 pub(crate) struct Decoder {

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     pub(crate) journal: Option<PathBuf>,
 
     /// Requests the journal has room for.
-    #[arg(long, default_value_t = 1 << 18)]
+    #[arg(long, default_value_t = 1 << 20)]
     pub(crate) journal_capacity: u64,
 
     /// Where it writes its pid. Removed when it ends in order.

@@ -138,7 +138,9 @@ impl Kind {
             Short | Storm => Behaviour::Short,
             Keepalive | Sniper => Behaviour::Keepalive,
             HalfClose => Behaviour::HalfClose,
-            Websocket => Behaviour::Websocket,
+            Websocket => {
+                Behaviour::Websocket { lasts_ms: load.lasts.as_ref().map(|_| over_ms()).transpose()? }
+            }
             Events => Behaviour::Events,
             Reqwest => Behaviour::Reqwest,
             SlowHeader => Behaviour::SlowHeader { over_ms: over_ms()? },
@@ -182,7 +184,7 @@ impl Kind {
         let number = |n: &Option<_>| n.as_ref().map(|n| reading.at(n));
         let keys: [(&str, Option<At>, &[Kind]); 10] = [
             ("depth", number(&load.depth), &[Pipelined]),
-            ("lasts", at(&load.lasts), &[SlowHeader, Upload, Download]),
+            ("lasts", at(&load.lasts), &[SlowHeader, Upload, Download, Websocket]),
             ("framing", at(&load.framing), &[Upload]),
             ("bytes", number(&load.bytes), &[Download]),
             ("wait", at(&load.wait), &[Silent]),

@@ -190,7 +190,8 @@ pub(crate) struct Load {
     pub(crate) timeout: Option<Word>,
     /// Of "pipelined": requests that are written at once (8).
     pub(crate) depth: Option<Spanned<i64>>,
-    /// Of "slow_header", "upload" and "download": how long the head, the body, the answer takes ("1s").
+    /// Of "slow_header", "upload" and "download": how long the head, the body, the answer takes ("1s"). Of "websocket":
+    /// how long each of them lives before its client takes its leave and opens another (for ever).
     pub(crate) lasts: Option<Word>,
     /// Of "upload": "length", "chunked" or "expect" (length, and the body only after 100 Continue).
     pub(crate) framing: Option<Word>,

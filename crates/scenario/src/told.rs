@@ -149,7 +149,8 @@ fn kind(population: &Population) -> String {
         Behaviour::Silent { wait_ms } => {
             format!("a connection per request, silent for {}", over(wait_ms))
         }
-        Behaviour::Websocket => "websockets".to_owned(),
+        Behaviour::Websocket { lasts_ms: None } => "websockets".to_owned(),
+        Behaviour::Websocket { lasts_ms: Some(ms) } => format!("websockets, each of them for {}", over(ms)),
         Behaviour::Events => "event streams".to_owned(),
         Behaviour::Reqwest => "reqwest with a pool of connections".to_owned(),
     }

@@ -229,7 +229,7 @@ impl Cell {
             Clients::Closing => Behaviour::HalfClose,
             Clients::Uploading => Behaviour::Upload { over_ms: 0, framing: Framing::Chunked },
             Clients::Pipelining => Behaviour::Pipelined { depth: 4 },
-            Clients::Talking => Behaviour::Websocket,
+            Clients::Talking => Behaviour::Websocket { lasts_ms: None },
             Clients::Following => Behaviour::Events,
             Clients::Ordinary | Clients::OrdinaryPosting => Behaviour::Reqwest,
             Clients::Kept | Clients::Posting | Clients::Flooding | Clients::Patient | Clients::Queueing => {

@@ -24,8 +24,8 @@ pub enum Behaviour {
     /// A connection per request, on which nothing is said for a time.
     Silent { wait_ms: u32 },
     /// An upgraded connection; its messages are numbered and come back. One record per message, and one for the
-    /// handshake.
-    Websocket,
+    /// handshake. After `lasts_ms` the client takes its leave and opens another; without, it never does.
+    Websocket { lasts_ms: Option<u32> },
     /// A stream of server-sent events, which are numbered. One record per event that was due.
     Events,
     /// An ordinary client library with its own pool of connections, its own idea of what may be sent again, and its own
@@ -73,7 +73,7 @@ impl Behaviour {
             self,
             Behaviour::Keepalive
                 | Behaviour::Pipelined { .. }
-                | Behaviour::Websocket
+                | Behaviour::Websocket { .. }
                 | Behaviour::Events
                 | Behaviour::Reqwest
         )
@@ -87,7 +87,7 @@ impl Behaviour {
     /// What a server may do to such clients if nothing else is said.
     pub fn at_drain(self) -> AtDrain {
         match self {
-            Behaviour::Websocket | Behaviour::Events => AtDrain::MayReconnect,
+            Behaviour::Websocket { .. } | Behaviour::Events => AtDrain::MayReconnect,
             Behaviour::Keepalive | Behaviour::Pipelined { .. } | Behaviour::Reqwest => {
                 AtDrain::MayCloseAtBoundary
             }

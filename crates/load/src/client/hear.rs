@@ -1,7 +1,7 @@
 //! A client that speaks on an upgraded connection: each message is numbered, carries the id of its attempt, and comes
 //! back as it was.
 
-use facts::{Outcome, record::flag};
+use facts::{Nanos, Outcome, record::flag};
 
 use super::{Client, Manner, Step, listen::Heard};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     fault::End,
     head::Head,
     socket::Io,
-    websocket::{Decoder, Said, is_proper, push_close, push_pong, push_text},
+    websocket::{Decoder, Said, goes_away, is_proper, push_close, push_pong, push_text},
     wire::Wire,
 };
 
@@ -20,6 +20,8 @@ const NORMAL: u16 = 1000;
 /// An upgraded connection, once it is.
 #[derive(Default)]
 pub(super) struct Talking {
+    /// After so long the client takes its leave; it never does if this is not said.
+    lasts: Option<Nanos>,
     /// What the handshake was answered with.
     open: Option<Head>,
     decoder: Decoder,
@@ -27,6 +29,8 @@ pub(super) struct Talking {
     out: Vec<u8>,
     /// The message that is under way; empty before it is said.
     said: Vec<u8>,
+    /// The other side's leave was because it goes away itself.
+    goes_away: bool,
     /// Messages said on this connection.
     messages: u64,
     /// Bytes of frames that came since the attempt began.
@@ -45,6 +49,15 @@ pub(super) fn handshake(answer: &Answer, id: u64) -> Outcome {
 }
 
 impl Talking {
+    pub(super) fn new(lasts_ms: Option<u32>) -> Talking {
+        Talking { lasts: lasts_ms.map(|ms| Nanos::from(ms) * 1_000_000), ..Talking::default() }
+    }
+
+    /// As before its connection.
+    pub(super) fn forget_connection(&mut self) {
+        *self = Talking { lasts: self.lasts, ..Talking::default() };
+    }
+
     pub(super) fn begin(&mut self) {
         self.said.clear();
         (self.came, self.wrote) = (0, 0);
@@ -81,6 +94,7 @@ impl Talking {
                 Ok(Some(Said::Ping(payload))) => push_pong(&mut self.out, &payload),
                 Ok(Some(Said::Close(code))) => {
                     push_close(&mut self.out, code);
+                    self.goes_away = goes_away(code);
                     return if is_proper(code) { Heard::Gone } else { Heard::Ended(End::Closed) };
                 }
                 Ok(Some(Said::Message(message))) if message == self.said => return Heard::Echo,
@@ -103,6 +117,23 @@ impl Client {
             _ => return,
         }
         self.let_go();
+    }
+
+    /// Takes its leave of a connection that has lived for as long as it is to.
+    pub(super) fn retire_in_time(&mut self, now: Nanos) {
+        let Some(opened) = self.socket.as_ref().map(|socket| socket.opened) else { return };
+        if let Manner::Talking(talking) = &self.manner
+            && talking.lasts.is_some_and(|lasts| now >= opened + lasts)
+        {
+            self.retire();
+        }
+    }
+
+    fn farewell(&self) -> End {
+        match &self.manner {
+            Manner::Talking(talking) if talking.goes_away => End::GoesAway,
+            _ => End::Farewell,
+        }
     }
 
     /// Writes the handshake or the next message.
@@ -156,7 +187,7 @@ impl Client {
         }
         match self.hear_frames(wire) {
             Heard::Echo => Step::Over(Outcome::Ok),
-            Heard::Gone => Step::Failed(End::Farewell),
+            Heard::Gone => Step::Failed(self.farewell()),
             Heard::Ended(end) => Step::Failed(end),
             Heard::Nothing => match self.flush() {
                 Step::Next => self.broken.map_or(Step::Waiting, |errno| Step::Failed(End::Failed(errno))),

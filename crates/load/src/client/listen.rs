@@ -104,7 +104,7 @@ impl Client {
     /// What an end is for this manner of client.
     pub(super) fn ended(&self, outcome: Outcome, end: End) -> Outcome {
         match &self.manner {
-            _ if end == End::Farewell => outcome,
+            _ if matches!(end, End::Farewell | End::GoesAway) => outcome,
             Manner::Pipelined(pipeline) => pipeline.ended(outcome),
             Manner::Talking(talking) if talking.is_open() && is_closed(outcome) => Outcome::WebsocketAbnormal,
             Manner::Following(following) => following.ended(outcome),

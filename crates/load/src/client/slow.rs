@@ -88,7 +88,7 @@ impl Manner {
     pub(super) fn of(population: &Population, head: usize, all: usize) -> Manner {
         match population.behaviour {
             Behaviour::Pipelined { .. } => Manner::Pipelined(Default::default()),
-            Behaviour::Websocket => Manner::Talking(Box::default()),
+            Behaviour::Websocket { lasts_ms } => Manner::Talking(Box::new(super::Talking::new(lasts_ms))),
             Behaviour::Events => Manner::Following(Box::new(super::Following::new(population))),
             _ => Slow::of(population, head, all).map_or(Manner::Plain, Manner::Slow),
         }

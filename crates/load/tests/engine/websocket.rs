@@ -14,7 +14,12 @@ use crate::{
 };
 
 fn websocket() -> Population {
-    Population { behaviour: Behaviour::Websocket, path: "/websocket".into(), timeout_ms: 500, ..keepalive() }
+    Population {
+        behaviour: Behaviour::Websocket { lasts_ms: None },
+        path: "/websocket".into(),
+        timeout_ms: 500,
+        ..keepalive()
+    }
 }
 
 /// Answers the handshake.
@@ -123,7 +128,30 @@ fn a_message_under_a_farewell_may_be_said_again() {
         write_frame(peer, 8, &1001_u16.to_be_bytes());
         frame(peer).map(drop)
     });
-    assert_eq!(classes(&records)[..6], ["ok", "ok", "retriable_close", "ok", "ok", "retriable_close"]);
+    assert_eq!(classes(&records)[..6], ["ok", "ok", "deadline", "ok", "ok", "deadline"]);
+}
+
+#[test]
+fn who_lasts_for_a_time_takes_his_leave_and_comes_again() {
+    let farewells = std::sync::Arc::new(AtomicUsize::new(0));
+    let seen = farewells.clone();
+    let server = Server::start(move |mut peer, _| {
+        upgrade(&mut peer);
+        while let Some((opcode, payload)) = frame(&mut peer) {
+            match opcode {
+                1 => write_frame(&mut peer, 1, &payload),
+                _ if payload == 1000_u16.to_be_bytes() => _ = seen.fetch_add(1, Ordering::SeqCst),
+                _ => panic!("no farewell"),
+            }
+        }
+    });
+    let brief = Population { behaviour: Behaviour::Websocket { lasts_ms: Some(0) }, ..websocket() };
+    let mut records = run(brief, server.address, 12);
+    records.sort_by_key(|record| record.id);
+    assert_eq!(outcomes(&records), [("ok", records.len())].into());
+    // A handshake and a message on each connection.
+    assert!(records.iter().enumerate().all(|(n, r)| usize::from(r.connection as u16) == n / 2 + 1));
+    assert!(farewells.load(Ordering::SeqCst) >= 4);
 }
 
 #[test]
