@@ -60,6 +60,7 @@ pub(crate) fn population(name: &str) -> PopulationRow {
         retriable: 0,
         corrupt: 0,
         excused: 0,
+        deadline: 0,
         unseen: 0,
         ended_at_boundary: 0,
         syn_retries: 0,
