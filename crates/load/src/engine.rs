@@ -1,6 +1,9 @@
 //! The loop of one engine thread: turns to each intended start on time, deals it to a client, lets clients walk
 //! when the kernel has news, and writes down how every attempt ended.
 
+mod start;
+mod time;
+
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,
@@ -13,7 +16,7 @@ use std::{
 };
 
 use facts::{
-    Nanos, Outcome, Record,
+    Nanos, Outcome,
     plan::{LoadChange, Population},
     record::{NEVER, ticks},
 };
@@ -24,9 +27,9 @@ use crate::{
     Error,
     address::Address,
     arrival::Share,
-    attempt::{Attempt, Planned},
+    attempt::Attempt,
     client::{Client, Notice, Progress},
-    group::{Group, Pacing, Source},
+    group::{Group, Pacing},
     lag::Lag,
     setup::{Setup, Timing},
     stop::{BELL_TOKEN, Shared, Wish},
@@ -34,8 +37,6 @@ use crate::{
     wire::Wire,
 };
 
-/// Most starts before the kernel is asked for news again: a generator that is behind must still read answers.
-const STARTS_IN_A_ROW: usize = 32;
 /// Where the number of a thread stands in an id.
 pub(crate) const THREAD_SHIFT: u32 = 48;
 
@@ -142,108 +143,6 @@ impl Engine {
         Ok(self.measured)
     }
 
-    fn start_due(&mut self) {
-        for _ in 0..STARTS_IN_A_ROW {
-            let now = self.wire.tick();
-            match self.next_due() {
-                Some((intended, group)) if intended <= now.min(self.end) => {
-                    self.turn_to(group, intended, now)
-                }
-                _ => return,
-            }
-        }
-    }
-
-    /// The group that is due first: there are few, so that looking at all is cheaper than any order kept among them.
-    fn next_due(&self) -> Option<(Nanos, usize)> {
-        let due = self.groups.iter().enumerate().filter_map(|(index, group)| Some((group.due()?, index)));
-        due.min()
-    }
-
-    fn turn_to(&mut self, group: usize, intended: Nanos, now: Nanos) {
-        let Some(source) = self.groups[group].take_due(group) else { return };
-        if let Source::All(population) = source {
-            return self.fire(population, intended);
-        }
-        let Some(start) = self.plan(group, intended) else { return };
-        self.measured.lag.add(start.phase, now - intended);
-        match source {
-            Source::Population(_) | Source::All(_) => self.deal(start),
-            Source::Client(client) => {
-                self.begin(client, start);
-                self.walk(client);
-            }
-        }
-    }
-
-    /// Every client of a population that rests sends now.
-    fn fire(&mut self, population: usize, intended: Nanos) {
-        for client in std::mem::take(&mut self.groups[population].idle) {
-            let Some(start) = self.plan(population, intended) else { return };
-            self.begin(client, start);
-            self.walk(client);
-        }
-    }
-
-    /// A start that the plan wants; `None`: it was the last one before.
-    fn plan(&mut self, population: usize, intended: Nanos) -> Option<Planned> {
-        if self.starts_left == 0 {
-            self.stop_planning();
-            return None;
-        }
-        self.starts_left -= 1;
-        let phase = self.phase.load(Ordering::Acquire);
-        let start = Planned { id: self.next_id, intended, population, phase };
-        self.next_id += 1;
-        self.shared.counters.planned.add(1);
-        Some(start)
-    }
-
-    fn deal(&mut self, start: Planned) {
-        let group = &mut self.groups[start.population];
-        // The longest idle first, never used before used: all connections are opened, and each of them rests.
-        match group.idle.pop_front() {
-            Some(client) => {
-                self.begin(client, start);
-                self.walk(client);
-            }
-            None => group.queue.push_back(start),
-        }
-    }
-
-    fn begin(&mut self, index: usize, start: Planned) {
-        let client = &mut self.clients[index];
-        let record = start.record();
-        let Ok(slot) = self.ledger.begin(&record) else {
-            self.shared.counters.unsent.add(1);
-            return;
-        };
-        let group = &mut self.groups[client.population];
-        let began = self.wire.now;
-        group.deadlines.push_back((began + group.timeout, index, start.id));
-        client.begin(Attempt { slot, record });
-        self.shared.counters.sent.add(1);
-        self.active += 1;
-        for _ in 1..group.depth {
-            let Some(next) = self.plan(start.population, start.intended) else { return };
-            self.join(index, next, began);
-        }
-    }
-
-    /// One more request in the batch that a client has just begun.
-    fn join(&mut self, index: usize, start: Planned, began: Nanos) {
-        let record = start.record();
-        let Ok(slot) = self.ledger.begin(&record) else {
-            self.shared.counters.unsent.add(1);
-            return;
-        };
-        let group = &mut self.groups[start.population];
-        group.deadlines.push_back((began + group.timeout, index, start.id));
-        self.clients[index].join(Attempt { slot, record });
-        self.shared.counters.sent.add(1);
-        self.active += 1;
-    }
-
     /// Lets a client walk as far as it can.
     fn walk(&mut self, index: usize) {
         loop {
@@ -282,28 +181,6 @@ impl Engine {
             && is_free
         {
             wakes.push_back((now + *nanos, index));
-        }
-    }
-
-    /// What a resting client is to do at once; otherwise it is put where its next start will find it.
-    fn next_start(&mut self, index: usize) -> Option<Planned> {
-        let population = self.clients[index].population;
-        let group = &mut self.groups[population];
-        let next = group.queue.pop_front();
-        match group.pacing {
-            Pacing::Think { .. } => next,
-            Pacing::Stopped(_) if next.is_none() => {
-                self.clients[index].retire();
-                group.idle.push_back(index);
-                None
-            }
-            Pacing::Closed { .. } if self.wire.now <= self.end => self.plan(population, self.wire.now),
-            _ => {
-                if next.is_none() {
-                    group.idle.push_back(index);
-                }
-                next
-            }
         }
     }
 
@@ -350,19 +227,6 @@ impl Engine {
         self.fire(population, now);
     }
 
-    /// Lets clients go on that paused until now.
-    fn wake_due(&mut self) {
-        while let Some(&Reverse((at, client))) = self.timers.peek() {
-            if at > self.wire.now {
-                return;
-            }
-            self.timers.pop();
-            if self.clients[client].attempt.is_some() {
-                self.walk(client);
-            }
-        }
-    }
-
     /// Does what the owner wishes.
     fn obey(&mut self) {
         for Wish { population, change, at } in self.shared.take_changes() {
@@ -377,70 +241,6 @@ impl Engine {
         }
         if self.shared.is_stopped() {
             self.stop_planning();
-        }
-    }
-
-    /// Starts that were due before this moment are still made, if their number is not limited.
-    fn stop_planning(&mut self) {
-        let longest = self.groups.iter().map(|group| group.timeout).max().unwrap_or(0);
-        self.end = self.end.min(self.wire.tick());
-        self.queue_end = self.end + longest;
-    }
-
-    fn drop_queues_at_the_end(&mut self) {
-        if self.end == Nanos::MAX || self.queue_end > self.wire.now {
-            return;
-        }
-        for start in self.groups.iter_mut().flat_map(|group| group.queue.drain(..)) {
-            // A full ledger remembers that it turned somebody away.
-            let _ = self.ledger.begin(&Record { outcome: Outcome::Unsent as u8, ..start.record() });
-            self.shared.counters.unsent.add(1);
-        }
-    }
-
-    fn expire_due(&mut self) {
-        for index in 0..self.groups.len() {
-            while let Some(&(deadline, client, id)) = self.groups[index].deadlines.front() {
-                let current = self.clients[client].is_about(id);
-                if current && deadline > self.wire.now {
-                    break;
-                }
-                self.groups[index].deadlines.pop_front();
-                if current && let Progress::Over(outcome, errno) = self.clients[client].expire(&mut self.wire)
-                {
-                    self.finish(client, outcome, errno);
-                    self.walk(client);
-                }
-            }
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        let planning = self.starts_left > 0 && self.next_due().is_some_and(|(at, _)| at <= self.end);
-        self.end != Nanos::MAX && self.active == 0 && !planning && !self.is_queueing()
-    }
-
-    fn is_queueing(&self) -> bool {
-        self.groups.iter().any(|group| !group.queue.is_empty())
-    }
-
-    /// Nanoseconds until something is due that the kernel does not know of.
-    fn time_to_next(&self) -> Option<Nanos> {
-        let start = self.next_due().map(|(at, _)| at).filter(|at| *at <= self.end).map(|at| self.on_time(at));
-        let deadlines = self.groups.iter().filter_map(|group| group.deadlines.front().map(|d| d.0));
-        let queue_end = self.is_queueing().then_some(self.queue_end);
-        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
-        let next = deadlines.chain(start).chain(queue_end).chain(timer).min()?;
-        Some(next.saturating_sub(self.wire.now))
-    }
-
-    /// When a start that is due at an instant is turned to.
-    fn on_time(&self, due: Nanos) -> Nanos {
-        match self.timing {
-            Timing::Exact => due,
-            Timing::Batch { nanos } => due.next_multiple_of(nanos.max(1)),
-            // Now, again and again, until it is.
-            Timing::Spin => self.wire.now,
         }
     }
 }
