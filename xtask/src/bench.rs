@@ -1,20 +1,23 @@
 //! `cargo xtask bench`: upgrades of several servers, interleaved. `cargo xtask bench load`: the load engine itself.
+//! `cargo xtask bench server`: the reference server beside nginx.
 
 mod cost;
 mod machine;
 mod nginx;
 mod pacing;
 mod room;
+mod server;
 mod stamps;
 
 use std::process::ExitCode;
 
 use crate::binaries;
 
-/// Hands over to `changeover bench`, or measures the load engine.
+/// Hands over to `changeover bench`, or measures the load engine or the reference server.
 pub(crate) fn bench(arguments: &[String]) -> ExitCode {
     match arguments.split_first() {
-        Some((what, rest)) if what == "load" => load(rest),
+        Some((what, rest)) if what == "load" => measure(&LOAD, rest),
+        Some((what, rest)) if what == "server" => measure(&SERVER, rest),
         Some((what, rest)) if what == stamps::VERB => stamps::serve(rest),
         _ => binaries::become_changeover(&binaries::with("bench", arguments)),
     }
@@ -26,6 +29,23 @@ struct Section {
     says: &'static str,
     run: fn(&machine::Tools, u32) -> Verdict,
 }
+
+/// What `bench NAME` measures.
+struct Bench {
+    name: &'static str,
+    sections: &'static [Section],
+}
+
+const SERVER: Bench = Bench {
+    name: "server",
+    sections: &[Section {
+        name: "cpu",
+        says: "CPU of the server for a request, beside nginx",
+        run: server::server,
+    }],
+};
+
+const LOAD: Bench = Bench { name: "load", sections: &SECTIONS };
 
 const SECTIONS: [Section; 3] = [
     Section {
@@ -76,20 +96,22 @@ impl Verdict {
     }
 }
 
-fn load(arguments: &[String]) -> ExitCode {
+fn measure(bench: &Bench, arguments: &[String]) -> ExitCode {
     let (mut rounds, mut wanted) = (5, Vec::new());
     for argument in arguments {
         match argument.strip_prefix("--rounds=").map(str::parse) {
             Some(Ok(number @ 1..)) => rounds = number,
-            None if SECTIONS.iter().any(|section| section.name == argument) => wanted.push(argument.as_str()),
-            _ => return usage(),
+            None if bench.sections.iter().any(|section| section.name == argument) => {
+                wanted.push(argument.as_str());
+            }
+            _ => return usage(bench),
         }
     }
     let tools = match binaries::build() {
         Ok(folder) => machine::Tools::find(&folder),
         Err(code) => return code,
     };
-    let chosen = SECTIONS.iter().filter(|section| wanted.is_empty() || wanted.contains(&section.name));
+    let chosen = bench.sections.iter().filter(|section| wanted.is_empty() || wanted.contains(&section.name));
     let mut worst = Verdict::AsAsked;
     for Section { name, says, run } in chosen {
         println!("== {name}: {says}");
@@ -104,9 +126,9 @@ fn load(arguments: &[String]) -> ExitCode {
     }
 }
 
-fn usage() -> ExitCode {
-    eprintln!("usage: cargo xtask bench load [--rounds=N] [SECTION ...]");
-    SECTIONS.iter().for_each(|section| eprintln!("  {:<7} {}", section.name, section.says));
+fn usage(bench: &Bench) -> ExitCode {
+    eprintln!("usage: cargo xtask bench {} [--rounds=N] [SECTION ...]", bench.name);
+    bench.sections.iter().for_each(|section| eprintln!("  {:<7} {}", section.name, section.says));
     ExitCode::from(2)
 }
 

@@ -20,27 +20,24 @@ impl Http {
     /// The server for a connection that came in at `local` and a request that names `host` (lower case, no port).
     /// None only if nothing listens there.
     pub fn server_for(&self, local: &Address, host: &str) -> Option<&Server> {
-        let here = |address: &Address| -> Vec<(&Server, &Listen)> {
+        self.server_at(local, host).or_else(|| self.server_at(&local.wildcard()?, host))
+    }
+
+    /// Called for each request, so it collects nothing.
+    fn server_at(&self, address: &Address, host: &str) -> Option<&Server> {
+        let here = || {
             let listens = self
                 .servers
                 .iter()
                 .flat_map(|server| server.listens.iter().map(move |listen| (server, listen)));
-            listens.filter(|(_, listen)| listen.address == *address).collect()
+            listens.filter(|(_, listen)| listen.address == *address)
         };
-        let mut candidates = here(local);
-        if candidates.is_empty()
-            && let Some(all) = local.wildcard()
-        {
-            candidates = here(&all);
-        }
-        let named = candidates
-            .iter()
-            .filter_map(|(server, _)| {
-                Some((server.names.iter().filter_map(|name| name.rank(host)).max()?, *server))
-            })
+        let rank = |server: &Server| server.names.iter().filter_map(|name| name.rank(host)).max();
+        let named = here()
+            .filter_map(|(server, _)| Some((rank(server)?, server)))
             .reduce(|best, next| if next.0 > best.0 { next } else { best });
-        let default = || candidates.iter().find(|(_, listen)| listen.default_server).or(candidates.first());
-        named.map(|(_, server)| server).or_else(|| default().map(|(server, _)| *server))
+        let default = || here().find(|(_, listen)| listen.default_server).or_else(|| here().next());
+        named.map(|(_, server)| server).or_else(|| default().map(|(server, _)| server))
     }
 }
 

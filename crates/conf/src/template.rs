@@ -135,7 +135,9 @@ pub struct Template {
 impl Template {
     /// The text for one request. `value` gives what a variable stands for; an unset one is empty.
     pub fn fill(&self, value: impl Fn(&Variable) -> String) -> String {
-        let mut text = String::new();
+        let literals =
+            self.parts.iter().map(|part| if let Part::Literal(text) = part { text.len() } else { 0 });
+        let mut text = String::with_capacity(literals.sum());
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => text.push_str(literal),

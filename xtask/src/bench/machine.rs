@@ -18,11 +18,13 @@ const SYSTEM: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/sbin"];
 pub(super) struct Tools {
     /// `changeover` of this workspace.
     pub(super) changeover: PathBuf,
+    /// Its reference server.
+    pub(super) changeoverd: PathBuf,
 }
 
 impl Tools {
     pub(super) fn find(folder: &Path) -> Tools {
-        Tools { changeover: folder.join("changeover") }
+        Tools { changeover: folder.join("changeover"), changeoverd: folder.join("changeoverd") }
     }
 }
 

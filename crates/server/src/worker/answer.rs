@@ -26,6 +26,9 @@ use super::{
 #[error("closed without an answer")]
 pub(super) struct Hangup;
 
+/// Types that answers have most often, and that need no copy.
+const KNOWN_TYPES: [&str; 2] = ["text/plain", "text/html"];
+
 /// What a location came up with, before the last headers.
 pub(super) struct Draft {
     pub(super) response: Response<Content>,
@@ -36,9 +39,12 @@ impl Draft {
     pub(super) fn new(status: StatusCode, content_type: &str, content: Content) -> Self {
         let mut response = Response::new(content);
         *response.status_mut() = status;
-        if let Ok(value) = HeaderValue::from_str(content_type) {
-            response.headers_mut().insert(CONTENT_TYPE, value);
-        }
+        let known = KNOWN_TYPES.iter().find(|known| **known == content_type);
+        let value = match known {
+            Some(known) => Ok(HeaderValue::from_static(known)),
+            None => HeaderValue::from_str(content_type),
+        };
+        response.headers_mut().extend(value.ok().map(|value| (CONTENT_TYPE, value)));
         Draft { response, persistence: Persistence::Stays }
     }
 
@@ -69,7 +75,7 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Hangup> {
     let busy = connection.begin();
-    let begun = Instant::now();
+    let begun = connection.begun_at();
     let (request, incoming) = request.into_parts();
     let execution = connection.service.begin(&request.headers);
     let host = exchange::requested_host(&request);
@@ -79,11 +85,11 @@ pub(super) async fn answer(
     let (path, location) = route(server, &connection.service.prefix, path);
     let settings = location.map_or(&server.settings, |location| &location.settings);
     connection.adopt(settings);
-    let body = RequestBody::new(incoming, settings.client_max_body_size, settings.client_body_timeout);
-    let named = path.is_some().then_some(host).flatten();
+    let body = RequestBody::new(incoming, begun, settings.client_max_body_size, settings.client_body_timeout);
+    let is_understood = path.is_some() && host.is_some();
     let mut exchange =
-        exchange(&connection, begun, request, server, settings, named.clone(), path.unwrap_or_default());
-    let draft = if named.is_none() {
+        exchange(&connection, begun, request, server, settings, host, path.unwrap_or_default());
+    let draft = if !is_understood {
         Draft::last_page(StatusCode::BAD_REQUEST, settings)
     } else if connection.client == Client::SelfTest {
         Draft::page(StatusCode::OK, settings)
@@ -174,7 +180,8 @@ async fn handle<'a>(
         (Some(answer), _) | (None, Handler::Return(answer)) => Some(answer),
         (None, Handler::Nothing) => None,
         (None, Handler::Proxy(proxy)) => {
-            return forward::forward(exchange, proxy, body).await;
+            // Boxed, so that the answers of others do not carry its room about.
+            return Box::pin(forward::forward(exchange, proxy, body)).await;
         }
     };
     // Answering with the body unread would end the connection: the next request begins where this body ends.

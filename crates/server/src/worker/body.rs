@@ -71,14 +71,19 @@ struct Inner {
 
 impl RequestBody {
     /// `size_max_bytes` 0 means no limit, as in nginx.
-    pub(super) fn new(incoming: Incoming, size_max_bytes: u64, silence_max: Duration) -> Self {
+    pub(super) fn new(
+        incoming: Incoming,
+        begun: Instant,
+        size_max_bytes: u64,
+        silence_max: Duration,
+    ) -> Self {
         let inner = Rc::new(Inner {
             incoming: RefCell::new(incoming),
             silence: RefCell::new(Silence::new(silence_max)),
             left: Cell::new(if size_max_bytes == 0 { u64::MAX } else { size_max_bytes }),
             kept: RefCell::new(Kept::All(Vec::new())),
             fault: Cell::new(None),
-            progress: Cell::new(Instant::now()),
+            progress: Cell::new(begun),
         });
         RequestBody { inner, given: 0 }
     }

@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     pin::{Pin, pin},
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -15,10 +15,7 @@ use bytes::Bytes;
 use conf::{Address, Settings};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::{
-    sync::Notify,
-    time::{Instant, Sleep, sleep, sleep_until},
-};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     answer,
@@ -67,10 +64,10 @@ pub(super) struct Connection {
     pub(super) accepted: Instant,
     started: Cell<u64>,
     finished: Cell<u64>,
-    quiet_since: Cell<Instant>,
-    /// Told when another connection needs the place of this one.
-    pub(super) asked_to_leave: Notify,
+    /// Whether another connection needs the place of this one.
     is_asked: Cell<bool>,
+    /// Whoever serves it; told of that, and of a new stage of the worker.
+    server: RefCell<Option<Waker>>,
     keepalive_timeout: Cell<Duration>,
     send_timeout: Cell<Duration>,
     header_timeout: Duration,
@@ -110,7 +107,6 @@ impl Drop for Busy {
     fn drop(&mut self) {
         self.0.socket.expect_flush();
         self.0.finished.set(self.0.finished.get() + 1);
-        self.0.quiet_since.set(Instant::now());
         self.0.service.tell_of_room();
     }
 }
@@ -153,7 +149,6 @@ impl Connection {
             accepted: luggage.opened(),
             started: Cell::new(luggage.requests),
             finished: Cell::new(luggage.requests),
-            quiet_since: Cell::new(since),
             keepalive_timeout: Cell::new(luggage.keepalive_timeout()),
             send_timeout: Cell::new(luggage.send_timeout()),
             will: Cell::new(will),
@@ -175,9 +170,8 @@ impl Connection {
             accepted: now,
             started: Cell::new(0),
             finished: Cell::new(0),
-            quiet_since: Cell::new(now),
-            asked_to_leave: Notify::new(),
             is_asked: Cell::new(false),
+            server: RefCell::default(),
             keepalive_timeout: Cell::new(minute),
             send_timeout: Cell::new(minute),
             tunnel: RefCell::default(),
@@ -201,6 +195,12 @@ impl Connection {
     /// After the answer that is about to be written nothing here is HTTP any more.
     pub(super) fn becomes(&self, tunnel: Tunnel) {
         self.tunnel.replace(Some(tunnel));
+    }
+
+    /// When the request that was begun last began to arrive.
+    pub(super) fn begun_at(&self) -> Instant {
+        // With another one behind it the socket knows only of that.
+        if self.is_newest() { self.socket.head_since() } else { Instant::now() }
     }
 
     /// Begins a request.
@@ -264,7 +264,8 @@ impl Connection {
         match self.started.get() {
             _ if self.has_begun_another() => self.socket.head_since(),
             0 => self.accepted,
-            _ => self.quiet_since.get().max(self.socket.written()),
+            // An answer is over with the last that is written of it.
+            _ => self.socket.written(),
         }
     }
 
@@ -279,13 +280,32 @@ impl Connection {
         let begun = self.socket.requests_begun();
         let is_idle = started > 0 && started == self.finished.get() && begun == Some(started);
         let is_staying = self.socket.blocked_since().is_none() && !self.is_asked.get();
-        (is_idle && is_staying).then(|| self.quiet_since.get().max(self.socket.written()))
+        (is_idle && is_staying).then(|| self.socket.written())
     }
 
     /// Asks an idle connection to end, for another one.
     pub(super) fn make_room(&self) {
         self.is_asked.set(true);
-        self.asked_to_leave.notify_one();
+        self.wake();
+    }
+
+    /// Ready once it was asked to make room.
+    pub(super) fn poll_asked_to_leave(&self, cx: &mut Context) -> Poll<()> {
+        self.hear(cx);
+        if self.is_asked.get() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Something outside of it has changed.
+    pub(super) fn wake(&self) {
+        self.server.borrow().iter().for_each(Waker::wake_by_ref);
+    }
+
+    /// From here on `wake` wakes this task.
+    fn hear(&self, cx: &Context) {
+        let mut server = self.server.borrow_mut();
+        if !server.as_ref().is_some_and(|server| server.will_wake(cx.waker())) {
+            *server = Some(cx.waker().clone());
+        }
     }
 
     /// A request that came between the question and now is answered: then the worker has one connection too many.
@@ -383,19 +403,15 @@ async fn serve_http(connection: &Rc<Connection>) -> (End, Bytes) {
             service_fn(move |request| answer::answer(Rc::clone(&answering), request)),
         );
     let mut http = http;
-    let mut cut = pin!(async {
-        connection.service.cut().await;
-        sleep(LAST_WORDS).await;
-    });
-    let mut asked = pin!(connection.asked_to_leave.notified());
     let mut alarm = pin!(sleep_until(connection.accepted + connection.header_timeout));
     let end = std::future::poll_fn(|cx| {
+        connection.hear(cx);
         loop {
             if let Poll::Ready(result) = Pin::new(&mut http).poll(cx) {
                 return Poll::Ready(result.map_or_else(End::Error, |()| End::Http));
             }
-            let is_over = connection.service.stage() == Stage::Cutting && !connection.has_last_words();
-            if is_over || cut.as_mut().poll(cx).is_ready() {
+            let cut = connection.service.cut_at().map(|since| since + LAST_WORDS);
+            if cut.is_some_and(|cut| !connection.has_last_words() || cut <= Instant::now()) {
                 return Poll::Ready(End::Cut);
             }
             if connection.departs() {
@@ -415,15 +431,15 @@ async fn serve_http(connection: &Rc<Connection>) -> (End, Bytes) {
                 connection.will.set(Will::Stays);
                 continue;
             }
-            if asked.as_mut().poll(cx).is_ready() {
+            if connection.is_asked.get() {
                 if connection.leaves() {
                     return Poll::Ready(End::Leaves);
                 }
-                asked.set(connection.asked_to_leave.notified());
                 continue;
             }
-            set(alarm.as_mut(), connection.deadline());
-            if alarm.as_mut().poll(cx).is_pending() || connection.deadline().is_none() {
+            let deadline = connection.deadline().into_iter().chain(cut).min();
+            set(alarm.as_mut(), deadline);
+            if alarm.as_mut().poll(cx).is_pending() || deadline.is_none() {
                 return Poll::Pending;
             }
             if connection.is_late() {

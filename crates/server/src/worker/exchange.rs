@@ -177,8 +177,8 @@ pub(super) fn requested_host(request: &Parts) -> Option<String> {
         return None;
     }
     let named = match request.uri.host() {
-        Some(host) => host.to_owned(),
-        None => String::from_utf8_lossy(header.map_or(&[][..], |value| value.as_bytes())).into_owned(),
+        Some(host) => host.into(),
+        None => String::from_utf8_lossy(header.map_or(&[][..], |value| value.as_bytes())),
     };
     Some(without_port(&named).trim_end_matches('.').to_ascii_lowercase())
 }

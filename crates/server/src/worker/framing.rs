@@ -1,6 +1,8 @@
 //! Where one request ends and the next begins in what a client sends. hyper reads ahead of what it serves and does
 //! not say how far; a server that is about to close must know whether another request is already in its hands.
 
+use std::mem::MaybeUninit;
+
 /// Longest head that is followed; hyper refuses longer ones later by itself.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 100;
@@ -92,9 +94,9 @@ impl Framing {
 
     /// The length of the head if it is complete.
     fn parse_head(&mut self, bytes: &[u8], keep: &[u8]) -> Option<usize> {
-        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
-        let mut request = httparse::Request::new(&mut headers);
-        match request.parse(bytes) {
+        let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let mut request = httparse::Request::new(&mut []);
+        match request.parse_with_uninit_headers(bytes, &mut headers) {
             Ok(httparse::Status::Complete(end)) => {
                 self.place = after_head(request.headers);
                 Some(end)

@@ -58,9 +58,9 @@ fn add(exchange: &Exchange, status: u16, headers: &mut HeaderMap) {
 fn identify(exchange: &Exchange, headers: &mut HeaderMap) {
     if let Some(id) = exchange.request.headers.get(ID) {
         headers.entry(ID).or_insert(id.clone());
-        headers.entry(PID).or_insert(std::process::id().into());
+        headers.entry(PID).or_insert(exchange.connection.service.pid_said.clone());
     }
-    headers.entry(GENERATION).or_insert(exchange.connection.service.generation.into());
+    headers.entry(GENERATION).or_insert(exchange.connection.service.generation_said.clone());
 }
 
 /// As nginx, which says so to everybody.
@@ -77,7 +77,7 @@ fn must_end(exchange: &Exchange) -> bool {
     let connection = exchange.connection;
     settings.keepalive_timeout.is_zero()
         || connection.requests() >= settings.keepalive_requests
-        || connection.accepted.elapsed() > settings.keepalive_time
+        || exchange.begun.saturating_duration_since(connection.accepted) > settings.keepalive_time
         || !client_stays(&exchange.request)
         || settings.keepalive_disable.iter().any(|browser| is_from(*browser, &exchange.request))
         || connection.service.ends(connection)

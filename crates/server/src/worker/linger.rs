@@ -1,6 +1,6 @@
 //! The end of a connection that we end.
 
-use std::time::Duration;
+use std::{future::poll_fn, time::Duration};
 
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -29,7 +29,7 @@ pub(super) async fn linger(connection: &Connection) {
     tokio::select! {
         () = discard => {}
         () = last => {}
-        () = connection.asked_to_leave.notified() => {}
+        () = poll_fn(|cx| connection.poll_asked_to_leave(cx)) => {}
         () = cut(connection) => {}
     }
 }

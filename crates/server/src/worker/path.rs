@@ -3,6 +3,9 @@
 
 /// The normal form of a path. `None` if it is broken: a bad escape, a zero byte, or a way out above the root.
 pub(super) fn normalize(path: &str) -> Option<String> {
+    if is_normal(path) {
+        return Some(path.to_owned());
+    }
     let decoded = decode(path)?;
     let mut segments: Vec<&str> = Vec::new();
     for segment in decoded.split('/').skip(1) {
@@ -15,6 +18,12 @@ pub(super) fn normalize(path: &str) -> Option<String> {
     let is_directory = matches!(decoded.rsplit('/').next(), Some("" | "." | ".."));
     let tail = if is_directory && !segments.is_empty() { "/" } else { "" };
     Some(format!("/{}{tail}", segments.join("/")))
+}
+
+/// Nearly every path is: nothing to decode, and nothing after a `/` that leads elsewhere.
+fn is_normal(path: &str) -> bool {
+    let leads_on = |pair: &[u8]| pair[0] != b'/' || !matches!(pair[1], b'/' | b'.');
+    path.starts_with('/') && !path.contains('%') && path.as_bytes().windows(2).all(leads_on)
 }
 
 /// Makes a decoded path fit for a request line (`ngx_escape_uri`).

@@ -17,6 +17,9 @@ enum Led {
 /// The address that the headers give for a client that came from `remote`; `None` if nothing is said, or nobody who says it
 /// is trusted. Without a port there it is 0.
 pub(super) fn forwarded(real_ip: &RealIp, headers: &HeaderMap, remote: SocketAddr) -> Option<SocketAddr> {
+    if real_ip.from.is_empty() {
+        return None;
+    }
     let mut values: Vec<&str> =
         headers.get_all(&real_ip.header).iter().map(|value| value.to_str().unwrap_or_default()).collect();
     // Of other headers there is one, and that is the first.

@@ -12,8 +12,12 @@ use std::{
 
 use balance::{Part, Split};
 use conf::{Configuration, Share, SplitClients};
+use hyper::header::HeaderValue;
 use ledger::Journal;
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 use super::{connection::Connection, forward::Group, handover::Departures};
 use crate::{access_log::AccessLogs, log::Log};
@@ -33,7 +37,14 @@ pub(super) struct Service {
     pub(super) groups: Vec<Rc<Group>>,
     /// One for each `split_clients`, in the order of the configuration.
     pub(super) splits: Vec<Split>,
-    stage: watch::Sender<Stage>,
+    /// `generation` and the process, as headers say them.
+    pub(super) generation_said: HeaderValue,
+    pub(super) pid_said: HeaderValue,
+    stage: Cell<Stage>,
+    /// Told of every new stage, for those that wait for one.
+    staged: watch::Sender<Stage>,
+    /// When the last stage began.
+    cut_at: Cell<Option<Instant>>,
     open: Cell<usize>,
     admitted: Cell<u64>,
     /// Connections on their way to another worker.
@@ -81,7 +92,11 @@ impl Service {
             hostname: hostname(),
             groups,
             splits,
-            stage: watch::Sender::new(Stage::Serving),
+            generation_said: generation.into(),
+            pid_said: std::process::id().into(),
+            stage: Cell::new(Stage::Serving),
+            staged: watch::Sender::new(Stage::Serving),
+            cut_at: Cell::default(),
             open: Cell::new(0),
             admitted: Cell::new(0),
             departures: Departures::default(),
@@ -91,26 +106,39 @@ impl Service {
     }
 
     pub(super) fn stage(&self) -> Stage {
-        *self.stage.borrow()
+        self.stage.get()
     }
 
     pub(super) fn enter(&self, stage: Stage) {
         // As in nginx: whoever leaves waits for no further request, and keeps no connection for one.
         self.groups.iter().for_each(|group| group.idle.clear());
         // Nothing comes after the end.
-        self.stage.send_if_modified(|now| *now != Stage::Cutting && std::mem::replace(now, stage) != stage);
+        if self.stage.get() == stage || self.stage.get() == Stage::Cutting {
+            return;
+        }
+        self.stage.set(stage);
+        if stage == Stage::Cutting {
+            self.cut_at.set(Some(Instant::now()));
+        }
+        self.staged.send_replace(stage);
+        self.connections.borrow().values().filter_map(Weak::upgrade).for_each(|one| one.wake());
+    }
+
+    /// When connections were told to end; `None` as long as they were not.
+    pub(super) fn cut_at(&self) -> Option<Instant> {
+        self.cut_at.get()
     }
 
     /// Returns once the worker drains.
     pub(super) async fn leaves(&self) {
         // The sender lives as long as `self`, so the wait cannot fail.
-        let _ = self.stage.subscribe().wait_for(|stage| *stage != Stage::Serving).await;
+        let _ = self.staged.subscribe().wait_for(|stage| *stage != Stage::Serving).await;
     }
 
     /// Returns once connections are to end.
     pub(super) async fn cut(&self) {
         // The sender lives as long as `self`, so the wait cannot fail.
-        let _ = self.stage.subscribe().wait_for(|stage| *stage == Stage::Cutting).await;
+        let _ = self.staged.subscribe().wait_for(|stage| *stage == Stage::Cutting).await;
     }
 
     /// Open connections, those of the self-test not counted.

@@ -3,6 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    future::poll_fn,
     io,
     os::fd::{AsRawFd, OwnedFd, RawFd},
     pin::Pin,
@@ -24,6 +25,9 @@ use super::{framing::Framing, journal::Unwritten};
 
 /// Most that is taken from the kernel before hyper asks for it.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest answer that is written in one piece.
+const SHORT_BYTES_MAX: usize = 1024;
 
 /// A connected stream.
 #[derive(Debug)]
@@ -78,7 +82,8 @@ impl Stream {
 /// One client's socket.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: Stream,
+    /// Behind a cell because reading wants it for itself; nobody holds it longer than for one call.
+    stream: RefCell<Stream>,
     framing: RefCell<Framing>,
     /// Looked at, and not yet given to hyper.
     ahead: RefCell<BytesMut>,
@@ -114,7 +119,7 @@ impl Socket {
     pub(super) fn new(stream: Stream) -> Self {
         let now = Instant::now();
         Socket {
-            stream,
+            stream: RefCell::new(stream),
             framing: RefCell::default(),
             ahead: RefCell::default(),
             reader: RefCell::default(),
@@ -141,7 +146,7 @@ impl Socket {
 
     /// The bare socket, and what came through it that hyper has not had.
     pub(super) fn into_parts(self) -> io::Result<(OwnedFd, BytesMut)> {
-        Ok((self.stream.into_socket()?, self.ahead.into_inner()))
+        Ok((self.stream.into_inner().into_socket()?, self.ahead.into_inner()))
     }
 
     /// hyper has all of an answer, and some of it perhaps not yet written.
@@ -253,13 +258,9 @@ impl Socket {
 
     /// Reads and forgets what comes next, if anything does within `silent`.
     pub(super) async fn discard(&self, silent: Duration) {
-        let readable = async {
-            match &self.stream {
-                Stream::Tcp(stream) => stream.readable().await,
-                Stream::Unix(stream) => stream.readable().await,
-            }
-        };
-        let ready = timeout(silent, readable).await.unwrap_or_else(|late| Err(late.into()));
+        let ready = timeout(silent, poll_fn(|cx| self.poll_readable(cx)))
+            .await
+            .unwrap_or_else(|late| Err(late.into()));
         match ready.and_then(|()| self.try_read(&mut ReadBuf::new(&mut [0; 4096]))) {
             Ok(0) => self.ended.set(true),
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.ended.set(true),
@@ -277,35 +278,69 @@ impl Socket {
     }
 
     fn try_read(&self, buffer: &mut ReadBuf) -> io::Result<usize> {
-        match &self.stream {
+        match &*self.stream.borrow() {
             Stream::Tcp(stream) => stream.try_read_buf(buffer),
             Stream::Unix(stream) => stream.try_read_buf(buffer),
         }
     }
 
+    /// Of what comes hyper takes all there is room for: less means that there is no more, and the reactor will tell of the
+    /// next. So nobody asks the kernel in vain after each request.
+    fn poll_read(&self, cx: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
+        match &mut *self.stream.borrow_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+
+    /// `look` tells this task.
+    fn wait(&self, cx: &Context) {
+        let mut reader = self.reader.borrow_mut();
+        if !reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            *reader = Some(cx.waker().clone());
+        }
+    }
+
+    /// A short answer goes in one piece: the copy costs less than the kernel's way through a list of pieces.
+    fn poll_write(&self, cx: &mut Context, pieces: &[io::IoSlice]) -> Poll<io::Result<usize>> {
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let mut one = [0; SHORT_BYTES_MAX];
+        let mut single = None;
+        if let [piece] = pieces {
+            single = Some(&**piece);
+        } else if let Some(mut left) = one.get_mut(..length) {
+            for piece in pieces {
+                let (here, rest) = left.split_at_mut(piece.len());
+                here.copy_from_slice(piece);
+                left = rest;
+            }
+            single = Some(&one[..length]);
+        }
+        let stream = &mut *self.stream.borrow_mut();
+        match (stream, single) {
+            (Stream::Tcp(stream), Some(bytes)) => Pin::new(stream).poll_write(cx, bytes),
+            (Stream::Unix(stream), Some(bytes)) => Pin::new(stream).poll_write(cx, bytes),
+            (Stream::Tcp(stream), None) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            (Stream::Unix(stream), None) => Pin::new(stream).poll_write_vectored(cx, pieces),
+        }
+    }
+
     fn poll_readable(&self, cx: &mut Context) -> Poll<io::Result<()>> {
-        match &self.stream {
+        match &*self.stream.borrow() {
             Stream::Tcp(stream) => stream.poll_read_ready(cx),
             Stream::Unix(stream) => stream.poll_read_ready(cx),
         }
     }
 
-    fn poll_writable(&self, cx: &mut Context) -> Poll<io::Result<()>> {
-        match &self.stream {
-            Stream::Tcp(stream) => stream.poll_write_ready(cx),
-            Stream::Unix(stream) => stream.poll_write_ready(cx),
-        }
-    }
-
     fn try_write(&self, buffers: &[io::IoSlice]) -> io::Result<usize> {
-        match &self.stream {
+        match &*self.stream.borrow() {
             Stream::Tcp(stream) => stream.try_write_vectored(buffers),
             Stream::Unix(stream) => stream.try_write_vectored(buffers),
         }
     }
 
     fn fd(&self) -> RawFd {
-        match &self.stream {
+        match &*self.stream.borrow() {
             Stream::Tcp(stream) => stream.as_raw_fd(),
             Stream::Unix(stream) => stream.as_raw_fd(),
         }
@@ -326,23 +361,23 @@ impl AsyncRead for Handle {
             ahead.advance(count);
             return Poll::Ready(Ok(()));
         }
-        while !socket.ended.get() {
-            if socket.poll_readable(cx)?.is_pending() {
-                socket.reader.replace(Some(cx.waker().clone()));
-                return Poll::Pending;
-            }
-            let before = buffer.filled().len();
-            match socket.try_read(buffer) {
-                Ok(0) => socket.ended.set(true),
-                Ok(_) => {
-                    socket.feed(&buffer.filled()[before..]);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+        if socket.ended.get() {
+            return Poll::Ready(Ok(()));
         }
-        Poll::Ready(Ok(()))
+        let before = buffer.filled().len();
+        match socket.poll_read(cx, buffer) {
+            Poll::Pending => {
+                socket.wait(cx);
+                Poll::Pending
+            }
+            Poll::Ready(Ok(())) => {
+                let read = &buffer.filled()[before..];
+                socket.ended.set(read.is_empty());
+                socket.feed(read);
+                Poll::Ready(Ok(()))
+            }
+            failed => failed,
+        }
     }
 }
 
@@ -356,20 +391,15 @@ impl AsyncWrite for Handle {
         cx: &mut Context,
         buffers: &[io::IoSlice],
     ) -> Poll<io::Result<usize>> {
-        loop {
-            if self.0.poll_writable(cx)?.is_pending() {
-                self.0.blocked.set(self.0.blocked.get().or_else(|| Some(Instant::now())));
-                return Poll::Pending;
-            }
-            match self.0.try_write(buffers) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => {
-                    self.0.blocked.set(None);
-                    self.0.written.set(Instant::now());
-                    return Poll::Ready(result);
-                }
-            }
+        let written = self.0.poll_write(cx, buffers);
+        let blocked = self.0.blocked.get();
+        if written.is_pending() {
+            self.0.blocked.set(blocked.or_else(|| Some(Instant::now())));
+        } else {
+            self.0.blocked.set(None);
+            self.0.written.set(Instant::now());
         }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
