@@ -25,6 +25,7 @@ mod room;
 mod self_test;
 mod service;
 mod socket;
+mod spelling;
 #[cfg(test)]
 mod tests;
 

@@ -188,6 +188,7 @@ impl Request<'_, '_> {
         let mut switch = Response::new(Content::text(""));
         *switch.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *switch.headers_mut() = response.headers().clone();
+        *switch.extensions_mut() = response.extensions().clone();
         request::remove_hop_by_hop(switch.headers_mut());
         switch.headers_mut().insert(UPGRADE, protocol.clone());
         switch.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));

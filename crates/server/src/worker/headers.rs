@@ -7,7 +7,7 @@ use hyper::{
     http::request::Parts,
 };
 
-use super::{answer::Draft, body::Content, exchange::Exchange, page};
+use super::{answer::Draft, body::Content, exchange::Exchange, page, spelling::Names};
 
 /// The number that the load engine gave a request.
 pub(super) const ID: HeaderName = HeaderName::from_static("x-changeover-id");
@@ -29,10 +29,11 @@ pub(super) enum Persistence {
 pub(super) fn finish(exchange: &Exchange, draft: Draft) -> Response<Content> {
     let Draft { mut response, persistence } = draft;
     let status = response.status().as_u16();
+    let mut names = response.extensions_mut().remove::<Names>().unwrap_or_default();
     let headers = response.headers_mut();
     headers.insert(SERVER, HeaderValue::from_static(page::server_name(exchange.settings.server_tokens)));
     // Before our own: what the configuration says of these is not said twice.
-    add(exchange, status, headers);
+    add(exchange, status, headers, &mut names);
     identify(exchange, headers);
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -41,16 +42,20 @@ pub(super) fn finish(exchange: &Exchange, draft: Draft) -> Response<Content> {
         Persistence::Stays if !must_end(exchange) => say_it_stays(exchange, headers),
         _ => drop(headers.insert(CONNECTION, HeaderValue::from_static("close"))),
     }
+    if let Some(spelled) = exchange.connection.service.spellings.of(&names) {
+        response.extensions_mut().extend(spelled);
+    }
     response
 }
 
-fn add(exchange: &Exchange, status: u16, headers: &mut HeaderMap) {
+fn add(exchange: &Exchange, status: u16, headers: &mut HeaderMap, names: &mut Names) {
     for added in exchange.settings.added_headers.iter().filter(|added| added.statuses.contain(status)) {
         let value = added.value.fill(|variable| exchange.value(variable, status));
         let name = HeaderName::try_from(&added.name);
         // What a client put into a variable may be no header value: then there is none.
         if let (Ok(name), Ok(value), false) = (name, HeaderValue::try_from(&value), value.is_empty()) {
             headers.append(name, value);
+            names.push(added.name.as_bytes());
         }
     }
 }

@@ -19,7 +19,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{connection::Connection, forward::Group, handover::Departures};
+use super::{connection::Connection, forward::Group, handover::Departures, spelling::Spellings};
 use crate::{access_log::AccessLogs, log::Log};
 
 /// The services of a worker, and the count of its connections.
@@ -47,6 +47,8 @@ pub(super) struct Service {
     cut_at: Cell<Option<Instant>>,
     open: Cell<usize>,
     admitted: Cell<u64>,
+    /// Of headers' names.
+    pub(super) spellings: Spellings,
     /// Connections on their way to another worker.
     pub(super) departures: Departures,
     /// Every open connection by its place, those of the self-test not counted.
@@ -99,6 +101,7 @@ impl Service {
             cut_at: Cell::default(),
             open: Cell::new(0),
             admitted: Cell::new(0),
+            spellings: Spellings::default(),
             departures: Departures::default(),
             connections: RefCell::default(),
             freed: Notify::new(),

@@ -85,10 +85,14 @@ async fn send(
 ) -> Result<(Response<Incoming>, Link), Failure> {
     link.requests += 1;
     let request = request::request(exchange, body.clone());
+    link.expect_head();
     let response = link.sender.try_send_request(request);
     let outcome = answered(response, body, exchange.settings.proxy_read_timeout).await;
     match outcome {
-        Ok(response) => Ok((response, link)),
+        Ok(mut response) => {
+            response.extensions_mut().insert(link.names());
+            Ok((response, link))
+        }
         Err(failure) => {
             // It must not go on reading a body that is sent elsewhere.
             link.cut();

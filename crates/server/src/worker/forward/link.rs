@@ -1,6 +1,7 @@
 //! A connection to a peer: made, or kept from an earlier request.
 
 use std::{
+    cell::RefCell,
     io,
     net::SocketAddr,
     os::fd::AsRawFd,
@@ -25,7 +26,13 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{super::body::RequestBody, attempt::Failure};
+use super::{
+    super::{body::RequestBody, spelling::Names},
+    attempt::Failure,
+};
+
+/// Longest head whose names are passed on as they were written.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// What a connection is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +67,7 @@ impl Link {
             .map_err(Failure::Connect)?;
         // Small requests must not wait for the acknowledgement of their head.
         stream.set_nodelay(true).map_err(Failure::Connect)?;
-        let wire = Wire(Rc::new(stream));
+        let wire = Wire(Rc::new(Heard { stream, head: RefCell::default() }));
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
             .handshake(TokioIo::new(wire.clone()))
@@ -84,8 +91,19 @@ impl Link {
     /// Whether the peer has neither closed it nor said anything unasked. Looks into the socket: what has just come is not
     /// known to hyper yet.
     pub(super) fn is_fresh(&self) -> bool {
-        let looked = recv(self.wire.0.as_raw_fd(), &mut [0; 1], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
+        let looked =
+            recv(self.wire.0.stream.as_raw_fd(), &mut [0; 1], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
         !self.sender.is_closed() && looked == Err(Errno::EAGAIN)
+    }
+
+    /// The next that comes is the head of an answer.
+    pub(super) fn expect_head(&self) {
+        self.wire.0.head.replace(Some(Vec::new()));
+    }
+
+    /// The names in that head, as they were written.
+    pub(super) fn names(&self) -> Names {
+        self.wire.0.head.take().map_or_else(Names::default, |head| Names::of_answer(&head))
     }
 
     /// The socket, to be used once hyper has let go of it.
@@ -106,15 +124,35 @@ impl Link {
 
 /// The socket, shared so that one can look at it beside hyper.
 #[derive(Debug, Clone)]
-pub(super) struct Wire(Rc<TcpStream>);
+pub(super) struct Wire(Rc<Heard>);
+
+#[derive(Debug)]
+struct Heard {
+    stream: TcpStream,
+    /// What has come since a head was expected, as long as it is.
+    head: RefCell<Option<Vec<u8>>>,
+}
+
+impl Heard {
+    fn note(&self, bytes: &[u8]) {
+        if let Some(head) = &mut *self.head.borrow_mut() {
+            let room = HEAD_BYTES_MAX.saturating_sub(head.len());
+            head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+    }
+}
 
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
         loop {
-            std::task::ready!(self.0.poll_read_ready(cx))?;
-            match self.0.try_read_buf(buffer) {
+            std::task::ready!(self.0.stream.poll_read_ready(cx))?;
+            let before = buffer.filled().len();
+            match self.0.stream.try_read_buf(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result.map(drop)),
+                result => {
+                    self.0.note(&buffer.filled()[before..]);
+                    return Poll::Ready(result.map(drop));
+                }
             }
         }
     }
@@ -131,8 +169,8 @@ impl AsyncWrite for Wire {
         buffers: &[io::IoSlice],
     ) -> Poll<io::Result<usize>> {
         loop {
-            std::task::ready!(self.0.poll_write_ready(cx))?;
-            match self.0.try_write_vectored(buffers) {
+            std::task::ready!(self.0.stream.poll_write_ready(cx))?;
+            match self.0.stream.try_write_vectored(buffers) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
@@ -148,6 +186,6 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
-        Poll::Ready(shutdown(self.0.as_raw_fd(), Shutdown::Write).map_err(io::Error::from))
+        Poll::Ready(shutdown(self.0.stream.as_raw_fd(), Shutdown::Write).map_err(io::Error::from))
     }
 }

@@ -9,7 +9,7 @@ use hyper::{
     },
 };
 
-use super::super::{body::RequestBody, exchange::Exchange, path};
+use super::super::{body::RequestBody, exchange::Exchange, path, spelling::Names};
 
 /// The request for a peer.
 pub(super) fn request(exchange: &Exchange, body: RequestBody) -> Request<RequestBody> {
@@ -18,6 +18,11 @@ pub(super) fn request(exchange: &Exchange, body: RequestBody) -> Request<Request
     *request.uri_mut() = exchange.proxy_uri.parse().unwrap_or_else(|_| Uri::from_static("/"));
     *request.version_mut() = version(exchange, request.body());
     *request.headers_mut() = headers(exchange);
+    let mut names = Names::default();
+    exchange.settings.proxy_headers.iter().for_each(|(name, _)| names.push(name.as_bytes()));
+    if let Some(spelled) = exchange.connection.service.spellings.of(&names) {
+        request.extensions_mut().extend(spelled);
+    }
     request
 }
 

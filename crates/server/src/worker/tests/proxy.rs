@@ -241,3 +241,20 @@ fn a_peer_is_asked_for_the_path_that_proxy_pass_names() {
     assert_eq!(asked(&format!("/arg?to={a}")), "/t");
     assert_eq!(asked("/all?path=/x"), "/x");
 }
+
+#[test]
+fn names_of_headers_are_written_as_they_were() {
+    let answer =
+        "HTTP/1.1 200 OK\r\nContent-length: 0\r\nx-lower: 1\r\nETag: 2\r\nX-TWICE: 3\r\nx-twice: 4\r\n\r\n";
+    let peer = peer(0, answer);
+    let rig = Rig::accepting(&site(
+        &format!("server {};", peer.address),
+        "proxy_set_header X-Real-IP $remote_addr; add_header X-PEER 5; add_header x-lower 6;",
+    ));
+    let head = rig.connect().get().head;
+    let expected =
+        ["Content-Length: 0", "x-lower: 1", "ETag: 2", "X-TWICE: 3", "x-twice: 4", "X-PEER: 5", "x-lower: 6"];
+    expected.iter().for_each(|line| assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} in {head}"));
+    let seen = peer.requests.recv_timeout(DEADLINE).expect("a request");
+    assert!(seen.contains("\r\nX-Real-IP: 127.0.0.1\r\n"), "{seen}");
+}
