@@ -188,6 +188,7 @@ impl Case {
             max_fails: peer.max_fails,
             fail_timeout_seconds: peer.fail_timeout_seconds,
             availability: peer.availability,
+            ejection: None,
         };
         self.peers.iter().enumerate().map(setup).collect()
     }

@@ -53,6 +53,11 @@ impl Attempts {
         self.left
     }
 
+    /// Whether a peer was picked and has not ended.
+    pub fn is_under_way(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// At most this many (`proxy_next_upstream_tries`).
     pub fn limit(&mut self, most: usize) {
         self.left = self.left.min(most);

@@ -14,8 +14,14 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) fn new(peers: Vec<Peer>) -> Self {
-        let total_weight = peers.iter().fold(0u32, |sum, peer| sum.saturating_add(peer.weight()));
-        List { peers, total_weight }
+        let mut list = List { peers, total_weight: 0 };
+        list.weigh();
+        list
+    }
+
+    /// Weights have changed.
+    pub(crate) fn weigh(&mut self) {
+        self.total_weight = self.peers.iter().fold(0u32, |sum, peer| sum.saturating_add(peer.weight()));
     }
 
     /// Whether this peer can be picked for a request that has tried those.

@@ -3,8 +3,10 @@
 use alloc::vec::Vec;
 
 use crate::attempts::{Attempts, InUse};
+use crate::ejection::Others;
 use crate::list::List;
-use crate::peer::{Peer, Setup};
+use crate::peer::{Conns, Order, Peer, Setup};
+use crate::standing::Standing;
 use crate::{consistent_hash, hash, ip_hash, least_conn, random, round_robin};
 
 /// How a peer is chosen.
@@ -26,7 +28,8 @@ pub enum Method {
     RandomTwo,
 }
 
-/// The peers of an upstream, as one worker sees them.
+/// The peers of an upstream, as one worker sees them. What it has seen can be taken out and put in ([`Pool::standing`]), so that
+/// several workers can share it.
 #[derive(Debug, Clone)]
 pub struct Pool {
     method: Method,
@@ -41,6 +44,9 @@ pub struct Pool {
 pub enum Ended {
     /// With an answer, or for a reason that is not the peer's.
     Succeeded,
+    /// With an answer that nginx does not count as a failure, and that is the peer's fault all the same. Of weight for
+    /// [`crate::Ejection`] only.
+    Faulty,
     /// Without one (refused, reset, too late, unreadable), or with one that counts as a failure.
     Failed,
 }
@@ -125,6 +131,9 @@ impl Pool {
             InUse::Primaries => &mut self.primaries,
             InUse::Backups => &mut self.backups,
         };
+        if list.total_weight == 0 {
+            return None;
+        }
         let chosen = match self.method {
             Method::RoundRobin => None,
             Method::LeastConn => return least_conn::pick(list, &attempts.tried, now_seconds),
@@ -150,8 +159,57 @@ impl Pool {
         attempts.left = attempts.left.saturating_sub(1);
         match ended {
             Ended::Failed => peer.fail(now_seconds),
-            Ended::Succeeded => peer.succeed(),
+            Ended::Succeeded | Ended::Faulty => peer.succeed(),
         }
+        match ended {
+            Ended::Succeeded => peer.praise(now_seconds),
+            Ended::Faulty | Ended::Failed => {
+                let others = self.others_than(attempts.in_use, place, now_seconds);
+                self.list(attempts.in_use).peers[place].blame(now_seconds, others);
+            }
+        }
+    }
+
+    fn others_than(&mut self, in_use: InUse, place: usize, now_seconds: i64) -> Others {
+        let peers = self.list(in_use).peers.iter().enumerate();
+        match peers.filter(|(other, _)| *other != place).any(|(_, peer)| peer.is_usable(now_seconds)) {
+            true => Others::Usable,
+            false => Others::None,
+        }
+    }
+
+    /// Everything that was seen of a peer, and its connections. `None` if there is none of this index.
+    pub fn standing(&self, index: usize) -> Option<(Standing, Conns)> {
+        let peers = self.primaries.peers.iter().chain(&self.backups.peers);
+        peers.filter(|peer| peer.index == index).map(|peer| (peer.standing, peer.conns)).next()
+    }
+
+    /// From now on this is what was seen of a peer.
+    pub fn recall(&mut self, index: usize, standing: Standing, conns: Conns) {
+        let mut peers = self.primaries.peers.iter_mut().chain(&mut self.backups.peers);
+        if let Some(peer) = peers.find(|peer| peer.index == index) {
+            (peer.standing, peer.conns) = (standing, conns);
+        }
+    }
+
+    /// From now on peers have these weights, by their index, and are down or not.
+    pub fn order(&mut self, orders: &[Order]) {
+        for list in [&mut self.primaries, &mut self.backups] {
+            for peer in &mut list.peers {
+                if let Some(order) = orders.get(peer.index) {
+                    peer.order(*order);
+                }
+            }
+            list.weigh();
+        }
+        if self.method == Method::ConsistentHash {
+            self.ring = consistent_hash::ring(&self.primaries);
+        }
+    }
+
+    /// As if round robin began anew: weights that have changed are obeyed from the first request on, and exactly.
+    pub fn even_out(&mut self) {
+        self.primaries.peers.iter_mut().chain(&mut self.backups.peers).for_each(Peer::even_out);
     }
 
     fn list(&mut self, in_use: InUse) -> &mut List {

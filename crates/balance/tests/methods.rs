@@ -13,6 +13,7 @@ fn setup(index: usize, weight: u32) -> Setup {
         max_fails: 1,
         fail_timeout_seconds: 10,
         availability: Availability::Primary,
+        ejection: None,
     }
 }
 

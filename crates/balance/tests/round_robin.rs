@@ -11,6 +11,7 @@ fn setup(weight: u32) -> Setup {
         max_fails: 1,
         fail_timeout_seconds: 10,
         availability: Availability::Primary,
+        ejection: None,
     }
 }
 

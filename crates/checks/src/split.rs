@@ -147,6 +147,7 @@ impl<'a> Spread<'a> {
                 max_fails: 1,
                 fail_timeout_seconds: 10,
                 availability,
+                ejection: None,
             }
         };
         self.members().into_iter().map(setup).collect()

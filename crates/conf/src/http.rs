@@ -47,13 +47,55 @@ pub struct Upstream {
     pub method: Method,
     /// `keepalive`: idle connections that each worker keeps open to the peers. None are unless it is written.
     pub keepalive: Option<Keepalive>,
+    /// `zone`: what its workers know of the peers is known to all of them. Each knows its own unless it is written.
+    pub zone: Option<Zone>,
+    /// `changeover_eject`: peers are left alone for what they answer, too. Never unless it is written.
+    pub ejection: Option<Ejection>,
+}
+
+/// A `zone`. Memory is taken as it is needed, and not by its size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone {
+    /// As written.
+    pub name: String,
+    /// `changeover_zone_reload`.
+    pub at_reload: AtReload,
+}
+
+/// What becomes of what is known of peers when a new configuration comes into force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtReload {
+    /// It is forgotten, as in nginx.
+    Forgotten,
+    /// `keep`.
+    Kept,
+}
+
+/// A `changeover_eject`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ejection {
+    /// So many of a hundred answers are faults, from 1 to 100.
+    pub percent: u32,
+    /// `of`: not before so many are known, at least 1. 20.
+    pub answers: u32,
+    /// `within`: how long they are counted, whole seconds. 10 s.
+    pub within: Duration,
+    /// `rest`: how long the peer is left alone, whole seconds. 10 s.
+    pub rest: Duration,
 }
 
 impl Upstream {
     /// The group that an address stands for where the name of one is expected.
     pub fn of_address(name: &str, address: std::net::SocketAddr) -> Upstream {
         let peer = Peer::new(address.to_string(), address);
-        Upstream { name: name.to_owned(), peers: vec![peer], method: Method::RoundRobin, keepalive: None }
+        Upstream {
+            name: name.to_owned(),
+            peers: vec![peer],
+            method: Method::RoundRobin,
+            keepalive: None,
+            zone: None,
+            ejection: None,
+        }
     }
 
     /// The same for text, as far as it is an address.

@@ -9,6 +9,7 @@ mod server;
 mod settings;
 mod split_clients;
 mod upstream;
+mod zone;
 
 pub(crate) use main::main;
 

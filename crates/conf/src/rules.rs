@@ -115,6 +115,9 @@ pub(crate) const RULES: &[Rule] = &[
     once("keepalive_requests", UPSTREAM, 1..=1, "keepalive_requests NUMBER;"),
     once("keepalive_timeout", UPSTREAM, 1..=1, "keepalive_timeout TIME;"),
     once("keepalive_time", UPSTREAM, 1..=1, "keepalive_time TIME;"),
+    once("zone", UPSTREAM, 1..=2, "zone NAME [SIZE];"),
+    once("changeover_zone_reload", UPSTREAM, 1..=1, "changeover_zone_reload forget | keep;"),
+    once("changeover_eject", UPSTREAM, 1..=4, EJECT_USAGE),
     block(
         "split_clients",
         HTTP,
@@ -171,6 +174,8 @@ pub(crate) const RULES: &[Rule] = &[
 ];
 
 const SERVER_USAGE: &str = "server ADDRESS:PORT [weight=NUMBER] [max_conns=NUMBER] [max_fails=NUMBER] [fail_timeout=TIME] [backup] [down];";
+
+const EJECT_USAGE: &str = "changeover_eject PERCENT% [of=ANSWERS] [within=TIME] [rest=TIME];";
 
 const NEXT_UPSTREAM_USAGE: &str = "proxy_next_upstream error | timeout | invalid_header | http_500 | http_502 | http_503 | http_504 | \
      http_403 | http_404 | http_429 | non_idempotent | off ...;";

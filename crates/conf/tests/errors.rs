@@ -213,6 +213,42 @@ fn methods() {
 }
 
 #[test]
+fn zones_and_what_is_kept_in_them() {
+    check_upstream(
+        "zone a 8k; server 127.0.0.1:1;",
+        &["2:8: error[CD0007]: zone \"a\" is too small (write at least 32k)"],
+    );
+    check_upstream(
+        "zone a 64; changeover_zone_reload on; server 127.0.0.1:1;",
+        &[
+            "2:8: error[CD0007]: zone \"a\" is too small (write at least 32k)",
+            "2:35: error[CD0007]: invalid value \"on\" (write forget or keep)",
+        ],
+    );
+    check_upstream(
+        "changeover_zone_reload keep; server 127.0.0.1:1;",
+        &["2:1: error[CD0006]: \"changeover_zone_reload\" without a zone (write \"zone a 64k;\" beside it)"],
+    );
+    check_upstream(
+        "changeover_eject 0% of=0 rest=1500ms for=3; server 127.0.0.1:1;",
+        &[
+            "2:18: error[CD0007]: invalid part \"0%\" (write a part from 1% to 100%)",
+            "2:21: error[CD0007]: invalid number \"0\" (a rate is of one answer at least)",
+            "2:26: error[CD0007]: invalid time \"1500ms\" (failures are timed in whole seconds: 10s)",
+            "2:38: error[CD0007]: invalid parameter \"for=3\" (known: of=ANSWERS, within=TIME, rest=TIME)",
+        ],
+    );
+    let servers: String = (1..=513).map(|port| format!("server 127.0.0.1:{port};")).collect();
+    check_upstream(
+        &format!("zone a; {servers}"),
+        &[
+            "2:1: error[CD0007]: 513 servers in an upstream with a zone (a zone has room for 512: make several upstreams of it, \
+         or leave the zone out)",
+        ],
+    );
+}
+
+#[test]
 fn parts_of_clients() {
     check_http(
         "split_clients $uri variant { 10% a; }",

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use conf::{
-    Configuration, Handler, Keepalive, Method, NextCondition, ProxyPass, ProxyTarget, ReturnContent, Share,
-    Statuses, WorkerProcesses,
+    AtReload, Configuration, Ejection, Handler, Keepalive, Method, NextCondition, ProxyPass, ProxyTarget,
+    ReturnContent, Share, Statuses, WorkerProcesses,
 };
 
 fn parse(text: &str) -> Configuration {
@@ -205,6 +205,24 @@ fn methods_of_upstreams() {
     check("random", "Random");
     check("random two", "RandomTwo");
     check("random two least_conn", "RandomTwo");
+}
+
+#[test]
+fn what_is_known_of_peers_is_shared_and_counted_where_it_is_said() {
+    let read = |text: &str| {
+        let configuration = parse_http(&format!("upstream a {{ server 127.0.0.1:1; {text} }}"));
+        let upstream = configuration.http.upstreams[0].clone();
+        (upstream.zone.map(|zone| (zone.name, zone.at_reload)), upstream.ejection)
+    };
+    assert_eq!(read(""), (None, None));
+    assert_eq!(read("zone z 64k;").0, Some(("z".to_owned(), AtReload::Forgotten)));
+    assert_eq!(read("zone z; changeover_zone_reload keep;").0, Some(("z".to_owned(), AtReload::Kept)));
+    let ten = Duration::from_secs(10);
+    let usual = Ejection { percent: 30, answers: 20, within: ten, rest: ten };
+    assert_eq!(read("changeover_eject 30%;").1, Some(usual));
+    let (within, rest) = (Duration::from_secs(5), Duration::from_secs(60));
+    let other = Ejection { percent: 30, answers: 4, within, rest };
+    assert_eq!(read("changeover_eject 30% of=4 within=5s rest=1m;").1, Some(other));
 }
 
 #[test]

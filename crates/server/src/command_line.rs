@@ -30,6 +30,9 @@ pub(crate) struct CommandLine {
     /// Send a signal to the running master, or ask it
     #[arg(short = 's', value_name = "SIGNAL")]
     pub(crate) signal: Option<Order>,
+    /// With -s weight, down, drain and undrain: of whom, as they say
+    #[arg(value_name = "WORDS", requires = "signal")]
+    pub(crate) words: Vec<String>,
     /// Print the status as JSON
     #[arg(long = "json", requires = "signal")]
     pub(crate) json: bool,
@@ -65,4 +68,13 @@ pub(crate) enum Order {
     Rollback,
     /// Print who serves, what waits, and what was said to the last signals
     Status,
+    /// Change servers of an upstream that has a zone, all at once and in all generations: -s weight UPSTREAM SERVER=5
+    /// SERVER=95, or SERVER=down, SERVER=up, SERVER=5,up. It holds until the configuration says something else of that server
+    Weight,
+    /// Send servers nothing any more: -s down UPSTREAM SERVER...
+    Down,
+    /// The same, and wait until the last request that they have has ended
+    Drain,
+    /// Send servers their share again: -s undrain UPSTREAM SERVER...
+    Undrain,
 }

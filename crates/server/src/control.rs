@@ -1,5 +1,5 @@
 //! The control socket: an abstract unix socket of each master on which it says what it is, at once and whenever that
-//! changes. Abstract, so that a full disk cannot take it away and a killed master leaves nothing behind; it is named by the
+//! changes, and takes requests (`shift`). Abstract, so that a full disk cannot take it away and a killed master leaves nothing behind; it is named by the
 //! pid namespace and the pid, so the pid file is the way to it. Who may ask is told by the kernel (`SO_PEERCRED`): root, and
 //! whoever the master runs as. Both sides look.
 
@@ -20,7 +20,10 @@ use nix::{
 };
 use rustix::net::{SocketFlags, accept_with};
 
-use crate::status::Status;
+use crate::{
+    shift::{Reply, Request},
+    status::Status,
+};
 
 /// Longest message: a status with all its answers is far below it.
 const MESSAGE_BYTES: usize = 64 * 1024;
@@ -38,6 +41,8 @@ pub(crate) enum ControlError {
     Impostor { pid: u32, found: i32 },
     #[error("master process {pid} said nothing within {} s", waited.as_secs())]
     Silent { pid: u32, waited: Duration },
+    #[error("master process {pid} takes no requests: it is of an older version")]
+    Deaf { pid: u32 },
     #[error("failed to understand master process {pid}: {why}")]
     Nonsense { pid: u32, why: String },
 }
@@ -68,6 +73,14 @@ pub(crate) fn tell(caller: &OwnedFd, message: &str) -> bool {
     send(caller.as_raw_fd(), message.as_bytes(), flags).is_ok()
 }
 
+/// What a caller says, if it says anything; `None` if it has hung up.
+pub(crate) fn hear(caller: &OwnedFd) -> Option<Vec<u8>> {
+    let mut message = vec![0; MESSAGE_BYTES];
+    let length = recv(caller.as_raw_fd(), &mut message, MsgFlags::MSG_DONTWAIT).ok()?;
+    message.truncate(length);
+    (length > 0).then_some(message)
+}
+
 /// A master that is being listened to.
 pub(crate) struct Master {
     pub(crate) pid: u32,
@@ -92,6 +105,34 @@ impl Master {
 
     /// What it says next: at once the first time, later when something has changed. `None` once it has gone.
     pub(crate) fn next(&self, deadline: Instant) -> Result<Option<Status>, ControlError> {
+        self.receive(deadline)?.map(|message| self.understand(&message)).transpose()
+    }
+
+    /// What it says to a request.
+    pub(crate) fn ask(&self, request: &Request, deadline: Instant) -> Result<Reply, ControlError> {
+        let pid = self.pid;
+        // Whoever may not ask is hung up on before.
+        self.first(deadline)?;
+        let nonsense = |error: serde_json::Error| ControlError::Nonsense { pid, why: error.to_string() };
+        let message = serde_json::to_vec(request).map_err(nonsense)?;
+        send(self.socket.as_raw_fd(), &message, MsgFlags::MSG_NOSIGNAL)
+            .map_err(|errno| ControlError::Unreachable { pid, errno })?;
+        // News of itself may be on the way.
+        while let Some(message) = self.receive(deadline)? {
+            if let Ok(reply) = serde_json::from_slice(&message) {
+                return Ok(reply);
+            }
+        }
+        Err(ControlError::Deaf { pid })
+    }
+
+    fn understand(&self, message: &[u8]) -> Result<Status, ControlError> {
+        let pid = self.pid;
+        serde_json::from_slice(message)
+            .map_err(|error| ControlError::Nonsense { pid, why: error.to_string() })
+    }
+
+    fn receive(&self, deadline: Instant) -> Result<Option<Vec<u8>>, ControlError> {
         let pid = self.pid;
         let waited = deadline.saturating_duration_since(Instant::now());
         let timeout = PollTimeout::try_from(waited).unwrap_or(PollTimeout::MAX);
@@ -102,9 +143,10 @@ impl Master {
         let mut message = vec![0; MESSAGE_BYTES];
         match recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
             Ok(0) | Err(Errno::ECONNRESET) => Ok(None),
-            Ok(length) => serde_json::from_slice(&message[..length])
-                .map(Some)
-                .map_err(|error| ControlError::Nonsense { pid, why: error.to_string() }),
+            Ok(length) => {
+                message.truncate(length);
+                Ok(Some(message))
+            }
             Err(errno) => Err(ControlError::Unreachable { pid, errno }),
         }
     }

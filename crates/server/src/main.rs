@@ -20,13 +20,16 @@ mod pid_file;
 mod privileges;
 mod program;
 mod rehearsal;
+mod segment;
 mod sequence;
+mod shift;
 mod signal;
 mod socket_path;
 mod status;
 mod version;
 mod wire;
 mod worker;
+mod zone;
 
 fn main() -> std::process::ExitCode {
     program::main()

@@ -35,6 +35,7 @@ use crate::{
     listeners::Listening,
     log::Log,
     numbering::Numbering,
+    zone::Zones,
 };
 
 pub(crate) use self::start::{Inherited, start};
@@ -78,6 +79,8 @@ pub(crate) struct Master {
 struct Settings {
     configuration: Arc<Configuration>,
     listeners: Vec<Listening>,
+    /// What is known of the peers of each upstream.
+    zones: Zones,
     pid_file: PathBuf,
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn listening(family: &str) -> Vec<String> {
 }
 
 /// FNV-1a: the same in every version of the program, as those of the old one meet those of the new one.
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
     let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, mix)
 }

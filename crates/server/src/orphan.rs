@@ -7,6 +7,7 @@ use std::{
     io,
     os::fd::{AsFd, AsRawFd, OwnedFd},
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,7 @@ use crate::{
     listeners::{self, Listening},
     names,
     numbering::Numbering,
+    segment::Segment,
     wire::{self, Frame, Hello},
 };
 
@@ -35,6 +37,8 @@ pub(crate) struct Lineage {
     pub(crate) family: String,
     /// Which number that one gets.
     pub(crate) numbering: Numbering,
+    /// What it goes on with.
+    pub(crate) segments: Vec<Arc<Segment>>,
 }
 
 /// What the orphans of a server left to its next master.
@@ -44,6 +48,8 @@ pub(crate) struct Estate {
     pub(crate) generation: u32,
     /// What they accept on.
     pub(crate) listeners: Vec<Listening>,
+    /// What they know of the peers of their upstreams.
+    pub(crate) zones: Vec<OwnedFd>,
     /// Themselves: pid and pidfd.
     pub(crate) workers: Vec<(u32, OwnedFd)>,
 }
@@ -60,8 +66,10 @@ pub(crate) fn find(family: &str, known: &[u32], is_trusted: impl Fn(u32) -> bool
     let is_known = |name: &String| known.iter().any(|pid| *name == format!("{family}{pid}"));
     for name in names::listening(family).into_iter().filter(|name| !is_known(name)) {
         // One that has just ended left nothing but its name.
-        if let Ok((generation, sockets, worker)) = take_over(&name, &is_trusted) {
-            estate.generation = estate.generation.max(generation);
+        if let Ok(Left { generation, zones, sockets, worker }) = take_over(&name, &is_trusted) {
+            if generation > estate.generation {
+                (estate.generation, estate.zones) = (generation, zones);
+            }
             estate.workers.push(worker);
             if estate.listeners.is_empty() {
                 estate.listeners = listeners::adopt(sockets);
@@ -71,8 +79,15 @@ pub(crate) fn find(family: &str, known: &[u32], is_trusted: impl Fn(u32) -> bool
     estate
 }
 
-/// The generation after its own, its sockets, itself.
-type Left = (u32, Vec<OwnedFd>, (u32, OwnedFd));
+/// What one orphan left.
+struct Left {
+    /// The one after its own.
+    generation: u32,
+    zones: Vec<OwnedFd>,
+    sockets: Vec<OwnedFd>,
+    /// Itself.
+    worker: (u32, OwnedFd),
+}
 
 fn take_over(name: &str, is_trusted: impl Fn(u32) -> bool) -> io::Result<Left> {
     let flags = SockFlag::SOCK_CLOEXEC;
@@ -85,14 +100,15 @@ fn take_over(name: &str, is_trusted: impl Fn(u32) -> bool) -> io::Result<Left> {
     let pid = Pid::from_raw(credentials.pid()).ok_or_else(|| io::Error::other("a worker without a pid"))?;
     let worker = pidfd_open(pid, PidfdFlags::empty())?;
     let deadline = Instant::now() + ANSWER_DEADLINE;
-    let Some(Frame::Hello(Hello { generation, .. })) = receive(&channel, deadline)? else {
+    let Some(Frame::Hello(Hello { generation, zones, .. })) = receive(&channel, deadline)? else {
         return Err(io::Error::other("expected a hello from an orphan"));
     };
     let mut sockets = Vec::new();
     while let Some(Frame::Listeners { more, sockets: next }) = receive(&channel, deadline)? {
         sockets.extend(next);
         if !more {
-            return Ok((generation, sockets, (credentials.pid().unsigned_abs(), worker)));
+            let worker = (credentials.pid().unsigned_abs(), worker);
+            return Ok(Left { generation, zones, sockets, worker });
         }
     }
     Err(io::Error::other("expected listeners from an orphan"))

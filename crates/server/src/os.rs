@@ -1,16 +1,23 @@
-//! The calls of a master that no safe wrapper offers: fork, execve of the new program, the process title.
-//! Everything here runs in a process with one thread; the worker starts its runtime only after `fork` returned in it.
-#![expect(unsafe_code, reason = "fork, a raw exec environment and the argument area have no safe wrapper")]
+//! The calls of a master that no safe wrapper offers: fork, execve of the new program, the process title, memory that processes
+//! share. Everything here runs in a process with one thread; the worker starts its runtime only after `fork` returned in it.
+#![expect(
+    unsafe_code,
+    reason = "fork, a raw exec environment, the argument area and shared memory have no safe wrapper"
+)]
 
 use std::{
     ffi::{CString, OsStr},
-    fs, io,
+    fs::{self, File},
+    io,
     os::{
         fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
         unix::ffi::OsStrExt,
     },
+    slice,
+    sync::atomic::AtomicU64,
 };
 
+use memmap2::{MmapOptions, MmapRaw};
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
     unistd::{ForkResult, Pid, execve, fork},
@@ -122,4 +129,26 @@ fn title_area() -> Option<(usize, usize)> {
 /// The number of a descriptor, for the environment of a successor.
 pub(crate) fn number(fd: BorrowedFd) -> String {
     fd.as_raw_fd().to_string()
+}
+
+/// Numbers in a file without a name that processes map at once.
+#[derive(Debug)]
+pub(crate) struct SharedWords {
+    map: MmapRaw,
+    words: usize,
+}
+
+impl SharedWords {
+    /// Maps so many numbers of a file that cannot shrink (`F_SEAL_SHRINK`) and has them.
+    pub(crate) fn map(file: &File, words: usize) -> io::Result<SharedWords> {
+        let map = MmapOptions::new().len(words * size_of::<AtomicU64>()).map_raw(file)?;
+        Ok(SharedWords { map, words })
+    }
+
+    pub(crate) fn words(&self) -> &[AtomicU64] {
+        // SAFETY: the mapping is `words` numbers long, page-aligned, readable and writable, and lives as long as `self`. The file
+        // is sealed against shrinking, so every page is there. Whoever else maps it only uses atomics on it, as we do; any bits
+        // are a number.
+        unsafe { slice::from_raw_parts(self.map.as_ptr().cast::<AtomicU64>(), self.words) }
+    }
 }

@@ -31,7 +31,7 @@ fn run(line: &CommandLine) -> Result<u8, Box<dyn std::error::Error>> {
         return Ok(report_test(line, &home, &configuration, &text));
     }
     if let Some(order) = line.signal {
-        return sequence::carry_out(order, line.json, &home.pid_file(&configuration));
+        return sequence::carry_out(order, line, &home.pid_file(&configuration));
     }
     Ok(master::start(home, inherited, configuration)?.run()?)
 }

@@ -6,15 +6,18 @@ use std::{
     collections::BTreeSet,
     error::Error,
     path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
 use nix::sys::signal::Signal;
 
 use crate::{
-    command_line::Order,
+    command_line::{CommandLine, Order},
     control::{ControlError, Master},
-    pid_file, signal,
+    pid_file,
+    shift::{self, Change, Refusal, Reply, Request},
+    signal,
     status::{Neighbour, NeighbourStage, Stage, Status},
 };
 
@@ -24,16 +27,26 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 /// How often a long wait says what it waits for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Between two looks at what nobody tells.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
 /// Exit code of a sequence that did not come to its end.
 const FAILED: u8 = 1;
 
 type Done = Result<u8, Box<dyn Error>>;
 
 /// Does what was ordered, with the master that the pid file names.
-pub(crate) fn carry_out(order: Order, json: bool, pid_file: &Path) -> Done {
+pub(crate) fn carry_out(order: Order, line: &CommandLine, pid_file: &Path) -> Done {
+    let takes_words = matches!(order, Order::Weight | Order::Down | Order::Drain | Order::Undrain);
+    if let Some(word) = line.words.first().filter(|_| !takes_words) {
+        return fail(&format!("this order takes no words: leave \"{word}\" out"));
+    }
     let pid = pid_file::read(pid_file)?;
     let signal = match order {
-        Order::Status => return status(pid, json),
+        Order::Status => return status(pid, line.json),
+        Order::Weight | Order::Down | Order::Drain | Order::Undrain => {
+            return shift_members(order, &line.words, pid_file);
+        }
         Order::Upgrade => return upgrade(pid, pid_file),
         Order::Rollback => return rollback(pid, pid_file),
         Order::Stop => Signal::SIGTERM,
@@ -70,6 +83,56 @@ fn everybody(first: u32) -> Result<Vec<Status>, ControlError> {
     }
     statuses.sort_by_key(|status| status.generation);
     Ok(statuses)
+}
+
+/// What a shift takes, after its name.
+const SHIFT_USAGE: [&str; 2] = ["UPSTREAM SERVER=WEIGHT | down | up...", "UPSTREAM SERVER..."];
+
+fn shift_members(order: Order, words: &[String], pid_file: &Path) -> Done {
+    let usage = SHIFT_USAGE[usize::from(order != Order::Weight)];
+    let (upstream, members) = match words {
+        [upstream, members @ ..] if !members.is_empty() => (upstream.clone(), members),
+        _ => return fail(&format!("it is not said of whom: write {usage} behind it")),
+    };
+    let changes: Result<Vec<_>, _> = members.iter().map(|word| read_change(order, word)).collect();
+    let request = Request { upstream, changes: changes? };
+    match Master::call(pid_file::read(pid_file)?)?.ask(&request, Instant::now() + ANSWER_DEADLINE)? {
+        Reply::Refused(why) => fail(&why),
+        Reply::Done(what) => {
+            say(&what);
+            if order == Order::Drain { until_drained(pid_file, &request.upstream, members) } else { Ok(0) }
+        }
+    }
+}
+
+fn read_change(order: Order, word: &str) -> Result<(String, Change), Refusal> {
+    match order {
+        Order::Weight => shift::change(word),
+        Order::Undrain => Ok((word.to_owned(), Change::UP)),
+        _ => Ok((word.to_owned(), Change::DOWN)),
+    }
+}
+
+/// The end of a connection to a peer is no event for a master: it is asked again and again.
+fn until_drained(pid_file: &Path, upstream: &str, names: &[String]) -> Done {
+    let mut patience = Instant::now() + PATIENCE;
+    loop {
+        // Another one may lead by now.
+        let status = Watched::call(pid_file::read(pid_file)?)?.last;
+        let clusters = status.clusters.iter().filter(|cluster| cluster.name == upstream);
+        let members = clusters.flat_map(|cluster| &cluster.members);
+        let busy: u32 =
+            members.filter(|member| names.contains(&member.name)).map(|member| member.conns).sum();
+        if busy == 0 {
+            say(&format!("no connection to {} is left", names.join(", ")));
+            return Ok(0);
+        }
+        if Instant::now() > patience {
+            say(&format!("still waiting for {busy} connections to {} to end", names.join(", ")));
+            patience += PATIENCE;
+        }
+        thread::sleep(LOOK_PAUSE);
+    }
 }
 
 fn upgrade(pid: u32, pid_file: &Path) -> Done {

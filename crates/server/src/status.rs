@@ -39,6 +39,9 @@ pub(crate) struct Status {
     pub(crate) orphans: usize,
     /// Signals that wait for something.
     pub(crate) deferred: Vec<String>,
+    /// Upstreams with a zone. An older version does not tell.
+    #[serde(default)]
+    pub(crate) clusters: Vec<Cluster>,
     /// How many answers there ever were.
     pub(crate) answered: u64,
     /// The newest of them, the oldest first.
@@ -73,6 +76,34 @@ pub(crate) struct Worker {
     pub(crate) pid: u32,
     /// What it does.
     pub(crate) duty: String,
+}
+
+/// An upstream with a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cluster {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its servers, in order.
+    pub(crate) members: Vec<Member>,
+}
+
+/// A server of an upstream, as all workers of all generations know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    /// As configured.
+    pub(crate) name: String,
+    /// That is obeyed.
+    pub(crate) weight: u32,
+    /// That the configuration says.
+    pub(crate) configured: u32,
+    /// Gets no requests.
+    pub(crate) down: bool,
+    /// Failures that were not forgiven.
+    pub(crate) fails: u32,
+    /// By `changeover_eject`, or on trial after it.
+    pub(crate) ejected: bool,
+    /// Requests under way.
+    pub(crate) conns: u32,
 }
 
 /// Another master.
@@ -138,8 +169,24 @@ impl fmt::Display for Status {
         if self.orphans > 0 {
             line(f, "orphans", &format!("{} workers of dead generations", self.orphans))?;
         }
+        for cluster in &self.clusters {
+            let members: Vec<String> = cluster.members.iter().map(Member::to_string).collect();
+            line(f, "upstream", &format!("{}: {}", cluster.name, or_none(&members)))?;
+        }
         line(f, "deferred", &or_none(&self.deferred))?;
         self.answers.iter().try_for_each(|answer| line(f, &answer.at, &answer.says))
+    }
+}
+
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} weight {}", self.name, self.weight)?;
+        if self.weight != self.configured {
+            write!(f, " ({} configured)", self.configured)?;
+        }
+        let also = [(self.down, " down"), (self.ejected, " ejected")];
+        also.iter().filter(|(is_so, _)| *is_so).try_for_each(|(_, word)| f.write_str(word))?;
+        write!(f, " {} failed, {} under way", self.fails, self.conns)
     }
 }
 

@@ -89,6 +89,8 @@ pub(crate) struct Hello<Pidfd = OwnedFd> {
     /// Its process.
     pub(crate) pid: u32,
     pub(crate) pidfd: Pidfd,
+    /// What it knows of the peers of its upstreams: see `segment`. An older version closes them unread.
+    pub(crate) zones: Vec<Pidfd>,
 }
 
 /// A connected pair of channels, both close-on-exec and non-blocking.
@@ -136,7 +138,10 @@ pub(crate) fn send_hello(channel: BorrowedFd, hello: &Hello<BorrowedFd>) -> io::
     for number in [hello.generation, hello.pid, hello.from] {
         bytes.extend(number.to_le_bytes());
     }
-    send(channel, &bytes, &[hello.pidfd])
+    let mut fds = vec![hello.pidfd];
+    fds.extend(&hello.zones);
+    fds.truncate(FDS_PER_FRAME);
+    send(channel, &bytes, &fds)
 }
 
 /// Gives another master pidfds of workers, as many in a frame as fit: nobody may be reading yet.
@@ -209,10 +214,11 @@ fn parse(bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<Frame> {
         LISTENERS => Ok(Frame::Listeners { more: bytes.get(2) == Some(&1), sockets: fds }),
         HELLO => {
             let (generation, pid) = number(2).zip(number(6)).ok_or_else(malformed)?;
-            let pidfd = fds.into_iter().next().ok_or_else(malformed)?;
+            let mut fds = fds.into_iter();
+            let pidfd = fds.next().ok_or_else(malformed)?;
             // An older version does not say it; no upgrade has failed, most likely.
             let from = number(10).unwrap_or(generation.saturating_sub(1));
-            Ok(Frame::Hello(Hello { generation, from, pid, pidfd }))
+            Ok(Frame::Hello(Hello { generation, from, pid, pidfd, zones: fds.collect() }))
         }
         INTRODUCE => Ok(Frame::Introduce { pidfds: fds }),
         HEIR => {

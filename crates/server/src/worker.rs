@@ -43,7 +43,7 @@ use tokio::{
 };
 
 use self::{life::Life, service::Service};
-use crate::{access_log::AccessLogs, log::Log, orphan::Lineage};
+use crate::{access_log::AccessLogs, log::Log, orphan::Lineage, zone::Zones};
 
 /// What a worker is born with.
 #[derive(Debug)]
@@ -58,6 +58,8 @@ pub(crate) struct Start {
     pub(crate) channel: OwnedFd,
     /// Where it writes down what it executes, if it does.
     pub(crate) journal: Option<Journal>,
+    /// What it knows of the peers of its upstreams, with others.
+    pub(crate) zones: Zones,
     /// Where it tells of each request.
     pub(crate) access_logs: AccessLogs,
     /// Relative paths of files start here.
@@ -103,10 +105,10 @@ fn live(start: Start) -> io::Result<i32> {
 
 /// Everything after the birth; tests begin here, with a channel and signals of their own.
 async fn serve(start: Start, signals: UnboundedReceiver<Signal>) -> io::Result<i32> {
-    let Start { configuration, generation, listeners, channel, journal, access_logs, prefix, log, .. } =
-        start;
+    let Start { configuration, generation, listeners, channel, journal, .. } = start;
+    let Start { zones, access_logs, prefix, log, .. } = start;
     let names = (start.lineage, start.handover);
-    let service = Service::new(configuration, generation, journal, access_logs, prefix, log);
+    let service = Service::new((configuration, zones), generation, journal, access_logs, prefix, log);
     Ok(Life::new(service, listeners, channel, signals, names)?.live().await)
 }
 

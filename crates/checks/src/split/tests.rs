@@ -49,6 +49,7 @@ fn by_address_each_client_has_one_member() {
             max_conns: 0,
             max_fails: 1,
             fail_timeout_seconds: 10,
+            ejection: None,
             availability: balance::Availability::Primary,
         };
         let mut pool = balance::Pool::new(balance::Method::IpHash, &[setup(1), setup(2)]);

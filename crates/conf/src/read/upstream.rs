@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{argument_span, inside, set};
+use super::{argument_span, inside, set, zone};
 use crate::codes;
 use crate::http::{Keepalive, Method, Peer, PeerRole, Upstream};
 use crate::lexer::Word;
@@ -28,7 +28,9 @@ pub(super) fn upstream(block: &Directive, upstreams: &mut Vec<Upstream>, problem
     let peers = peers(block, problems);
     let method = method(block, problems);
     no_backups(block, &method, problems);
-    upstreams.push(Upstream { name, peers, method, keepalive: keepalive(block, problems) });
+    let keepalive = keepalive(block, problems);
+    let (ejection, zone) = (zone::ejection(block, problems), zone::zone(block, problems));
+    upstreams.push(Upstream { name, peers, method, keepalive, zone, ejection });
 }
 
 /// The method that is written; a second one is a mistake that nginx only warns of.
@@ -184,7 +186,7 @@ fn weight(text: &str) -> Result<u32, Wrong> {
     }
 }
 
-fn whole_seconds(text: &str) -> Result<Duration, Wrong> {
+pub(super) fn whole_seconds(text: &str) -> Result<Duration, Wrong> {
     let time = value::time(text)?;
     if time.subsec_millis() > 0 {
         return Err(Wrong::value(

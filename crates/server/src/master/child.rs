@@ -26,7 +26,7 @@ use crate::{
     names,
     orphan::{self, Lineage},
     os::{self, Forked},
-    privileges, wire, worker,
+    privileges, wire, worker, zone,
 };
 
 /// How long a new worker waits for its listeners, which its master sends right after the fork.
@@ -60,6 +60,9 @@ impl Master {
     fn be_worker(&self, settings: &Settings, channel: OwnedFd) -> i32 {
         let mut kept = self.log.descriptors();
         kept.extend([channel.as_raw_fd(), self.numbering.descriptor()]);
+        // For a new master, should this worker lose its own.
+        let segments = zone::segments(&settings.zones);
+        kept.extend(segments.iter().map(|segment| segment.descriptor().as_raw_fd()));
         os::close_all_but(&kept);
         os::set_title("changeoverd: worker process");
         self.log_as(settings);
@@ -120,7 +123,9 @@ impl Master {
             lineage: Lineage {
                 family: orphan::family(&settings.pid_file),
                 numbering: self.numbering.clone(),
+                segments: zone::segments(&settings.zones),
             },
+            zones: settings.zones.clone(),
             handover: (settings.configuration.changeover_handover)
                 .then(|| names::family("handover", &settings.pid_file)),
         })

@@ -1,7 +1,8 @@
 //! Answers whoever calls the control socket: what this master is, now and after each turn that changed it.
 
-use std::{collections::VecDeque, os::fd::OwnedFd};
+use std::{collections::VecDeque, os::fd::OwnedFd, sync::Arc};
 
+use conf::Upstream;
 use protocol::master::{self as protocol_master, Duty, Predecessor, Successor, SuccessorStage};
 
 use super::{
@@ -10,7 +11,9 @@ use super::{
 };
 use crate::{
     control,
-    status::{Answer, Neighbour, NeighbourStage, Stage, Status, Worker},
+    shift::{self, Reply, Request},
+    status::{Answer, Cluster, Member, Neighbour, NeighbourStage, Stage, Status, Worker},
+    zone::Zone,
 };
 
 /// Answers that are kept for whoever asks later.
@@ -55,9 +58,14 @@ impl Master {
         }
     }
 
-    /// New callers are told at once. A caller never says anything: one that can be read from has hung up.
+    /// New callers are told at once. One that can be read from asks for something, or has hung up.
     pub(super) fn hear_callers(&mut self) {
-        self.control.callers.retain(|caller| !is_readable(caller));
+        let callers = std::mem::take(&mut self.control.callers);
+        let stays = |caller: &OwnedFd| {
+            !is_readable(caller) || control::hear(caller).is_some_and(|asked| self.obey(caller, &asked))
+        };
+        let callers = callers.into_iter().filter(stays).collect();
+        self.control.callers = callers;
         let Some(listener) = &self.control.listener else { return };
         let status = self.spelled_status();
         while let Some(caller) = control::admit(listener) {
@@ -67,6 +75,26 @@ impl Master {
             }
         }
         self.control.told = status;
+    }
+
+    /// Does what a caller asks for; false if nobody is there any more to hear of it.
+    fn obey(&mut self, caller: &OwnedFd, asked: &[u8]) -> bool {
+        let reply = match serde_json::from_slice::<Request>(asked) {
+            Ok(request) => self.shift(&request),
+            Err(error) => Reply::Refused(format!("the request is not understood: {error}")),
+        };
+        serde_json::to_string(&reply).is_ok_and(|reply| control::tell(caller, &reply))
+    }
+
+    fn shift(&mut self, request: &Request) -> Reply {
+        match shift::order(&self.settings.configuration, &self.settings.zones, request) {
+            Ok(done) => {
+                self.log.notice(&done);
+                self.remember(done.clone());
+                Reply::Done(done)
+            }
+            Err(refusal) => Reply::Refused(refusal.to_string()),
+        }
     }
 
     /// Tells every caller what has changed. One that does not read is hung up on: a master waits for nobody.
@@ -104,9 +132,29 @@ impl Master {
             newest: newer(state.heir, self.heir.as_ref()),
             orphans: self.orphans.len(),
             deferred: state.deferred.iter().map(|signal| signal.name().to_owned()).collect(),
+            clusters: self.clusters(),
             answered: self.control.answered,
             answers: self.control.answers.iter().cloned().collect(),
         }
+    }
+
+    /// Those with a zone: of others every worker knows something else.
+    fn clusters(&self) -> Vec<Cluster> {
+        let upstreams = self.settings.configuration.http.upstreams.iter().zip(&self.settings.zones);
+        let cluster = |(upstream, zone): (&Upstream, &Option<Arc<Zone>>)| {
+            let members = zone.as_ref()?.members().into_iter().zip(&upstream.peers);
+            let members = members.map(|(known, peer)| Member {
+                name: peer.name.clone(),
+                weight: known.order.weight,
+                configured: known.configured.weight,
+                down: known.order.down,
+                fails: known.fails,
+                ejected: known.is_ejected,
+                conns: known.conns,
+            });
+            Some(Cluster { name: upstream.name.clone(), members: members.collect() })
+        };
+        upstreams.filter_map(cluster).collect()
     }
 
     fn told_workers(&self) -> Vec<Worker> {

@@ -108,6 +108,7 @@ impl Master {
             }
             other => self.log.alert(&format!("worker process {} ended: {other:?}", child.pid)),
         }
+        self.sweep_zones();
         wakeup.exits.push(id);
     }
 
@@ -193,6 +194,7 @@ impl Master {
         peer.pidfd.iter().for_each(|pidfd| self.unwatch(pidfd));
         self.unwatch_quietly(&peer.channel);
         self.bury(peer);
+        self.settle_zones();
         wakeup.predecessor_died = true;
     }
 
@@ -208,6 +210,7 @@ impl Master {
         let (ended, living): (Vec<OwnedFd>, Vec<OwnedFd>) = orphans.into_iter().partition(is_readable);
         ended.iter().for_each(|pidfd| self.unwatch(pidfd));
         self.orphans = living;
+        self.sweep_zones();
     }
 
     /// A channel may have been unwatched before, when its other end closed.

@@ -24,7 +24,8 @@ impl Master {
         let (Some(peer), Some(old)) = (&self.predecessor, self.state.predecessor) else { return Ok(None) };
         let Some(pidfd) = &peer.pidfd else { return Ok(None) };
         let (ours, theirs) = wire::channel()?;
-        let hello = wire::Hello { generation, from: old.generation, pid: peer.pid, pidfd: pidfd.as_fd() };
+        let (from, pid, pidfd) = (old.generation, peer.pid, pidfd.as_fd());
+        let hello = wire::Hello { generation, from, pid, pidfd, zones: Vec::new() };
         // In the predecessor's name: it may be gone, or stopped, when the new master asks.
         wire::send_hello(ours.as_fd(), &hello)?;
         let told = wire::send_heir(peer.channel.as_fd(), generation, ours.as_fd());
@@ -37,7 +38,8 @@ impl Master {
         let Some(elder) = &self.elder else { return Ok(()) };
         let own = open_pidfd(nix::unistd::getpid())?;
         let generation = self.state.generation;
-        let hello = wire::Hello { generation, from: generation, pid: process::id(), pidfd: own.as_fd() };
+        let (pid, pidfd) = (process::id(), own.as_fd());
+        let hello = wire::Hello { generation, from: generation, pid, pidfd, zones: Vec::new() };
         wire::send_hello(elder.channel.as_fd(), &hello)
     }
 

@@ -17,6 +17,7 @@ use crate::{
     access_log::AccessLogs,
     listeners::{self, Listening},
     privileges, wire,
+    zone::{self, Occasion},
 };
 
 impl Master {
@@ -128,6 +129,7 @@ impl Master {
         let (configuration, _) = self.home.read().map_err(|error| error.lines())?;
         let listeners = listeners::open(&configuration, &self.settings.listeners);
         let pid_file = self.home.pid_file(&configuration);
+        let zones = zone::open(&configuration, &zone::segments(&self.settings.zones), Occasion::Reload);
         AccessLogs::open(&self.home.prefix, &configuration).map_err(|error| vec![error.to_string()])?;
         if pid_file != self.settings.pid_file {
             self.try_pid_file(&pid_file).map_err(|error| vec![error])?;
@@ -135,6 +137,7 @@ impl Master {
         Ok(Settings {
             pid_file,
             listeners: listeners.map_err(|error| vec![error.to_string()])?,
+            zones: zones.map_err(|error| vec![format!("failed to open a zone: {error}")])?,
             configuration: Arc::new(configuration),
         })
     }
@@ -142,11 +145,24 @@ impl Master {
     fn commit_configuration(&mut self) {
         let Some(settings) = self.candidate.take() else { return };
         let old = std::mem::replace(&mut self.settings, settings);
+        self.settle_zones();
         self.move_pid_file(&old.pid_file);
         self.remove_paths_of_dropped(&old.listeners);
         self.log.redirect(&self.home.error_logs(&self.settings.configuration));
         self.hand_over_logs();
         self.redirect_stderr();
+    }
+
+    /// What was ordered and is not obeyed any more is over, unless a generation may come back that obeys it.
+    pub(super) fn settle_zones(&self) {
+        if self.peers().next().is_none() {
+            self.settings.zones.iter().flatten().for_each(|zone| zone.settle());
+        }
+    }
+
+    /// Workers have ended: the connections that they had count no more.
+    pub(super) fn sweep_zones(&self) {
+        self.settings.zones.iter().flatten().for_each(|zone| zone.sweep());
     }
 
     /// Nobody will serve there again, under no name.

@@ -29,6 +29,7 @@ use crate::{
     orphan::{self, Estate},
     os, privileges,
     wire::{self, Frame, Hello},
+    zone::{self, Occasion, Zones},
 };
 
 /// nginx's variable for inherited sockets: `6;7;`.
@@ -84,7 +85,7 @@ pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configurati
     AccessLogs::open(&home.prefix, &configuration)?;
     privileges::hand_over_logs(&configuration, &home.log_files(&configuration))?;
     let pid_file = home.pid_file(&configuration);
-    let (listeners, estate) = open_listeners(&configuration, &inherited, &pid_file)?;
+    let (listeners, mut estate) = open_listeners(&configuration, &inherited, &pid_file)?;
     block_signals()?;
     let daemonise = configuration.daemon && !inherited.is_something();
     let launcher = if daemonise { Some(daemon::detach(&log, &logs)?) } else { None };
@@ -93,14 +94,16 @@ pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configurati
     }
     os::set_title("changeoverd: master process");
     let elder = greet(inherited.elder)?;
-    let greeting = greet(inherited.peer)?;
+    let mut greeting = greet(inherited.peer)?;
     let generation = greeting.as_ref().map_or(1, |old| old.generation).max(estate.generation);
     let old = greeting.as_ref().map(|old| old.from);
     let mut state = State::new(generation, worker_count(&configuration), old, limits(&configuration));
     state.elder = elder.as_ref().map(|elder| Predecessor::elder(elder.from));
+    let left = greeting.as_mut().map_or(&mut estate.zones, |old| &mut old.zones);
+    let zones = go_on(&configuration, std::mem::take(left), &log)?;
     let old = (greeting.map(|old| old.peer), elder.map(|elder| elder.peer));
     state.orphans = !estate.workers.is_empty();
-    let settings = Settings { pid_file, configuration: Arc::new(configuration), listeners };
+    let settings = Settings { pid_file, configuration: Arc::new(configuration), listeners, zones };
     let mut master = assemble(state, home, log, settings, old, launcher)?;
     let greeted = master.greet_elder();
     master.log_failure("greet the oldest master", greeted);
@@ -191,6 +194,15 @@ struct Greeting {
     generation: u32,
     from: u32,
     peer: Peer,
+    /// What it knows of the peers of its upstreams.
+    zones: Vec<OwnedFd>,
+}
+
+/// The zones of the configuration, with what others left of them.
+fn go_on(configuration: &Configuration, left: Vec<OwnedFd>, log: &Log) -> io::Result<Zones> {
+    let (segments, refused) = zone::adopt(left);
+    refused.iter().for_each(|why| log.warn(&why.to_string()));
+    zone::open(configuration, &segments, Occasion::Start)
 }
 
 fn greet(channel: Option<OwnedFd>) -> io::Result<Option<Greeting>> {
@@ -198,9 +210,9 @@ fn greet(channel: Option<OwnedFd>) -> io::Result<Option<Greeting>> {
     wait_readable(&channel, HELLO_DEADLINE)?;
     match wire::receive(channel.as_fd())? {
         // Should it have died since, its pidfd says so in the first turn.
-        Some(Frame::Hello(Hello { generation, from, pid, pidfd })) => {
+        Some(Frame::Hello(Hello { generation, from, pid, pidfd, zones })) => {
             let peer = Peer::new(pid, channel, Some(pidfd));
-            Ok(Some(Greeting { generation, from, peer }))
+            Ok(Some(Greeting { generation, from, peer, zones }))
         }
         other => Err(io::Error::other(format!("expected a hello from the old master, got {other:?}"))),
     }

@@ -30,7 +30,7 @@ use super::{
 use crate::{
     orphan,
     os::{self, Forked},
-    privileges, wire,
+    privileges, wire, zone,
 };
 
 impl Master {
@@ -62,7 +62,9 @@ impl Master {
         let generation = self.state.successor.map_or(0, |successor| successor.generation);
         let own = open_pidfd(nix::unistd::getpid())?;
         let from = self.state.generation;
-        let hello = wire::Hello { generation, from, pid: process::id(), pidfd: own.as_fd() };
+        let segments = zone::segments(&self.settings.zones);
+        let zones = segments.iter().map(|segment| segment.descriptor()).collect();
+        let hello = wire::Hello { generation, from, pid: process::id(), pidfd: own.as_fd(), zones };
         wire::send_hello(ours.as_fd(), &hello)?;
         wire::send_introductions(ours.as_fd(), &self.known_workers())?;
         let elder = self.introduce_to_elder(generation)?;

@@ -4,6 +4,7 @@ mod asking;
 mod attempt;
 mod frames;
 mod group;
+mod health;
 mod keepalive;
 mod link;
 mod next;
@@ -141,6 +142,9 @@ impl Request<'_, '_> {
         let status = response.status();
         let reason = NextCondition::Status(status.as_u16());
         if self.asking.left() < 2 || !self.goes_on(reason, self.safety(true)) {
+            if status.is_server_error() {
+                self.asking.is_faulty();
+            }
             return Turn::Answered(response, link);
         }
         link.cut();

@@ -4,13 +4,14 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     process,
+    sync::Arc,
 };
 
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 use tokio::{io::Interest, net::UnixDatagram};
 
 use super::Listener;
-use crate::{control, log::Log, orphan::Lineage, wire};
+use crate::{control, log::Log, orphan::Lineage, segment::Segment, wire};
 
 /// What an orphan has to give.
 pub(super) struct Legacy {
@@ -20,6 +21,8 @@ pub(super) struct Legacy {
     pub(super) next_generation: u32,
     /// Its listening sockets.
     pub(super) sockets: Vec<OwnedFd>,
+    /// What it knows of the peers of its upstreams.
+    pub(super) segments: Vec<Arc<Segment>>,
     pub(super) log: Log,
 }
 
@@ -33,7 +36,8 @@ impl Legacy {
         let next_generation = lineage.numbering.get()?.max(generation + 1);
         let sockets: io::Result<Vec<OwnedFd>> =
             listeners.iter().map(|listener| listener.socket.try_clone()).collect();
-        Ok(Legacy { generation, next_generation, sockets: sockets?, log: log.clone() })
+        let segments = lineage.segments.clone();
+        Ok(Legacy { generation, next_generation, sockets: sockets?, segments, log: log.clone() })
     }
 
     /// Gives it to every master that comes for it, for as long as this is polled.
@@ -62,7 +66,8 @@ impl Legacy {
     fn hand_to(&self, master: &OwnedFd) -> io::Result<()> {
         let own = pidfd_open(getpid(), PidfdFlags::empty())?;
         let (generation, from) = (self.next_generation, self.generation);
-        let hello = wire::Hello { generation, from, pid: process::id(), pidfd: own.as_fd() };
+        let zones = self.segments.iter().map(|segment| segment.descriptor()).collect();
+        let hello = wire::Hello { generation, from, pid: process::id(), pidfd: own.as_fd(), zones };
         wire::send_hello(master.as_fd(), &hello)?;
         let sockets: Vec<BorrowedFd> = self.sockets.iter().map(AsFd::as_fd).collect();
         wire::send_listeners(master.as_fd(), &sockets)

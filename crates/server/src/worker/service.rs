@@ -11,7 +11,7 @@ use std::{
 };
 
 use balance::{Part, Split};
-use conf::{Configuration, Share, SplitClients};
+use conf::{Configuration, Share, SplitClients, Upstream};
 use hyper::header::HeaderValue;
 use ledger::Journal;
 use tokio::{
@@ -20,7 +20,11 @@ use tokio::{
 };
 
 use super::{connection::Connection, forward::Group, handover::Departures, spelling::Spellings};
-use crate::{access_log::AccessLogs, log::Log};
+use crate::{
+    access_log::AccessLogs,
+    log::Log,
+    zone::{Zone, Zones},
+};
 
 /// The services of a worker, and the count of its connections.
 #[derive(Debug)]
@@ -74,7 +78,7 @@ pub(super) enum Stage {
 
 impl Service {
     pub(super) fn new(
-        configuration: Arc<Configuration>,
+        (configuration, zones): (Arc<Configuration>, Zones),
         generation: u32,
         journal: Option<Journal>,
         access_logs: AccessLogs,
@@ -82,7 +86,14 @@ impl Service {
         log: Log,
     ) -> Rc<Self> {
         let http = &configuration.http;
-        let groups = http.upstreams.iter().cloned().map(Group::new).collect();
+        let group = |(upstream, zone): (&Upstream, Option<Arc<Zone>>)| {
+            zone.map_or_else(
+                || Group::new(upstream.clone()),
+                |zone| Group::shared(upstream.clone(), &zone, &log),
+            )
+        };
+        let zones = zones.into_iter().chain(std::iter::repeat(None));
+        let groups = http.upstreams.iter().zip(zones).map(group).collect();
         let splits = http.splits.iter().map(split).collect();
         Rc::new(Service {
             configuration,

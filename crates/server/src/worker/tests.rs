@@ -117,10 +117,12 @@ impl Rig {
             listeners: vec![Listener { address: address.into(), socket: socket.into() }],
             channel: theirs,
             journal: Some(journal),
+            zones: Vec::new(),
             log,
             lineage: crate::orphan::Lineage {
                 family: crate::orphan::family(&directory.path().join("server.pid")),
                 numbering: crate::numbering::Numbering::new(8).expect("a number"),
+                segments: Vec::new(),
             },
             handover: Some(family.clone()),
         };

@@ -8,10 +8,7 @@ use std::{
 use balance::{Attempts, Ended};
 use conf::{Method, Upstream};
 
-use super::{
-    super::{exchange::Exchange, service::now_seconds},
-    group::Group,
-};
+use super::{super::exchange::Exchange, group::Group};
 
 /// An attempt that is under way when this is dropped counts as a success: as in nginx, an answer that breaks off is no
 /// failure, and neither is a client that leaves.
@@ -19,28 +16,37 @@ use super::{
 pub(in crate::worker) struct Asking {
     group: Rc<Group>,
     attempts: Attempts,
+    /// What the attempt counts for if nobody says otherwise.
+    unless_told: Ended,
 }
 
 impl Asking {
     /// Nobody is asked yet.
     pub(super) fn new(exchange: &Exchange, group: &Rc<Group>) -> Self {
         let key = key(exchange, &group.upstream);
-        let mut attempts = group.pool.borrow().attempts(&key);
+        let mut attempts = group.health.attempts(&key);
         let most = exchange.settings.next_upstream.tries;
         if most > 0 {
             attempts.limit(usize::try_from(most).unwrap_or(usize::MAX));
         }
-        Asking { group: Rc::clone(group), attempts }
+        Asking { group: Rc::clone(group), attempts, unless_told: Ended::Succeeded }
     }
 
     /// The peer to ask next, by its index. `None` if no live one is left.
     pub(super) fn next(&mut self) -> Option<usize> {
-        self.group.pool.borrow_mut().pick(&mut self.attempts, now_seconds(), chance)
+        self.group.health.pick(&mut self.attempts)
     }
 
     /// The end of the attempt on the peer that was given last.
     pub(super) fn ended(&mut self, ended: Ended) {
-        self.group.pool.borrow_mut().finish(&mut self.attempts, ended, now_seconds());
+        if self.attempts.is_under_way() {
+            self.group.health.finish(&mut self.attempts, ended);
+        }
+    }
+
+    /// The answer is passed on, though it is the peer's fault.
+    pub(super) fn is_faulty(&mut self) {
+        self.unless_told = Ended::Faulty;
     }
 
     /// How many more may be asked, the one being asked included.
@@ -51,7 +57,7 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        self.ended(Ended::Succeeded);
+        self.ended(self.unless_told);
     }
 }
 
@@ -70,6 +76,6 @@ fn key(exchange: &Exchange, upstream: &Upstream) -> Vec<u8> {
 }
 
 /// A number from std's only source of chance. As random(3) it has 31 bits.
-fn chance() -> u32 {
+pub(super) fn chance() -> u32 {
     (RandomState::new().build_hasher().finish() >> 33) as u32
 }

@@ -1,17 +1,21 @@
 //! A group of peers: who they are, what is known of their health, and the connections to them that wait.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{rc::Rc, sync::Arc};
 
-use balance::{Availability, Method, Pool, Setup};
+use balance::{Availability, Ejection, Method, Pool, Setup};
 use conf::{Peer, PeerRole, Upstream};
 
-use super::keepalive::Idle;
+use super::{health::Health, keepalive::Idle};
+use crate::{
+    log::Log,
+    zone::{Counts, Shared, Zone},
+};
 
 /// The peers of one upstream, as one worker knows them.
 #[derive(Debug)]
 pub(in crate::worker) struct Group {
     pub(super) upstream: Upstream,
-    pub(super) pool: RefCell<Pool>,
+    pub(super) health: Health,
     /// Connections to peers that wait for a next request.
     pub(in crate::worker) idle: Idle,
 }
@@ -19,8 +23,25 @@ pub(in crate::worker) struct Group {
 impl Group {
     /// Nothing is known of anybody yet.
     pub(in crate::worker) fn new(upstream: Upstream) -> Rc<Group> {
-        let pool = RefCell::new(pool(&upstream));
-        Rc::new(Group { upstream, pool, idle: Idle::default() })
+        let health = Health::own(pool(&upstream));
+        Rc::new(Group { upstream, health, idle: Idle::default() })
+    }
+
+    /// What others know is known.
+    pub(in crate::worker) fn shared(upstream: Upstream, zone: &Arc<Zone>, log: &Log) -> Rc<Group> {
+        match Shared::join(zone, counts(&upstream)) {
+            Some(shared) => {
+                let health = Health::shared(pool(&upstream), shared);
+                Rc::new(Group { upstream, health, idle: Idle::default() })
+            }
+            None => {
+                let name = &upstream.name;
+                log.alert(&format!(
+                    "there is no room left in the zone of upstream \"{name}\": this worker keeps to itself what it knows"
+                ));
+                Group::new(upstream)
+            }
+        }
     }
 }
 
@@ -34,7 +55,22 @@ fn pool(upstream: &Upstream) -> Pool {
         conf::Method::Random => Method::Random,
         conf::Method::RandomTwo => Method::RandomTwo,
     };
-    Pool::new(method, &upstream.peers.iter().map(setup).collect::<Vec<_>>())
+    let ejection = upstream.ejection.map(|ejection| Ejection {
+        percent: ejection.percent,
+        answers: ejection.answers,
+        window_seconds: u32::try_from(ejection.within.as_secs()).unwrap_or(u32::MAX),
+        rest_seconds: u32::try_from(ejection.rest.as_secs()).unwrap_or(u32::MAX),
+    });
+    let setups = upstream.peers.iter().map(|peer| Setup { ejection, ..setup(peer) });
+    Pool::new(method, &setups.collect::<Vec<_>>())
+}
+
+fn counts(upstream: &Upstream) -> Counts {
+    match upstream.method {
+        _ if upstream.peers.iter().any(|peer| peer.max_conns > 0) => Counts::Limited,
+        conf::Method::LeastConn | conf::Method::RandomTwo => Counts::Compared,
+        _ => Counts::Told,
+    }
 }
 
 fn setup(peer: &Peer) -> Setup {
@@ -51,5 +87,6 @@ fn setup(peer: &Peer) -> Setup {
         max_fails: peer.max_fails,
         fail_timeout_seconds: u32::try_from(peer.fail_timeout.as_secs()).unwrap_or(u32::MAX),
         availability,
+        ejection: None,
     }
 }

@@ -1,0 +1,243 @@
+//! `-s weight`, `down`, `drain`, `undrain`: what an operator says of the members of an upstream while everything runs. The words of
+//! the command line become a request to a master, which gives the order to all workers of all generations at once.
+
+use balance::Order;
+use conf::Configuration;
+use serde::{Deserialize, Serialize};
+
+use crate::zone::{Crowded, Zone, Zones};
+
+/// As in a configuration.
+const WEIGHT_MAX: u32 = 1_000_000;
+
+/// What a caller asks of a master.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Request {
+    /// The name of the upstream.
+    pub(crate) upstream: String,
+    /// Of each member, by the name that the configuration gives it.
+    pub(crate) changes: Vec<(String, Change)>,
+}
+
+/// What becomes of a member. What is not said stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Change {
+    pub(crate) weight: Option<u32>,
+    /// Whether it gets nothing.
+    pub(crate) down: Option<bool>,
+}
+
+/// What a master says to a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    Done(String),
+    Refused(String),
+}
+
+/// Why nothing was changed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error(
+        "\"{word}\" says nothing of a server: write SERVER=WEIGHT with a weight from 0 to {WEIGHT_MAX}, SERVER=down, SERVER=up or \
+         SERVER=WEIGHT,up"
+    )]
+    NoChange { word: String },
+    #[error("server \"{0}\" is named twice")]
+    Twice(String),
+    #[error("there is no upstream \"{name}\"; there are: {known}")]
+    NoUpstream { name: String, known: String },
+    #[error(
+        "upstream \"{0}\" has no zone, so its workers can be told nothing: write \"zone {0} 64k;\" in it"
+    )]
+    NoZone(String),
+    #[error("upstream \"{upstream}\" has no server \"{name}\"; it has: {known}")]
+    NoMember { upstream: String, name: String, known: String },
+    #[error("nobody in upstream \"{0}\" would get a request: leave one server up, with a weight")]
+    NobodyLeft(String),
+    #[error("no order can be given in upstream \"{0}\": too many processes share its zone")]
+    Crowded(String),
+}
+
+impl Change {
+    /// It gets nothing.
+    pub(crate) const DOWN: Change = Change { weight: None, down: Some(true) };
+
+    /// It gets its share.
+    pub(crate) const UP: Change = Change { weight: None, down: Some(false) };
+
+    fn of(self, before: Order) -> Order {
+        Order { weight: self.weight.unwrap_or(before.weight), down: self.down.unwrap_or(before.down) }
+    }
+}
+
+/// Reads `SERVER=WEIGHT`, `SERVER=down`, `SERVER=up`, or two of them with a comma between.
+pub(crate) fn change(word: &str) -> Result<(String, Change), Refusal> {
+    let refusal = || Refusal::NoChange { word: word.to_owned() };
+    let (member, said) =
+        word.rsplit_once('=').filter(|(member, _)| !member.is_empty()).ok_or_else(refusal)?;
+    let mut change = Change::default();
+    for said in said.split(',') {
+        match (said, said.parse::<u32>()) {
+            ("down", _) if change.down.is_none() => change.down = Some(true),
+            ("up", _) if change.down.is_none() => change.down = Some(false),
+            (_, Ok(weight @ ..=WEIGHT_MAX)) if change.weight.is_none() => change.weight = Some(weight),
+            _ => return Err(refusal()),
+        }
+    }
+    Ok((member.to_owned(), change))
+}
+
+/// Gives the order, in one; what was done, or why nothing was.
+pub(crate) fn order(
+    configuration: &Configuration,
+    zones: &Zones,
+    request: &Request,
+) -> Result<String, Refusal> {
+    let name = &request.upstream;
+    let upstreams = &configuration.http.upstreams;
+    let index = upstreams.iter().position(|upstream| upstream.name == *name);
+    let Some(index) = index else {
+        let known: Vec<&str> = upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
+        return Err(Refusal::NoUpstream { name: name.clone(), known: listed(&known) });
+    };
+    let zone: &Zone = zones[index].as_ref().ok_or_else(|| Refusal::NoZone(name.clone()))?;
+    let members: Vec<&str> = upstreams[index].peers.iter().map(|peer| peer.name.as_str()).collect();
+    check_members(request, &members)?;
+    let change = |before: &[Order]| {
+        let said = |name: &str| request.changes.iter().find(|(member, _)| member == name);
+        let order = |(member, before): (&&str, &Order)| said(member).map(|(_, change)| change.of(*before));
+        let orders: Vec<Option<Order>> = members.iter().zip(before).map(order).collect();
+        let after = orders.iter().zip(before).map(|(order, before)| order.unwrap_or(*before));
+        match after.into_iter().any(|order| order.weight > 0 && !order.down) {
+            true => Ok(orders),
+            false => Err(Refusal::NobodyLeft(name.clone())),
+        }
+    };
+    zone.order(change).map_err(|Crowded| Refusal::Crowded(name.clone()))??;
+    Ok(format!("upstream \"{name}\": {}", told(zone, &members)))
+}
+
+fn check_members(request: &Request, members: &[&str]) -> Result<(), Refusal> {
+    let named: Vec<&str> = request.changes.iter().map(|(name, _)| name.as_str()).collect();
+    for (place, name) in named.iter().enumerate() {
+        if !members.contains(name) {
+            return Err(Refusal::NoMember {
+                upstream: request.upstream.clone(),
+                name: (*name).to_owned(),
+                known: listed(members),
+            });
+        }
+        if named[..place].contains(name) {
+            return Err(Refusal::Twice((*name).to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// What holds of all its members now.
+fn told(zone: &Zone, members: &[&str]) -> String {
+    let told = zone.members().into_iter().zip(members).map(|(known, name)| match known.order {
+        Order { weight, down: false } => format!("{name} weight {weight}"),
+        Order { weight, down: true } => format!("{name} weight {weight}, down"),
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+fn listed(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::{self, Occasion};
+
+    const TEXT: &str = "events {} http {
+        upstream bare { server 127.0.0.1:1; }
+        upstream origins { zone origins 64k; server 127.0.0.1:1 weight=50; server 127.0.0.1:2 weight=50; }
+    }";
+
+    fn configuration(text: &str) -> Configuration {
+        conf::parse("test", text, "").unwrap_or_else(|wrong| panic!("{}", wrong[0].render(text)))
+    }
+
+    fn said(text: &str) -> Request {
+        let changes = text.split_whitespace().map(|word| change(word).expect("a change"));
+        Request { upstream: "origins".to_owned(), changes: changes.collect() }
+    }
+
+    fn in_force(zones: &Zones) -> Vec<(u32, bool)> {
+        let zone = zones.last().and_then(Option::as_ref).expect("a zone");
+        zone.members().iter().map(|member| (member.order.weight, member.order.down)).collect()
+    }
+
+    #[test]
+    fn what_is_ordered_is_told_and_holds() {
+        let configuration = configuration(TEXT);
+        let zones = zone::open(&configuration, &[], Occasion::Start).expect("zones");
+        let order = |request: &Request| order(&configuration, &zones, request);
+        let told = order(&said("127.0.0.1:1=5 127.0.0.1:2=95")).expect("ordered");
+        assert_eq!(told, "upstream \"origins\": 127.0.0.1:1 weight 5; 127.0.0.1:2 weight 95");
+        assert_eq!(in_force(&zones), [(5, false), (95, false)]);
+        order(&said("127.0.0.1:1=down")).expect("ordered");
+        assert_eq!(in_force(&zones), [(5, true), (95, false)]);
+        order(&said("127.0.0.1:1=7")).expect("ordered");
+        assert_eq!(in_force(&zones), [(7, true), (95, false)], "a weight does not take it up");
+        order(&said("127.0.0.1:1=up")).expect("ordered");
+        assert_eq!(in_force(&zones), [(7, false), (95, false)]);
+        order(&said("127.0.0.1:1=1,up 127.0.0.1:2=down")).expect("ordered");
+        assert_eq!(in_force(&zones), [(1, false), (95, true)], "all at once");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_name_and_changes_nothing() {
+        let configuration = configuration(TEXT);
+        let zones = zone::open(&configuration, &[], Occasion::Start).expect("zones");
+        let refused = |request: &Request, expected: &str| {
+            let why = order(&configuration, &zones, request).expect_err("refused").to_string();
+            assert!(why.contains(expected), "{why}");
+            assert_eq!(in_force(&zones), [(50, false), (50, false)]);
+        };
+        let elsewhere = |name: &str| Request { upstream: name.to_owned(), ..said("127.0.0.1:1=5") };
+        refused(&elsewhere("origin"), "no upstream \"origin\"; there are: bare, origins");
+        refused(
+            &elsewhere("bare"),
+            "\"bare\" has no zone, so its workers can be told nothing: write \"zone bare 64k;\"",
+        );
+        refused(
+            &said("127.0.0.1:1=5 127.0.0.1:3=1"),
+            "no server \"127.0.0.1:3\"; it has: 127.0.0.1:1, 127.0.0.1:2",
+        );
+        refused(&said("127.0.0.1:1=5 127.0.0.1:1=6"), "named twice");
+        refused(&said("127.0.0.1:1=0 127.0.0.1:2=0"), "nobody in upstream \"origins\" would get a request");
+        let wrong = |word: &str| change(word).expect_err("refused").to_string();
+        for word in ["a:1", "a:1=", "=5", "a:1=-1", "a:1=1000001", "a:1=1,2", "a:1=up,down", "a:1=drain"] {
+            assert!(wrong(word).contains("with a weight from 0 to 1000000"), "{word}");
+        }
+    }
+
+    #[test]
+    fn an_order_outlives_reloads_and_upgrades_until_a_configuration_says_something_else() {
+        let (first, other) = (configuration(TEXT), configuration(&TEXT.replace("weight=50", "weight=10")));
+        let before = zone::open(&first, &[], Occasion::Start).expect("zones");
+        order(&first, &before, &said("127.0.0.1:1=5 127.0.0.1:2=95")).expect("ordered");
+        let next = |configuration: &Configuration, zones: &Zones, occasion| {
+            zone::open(configuration, &zone::segments(zones), occasion).expect("zones")
+        };
+        for occasion in [Occasion::Start, Occasion::Reload] {
+            assert_eq!(in_force(&next(&first, &before, occasion)), [(5, false), (95, false)], "{occasion:?}");
+        }
+        let after = next(&other, &before, Occasion::Start);
+        assert_eq!(in_force(&after), [(10, false), (10, false)], "the configuration wins");
+        assert_eq!(in_force(&before), [(5, false), (95, false)], "and whoever comes back finds what held");
+        order(&other, &after, &said("127.0.0.1:1=1")).expect("ordered");
+        assert_eq!(in_force(&before), [(1, false), (95, false)], "all generations obey what is said now");
+        after.iter().flatten().for_each(|zone| zone.settle());
+        let back = next(&first, &after, Occasion::Reload);
+        assert_eq!(
+            in_force(&back),
+            [(50, false), (50, false)],
+            "what a configuration has ended does not come back"
+        );
+    }
+}

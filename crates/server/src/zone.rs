@@ -1,0 +1,227 @@
+//! `zone`: what is known of the peers of an upstream, for all workers of all generations (G12). Two segments hold it: what was
+//! seen of peers, which a reload may forget, and what an operator said of them at run time, which it does not.
+//!
+//! An order holds until a configuration says something else of that peer: it is obeyed by every configuration that was read before
+//! it was given, and by later ones as long as they say of the peer what was said when it was given.
+
+mod orders;
+mod shared;
+mod standings;
+
+use std::{io, os::fd::OwnedFd, sync::Arc};
+
+use balance::{Order, Standing, Trust};
+use conf::{AtReload, Configuration, Peer, Upstream};
+
+pub(crate) use self::shared::{Counts, Shared};
+use self::standings::Seen;
+use crate::segment::{Kind, Segment, Unusable};
+
+/// The zone of one upstream, as one configuration knows it.
+#[derive(Debug)]
+pub(crate) struct Zone {
+    pub(crate) orders: Arc<Segment>,
+    pub(crate) standings: Arc<Segment>,
+    /// What workers of former configurations go on with, as long as there are any.
+    former: Vec<Arc<Segment>>,
+    peers: Vec<Known>,
+    /// Orders that there were when this configuration was read.
+    orders_before: u64,
+}
+
+/// A peer, as all configurations know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    key: u64,
+    /// What the configuration says.
+    configured: Order,
+}
+
+/// Of each upstream in the order of the configuration; `None` without a zone.
+pub(crate) type Zones = Vec<Option<Arc<Zone>>>;
+
+/// Why zones are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// A master starts: it goes on with what others know.
+    Start,
+    /// Its configuration has changed.
+    Reload,
+}
+
+/// The zones of a configuration, with what is in the segments that there are already.
+pub(crate) fn open(
+    configuration: &Configuration,
+    have: &[Arc<Segment>],
+    occasion: Occasion,
+) -> io::Result<Zones> {
+    let upstreams = configuration.http.upstreams.iter();
+    let zone = |upstream: &Upstream| match &upstream.zone {
+        Some(zone) => {
+            let is_forgotten = occasion == Occasion::Reload && zone.at_reload == AtReload::Forgotten;
+            let orders = find(have, Kind::Orders, upstream).into_iter().next();
+            let mut former = find(have, Kind::Standings, upstream);
+            // They say how many orders there were: without those they are of no use.
+            let goes_on = orders.is_some() && !is_forgotten && !former.is_empty();
+            let standings = goes_on.then(|| former.remove(0));
+            former.retain(|segment| segment.is_used());
+            let orders = or_new(orders, Kind::Orders, upstream)?;
+            let standings = or_new(standings, Kind::Standings, upstream)?;
+            Ok(Some(Arc::new(Zone::new((orders, standings, former), upstream))))
+        }
+        None => Ok(None),
+    };
+    upstreams.map(zone).collect()
+}
+
+/// The newest first.
+fn find(have: &[Arc<Segment>], kind: Kind, upstream: &Upstream) -> Vec<Arc<Segment>> {
+    let found = have.iter().filter(|segment| segment.kind == kind && segment.name == upstream.name);
+    found.cloned().collect()
+}
+
+fn or_new(found: Option<Arc<Segment>>, kind: Kind, upstream: &Upstream) -> io::Result<Arc<Segment>> {
+    found.map_or_else(|| Segment::new(kind, &upstream.name).map(Arc::new), Ok)
+}
+
+/// The segments of zones.
+pub(crate) fn segments(zones: &Zones) -> Vec<Arc<Segment>> {
+    let zones = zones.iter().flatten();
+    zones.flat_map(|zone| [&zone.orders, &zone.standings].into_iter().chain(&zone.former)).cloned().collect()
+}
+
+/// The segments of another generation, and why some are of no use.
+pub(crate) fn adopt(fds: Vec<OwnedFd>) -> (Vec<Arc<Segment>>, Vec<Unusable>) {
+    let mut refused = Vec::new();
+    let adopted = fds.into_iter().filter_map(|fd| Segment::adopt(fd).map_err(|why| refused.push(why)).ok());
+    let adopted = adopted.map(Arc::new).collect();
+    (adopted, refused)
+}
+
+impl Zone {
+    fn new(
+        (orders, standings, former): (Arc<Segment>, Arc<Segment>, Vec<Arc<Segment>>),
+        upstream: &Upstream,
+    ) -> Zone {
+        let orders_before = orders.stamp().number();
+        Zone { orders, standings, former, peers: known(&upstream.peers), orders_before }
+    }
+
+    /// What holds of each peer now, and how many orders there ever were.
+    fn obeyed(&self) -> (u64, Vec<Order>) {
+        let (number, given) = orders::read(&self.orders);
+        let peer = |peer: &Known| self.order_of(peer, &given);
+        (number, self.peers.iter().map(peer).collect())
+    }
+
+    fn order_of(&self, peer: &Known, given: &[orders::Given]) -> Order {
+        let holds = |given: &&orders::Given| {
+            given.key == peer.key && (given.number > self.orders_before || given.said == peer.configured)
+        };
+        given.iter().find(holds).map_or(peer.configured, |given| given.order)
+    }
+
+    /// What holds of each peer, what the configuration says, its failures, and its connections.
+    pub(crate) fn members(&self) -> Vec<Member> {
+        let (_, orders) = self.obeyed();
+        let known = standings::read(&self.standings);
+        let former: Vec<_> = self.former.iter().map(|segment| (segment, standings::read(segment))).collect();
+        let conns = |key: u64, segment: &Segment, seen: &[Seen]| {
+            let place = seen.iter().position(|seen| seen.key == key);
+            place.map_or(0, |place| segment.sum(None, place))
+        };
+        let member = |(peer, order): (&Known, Order)| {
+            let seen = known.iter().find(|seen| seen.key == peer.key);
+            let standing = seen.map_or(Standing::NEW, |seen| seen.standing);
+            let elsewhere = former.iter().map(|(segment, seen)| conns(peer.key, segment, seen));
+            Member {
+                order,
+                configured: peer.configured,
+                fails: standing.fails,
+                is_ejected: !matches!(standing.trust, Trust::In { .. }),
+                conns: conns(peer.key, &self.standings, &known) + elsewhere.sum::<u32>(),
+            }
+        };
+        self.peers.iter().zip(orders).map(member).collect()
+    }
+
+    /// Gives orders for peers by their index, all at once. `change` makes them of what holds, with `None` for whom nothing is
+    /// ordered, or says why not.
+    pub(crate) fn order<E>(
+        &self,
+        change: impl Fn(&[Order]) -> Result<Vec<Option<Order>>, E>,
+    ) -> Result<Result<(), E>, Crowded> {
+        let own = self.orders.join().ok_or(Crowded)?;
+        let done = loop {
+            let (stamp, mut given) = orders::read_with_stamp(&self.orders);
+            let before: Vec<Order> = self.peers.iter().map(|peer| self.order_of(peer, &given)).collect();
+            let after = match change(&before) {
+                Ok(after) => after,
+                Err(error) => break Err(error),
+            };
+            for (peer, order) in self.peers.iter().zip(after).filter_map(|(peer, order)| Some((peer, order?)))
+            {
+                given.retain(|given| given.key != peer.key);
+                let number = stamp.number() + 1;
+                given.push(orders::Given { key: peer.key, order, said: peer.configured, number });
+            }
+            if self.orders.replace(own, stamp, &orders::to_words(&given)).is_some() {
+                break Ok(());
+            }
+        };
+        self.orders.leave(own);
+        Ok(done)
+    }
+
+    /// Orders that this configuration does not obey are over, so that they do not come back with a later one. For when no other
+    /// generation can come back.
+    pub(crate) fn settle(&self) {
+        let Some(own) = self.orders.join() else { return };
+        loop {
+            let (stamp, mut given) = orders::read_with_stamp(&self.orders);
+            let before = given.len();
+            given.retain(|given| {
+                let mut peers = self.peers.iter();
+                peers.any(|peer| {
+                    given.key == peer.key
+                        && (given.number > self.orders_before || given.said == peer.configured)
+                })
+            });
+            if given.len() == before || self.orders.replace(own, stamp, &orders::to_words(&given)).is_some() {
+                break;
+            }
+        }
+        self.orders.leave(own);
+    }
+
+    /// What processes that have ended counted counts no more.
+    pub(crate) fn sweep(&self) {
+        self.former.iter().chain([&self.standings]).for_each(|segment| segment.sweep());
+    }
+}
+
+/// Too many processes share a segment.
+#[derive(Debug, thiserror::Error)]
+#[error("too many processes share this zone")]
+pub(crate) struct Crowded;
+
+/// What is known of a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) order: Order,
+    pub(crate) configured: Order,
+    pub(crate) fails: u32,
+    /// By `changeover_eject`, or it is on trial.
+    pub(crate) is_ejected: bool,
+    pub(crate) conns: u32,
+}
+
+/// A name that stands several times is several peers.
+fn known(peers: &[Peer]) -> Vec<Known> {
+    let known = |(index, peer): (usize, &Peer)| {
+        let before = peers[..index].iter().filter(|other| other.name == peer.name).count();
+        let key = crate::names::fnv1a(format!("{}#{before}", peer.name).as_bytes());
+        Known { key, configured: Order { weight: peer.weight, down: peer.down } }
+    };
+    peers.iter().enumerate().map(known).collect()
+}
