@@ -313,6 +313,8 @@ mod tests {
     use super::*;
     use crate::built::Built;
 
+    const NONE: [usize; 0] = [];
+
     /// Which identities of a run do not pass, by their numbers from 1.
     fn broken(built: &Built) -> Vec<usize> {
         let books = accounts(&built.plan, &built.history);
@@ -337,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_good_run_balances() {
-        assert_eq!(broken(&kept()), []);
+        assert_eq!(broken(&kept()), NONE);
         assert_eq!(
             broken(&Built::default()),
             [1, 2, 3, 4, 6],
@@ -373,7 +375,7 @@ mod tests {
         let mut probe = kept();
         let entry = Entry { id: PROBE_BIT | 5, ..journal(&mut probe)[7] };
         journal(&mut probe).push(entry);
-        assert_eq!(broken(&probe), []);
+        assert_eq!(broken(&probe), NONE);
         let mut swapped = kept();
         for (record, sequence) in swapped.history.records.iter_mut().zip([1, 0]) {
             (record.connection, record.sequence) = (1, sequence);
@@ -387,7 +389,7 @@ mod tests {
         }
         pooled.history.records[0].first_byte = 900_000;
         pooled.history.records[0].done = 900_001;
-        assert_eq!(broken(&pooled), [], "begun first, and second on the connection");
+        assert_eq!(broken(&pooled), NONE, "begun first, and second on the connection");
     }
 
     #[test]

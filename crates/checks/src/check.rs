@@ -3,7 +3,7 @@
 use facts::Verdict;
 
 use crate::{
-    Index, allowance, coverage, descriptors, generations, generator, identities, leftovers, pid_file,
+    Index, allowance, conforms, coverage, descriptors, generations, generator, identities, leftovers, pid_file,
     reactions, sealed, serving, split, steps, tended, treatment,
 };
 
@@ -85,6 +85,11 @@ pub const CHECKS: &[Check] = &[
         name: "right-generation",
         says: "once a generation had left, none of it answered a later request",
         judge: generations::right_generation,
+    },
+    Check {
+        name: "conforms",
+        says: "each turn that a master took is one of the protocol, and none heard what another did not say",
+        judge: conforms::conforms,
     },
     Check {
         name: "queues-tended",

@@ -9,6 +9,7 @@ mod attempt;
 mod cause;
 mod check;
 mod clients;
+pub mod conforms;
 mod coverage;
 mod descriptors;
 mod executions;

@@ -17,10 +17,23 @@ pub struct History {
     pub sockets: Vec<SocketState>,
     /// Who opened which connection, of populations whose clients have addresses of their own.
     pub callers: Vec<Caller>,
+    /// What masters wrote down of their turns, in order of target and pid.
+    pub turns: Vec<Turns>,
     /// Lines of the log that could not be read (the writer was killed in mid-line).
     pub unreadable_lines: usize,
     /// Files that are not the whole truth, one sentence each: a ledger that was never sealed, a journal that was full.
     pub incomplete: Vec<String>,
+}
+
+/// What one master wrote down of its turns, as it was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turns {
+    /// Which target it is of.
+    pub target: String,
+    /// Its process.
+    pub pid: u32,
+    /// One line each; `protocol::master::recorded` says how they are read.
+    pub text: String,
 }
 
 impl History {

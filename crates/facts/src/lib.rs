@@ -22,7 +22,7 @@ pub use caller::Caller;
 pub use content::Content;
 pub use event::{Event, Moment, Role, Stamped};
 pub use expression::Expression;
-pub use history::History;
+pub use history::{History, Turns};
 pub use id_set::IdSet;
 pub use outcome::{Blame, Outcome};
 pub use plan::{CHECK_NAMES, Plan};

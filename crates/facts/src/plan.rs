@@ -173,7 +173,7 @@ pub struct Origin {
 
 /// The name of every property in `checks::CHECKS`, in its order. Here, so that a scenario can be told about a name
 /// that does not exist without knowing how anything is judged.
-pub const CHECK_NAMES: [&str; 17] = [
+pub const CHECK_NAMES: [&str; 18] = [
     "sealed",
     "generator",
     "identities",
@@ -189,6 +189,7 @@ pub const CHECK_NAMES: [&str; 17] = [
     "no-leaked-descriptors",
     "no-orphans",
     "right-generation",
+    "conforms",
     "queues-tended",
     "split",
 ];

@@ -21,7 +21,7 @@ pub use event_log::EventLog;
 pub use hlog::{HLOG_NAME, write_hlog};
 pub use journal::{Begun, Journal};
 pub use manifest::{MANIFEST_NAME, Manifest, check_manifest, write_manifest};
-pub use read::{read_history, read_journal, read_ledger, read_ledgers};
+pub use read::{read_history, read_journal, read_ledger, read_ledgers, read_turns};
 pub use sockets::SocketLog;
 pub use table::Slot;
 pub use writer::Writer;

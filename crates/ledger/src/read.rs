@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytemuck::{AnyBitPattern, Zeroable, bytes_of_mut};
-use facts::{Caller, History, IdSet, Record, SocketState, Stamped, fault::Strike, journal::Entry};
+use facts::{Caller, History, IdSet, Record, SocketState, Stamped, Turns, fault::Strike, journal::Entry};
 
 use crate::{
     EVENT_LOG_NAME, Error,
@@ -19,7 +19,7 @@ use crate::{
 /// So many records are read at a time.
 const PIECE_RECORDS: usize = 4096;
 
-/// All facts of the run in this directory: `events.ndjson`, every `ledger-*.bin`, `callers-*.bin` and `journal-*.bin`; those of the
+/// All facts of the run in this directory: `events.ndjson`, every `ledger-*.bin`, `callers-*.bin`, `turns-*.ndjson` and `journal-*.bin`; those of the
 /// processes of one server (`journal-NAME.PID.bin`) are one journal, in the order in which executions began. What is
 /// missing or cut is in the history (it then is not sealed); what is not of our making is an error.
 pub fn read_history(directory: &Path) -> Result<History, Error> {
@@ -38,6 +38,7 @@ pub fn read_history(directory: &Path) -> Result<History, Error> {
     for (name, path) in files(directory, "faults-", ".log")? {
         history.strikes.push((name, read_strikes(&path, &mut history.incomplete)?));
     }
+    history.turns = read_turns(directory)?;
     for (name, path) in files(directory, "journal-", ".bin")? {
         let mut entries = Vec::new();
         read_into(&path, Kind::Journal, &mut entries, &mut history.incomplete)?;
@@ -53,6 +54,22 @@ pub fn read_history(directory: &Path) -> Result<History, Error> {
         count_repeats(entries);
     }
     Ok(history)
+}
+
+/// What the masters of a run wrote down of their turns: `turns-NAME.PID.ndjson`. Works while they do.
+pub fn read_turns(directory: &Path) -> Result<Vec<Turns>, Error> {
+    let mut all = Vec::new();
+    for (name, path) in files(directory, "turns-", ".ndjson")? {
+        // A file by another name is none that a master wrote.
+        let Some((target, Ok(pid))) = name.rsplit_once('.').map(|(target, pid)| (target, pid.parse())) else {
+            continue;
+        };
+        let text = fs::read(&path).map_err(|source| Error::Read { path, source })?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        all.push(Turns { target: target.to_owned(), pid, text });
+    }
+    all.sort_by(|one, other| (&one.target, one.pid).cmp(&(&other.target, other.pid)));
+    Ok(all)
 }
 
 /// The used records of one ledger file in the order in which the attempts began. Works while it is being written.

@@ -56,6 +56,18 @@ fn who_opened_a_connection_comes_back_and_one_that_was_turned_away_leaves_the_ru
 }
 
 #[test]
+fn what_masters_wrote_down_of_their_turns_comes_back_as_it_is_and_by_whom() {
+    let directory = directory();
+    for (name, text) in [("web.21", "one\ntwo\n"), ("web.7", ""), ("two.words.9", "cu"), ("nobody", "no")] {
+        fs::write(directory.path().join(format!("turns-{name}.ndjson")), text).unwrap();
+    }
+    let turns = read_history(directory.path()).unwrap().turns;
+    let found: Vec<(&str, u32, &str)> =
+        turns.iter().map(|log| (log.target.as_str(), log.pid, log.text.as_str())).collect();
+    assert_eq!(found, [("two.words", 9, "cu"), ("web", 7, ""), ("web", 21, "one\ntwo\n")]);
+}
+
+#[test]
 fn a_journal_whose_server_was_killed_at_its_birth_is_empty_and_a_ledger_is_not() {
     for bytes in [0, 64, 4096] {
         let directory = directory();

@@ -7,6 +7,8 @@ use protocol::master::{
     step,
 };
 
+use crate::talk::Talk;
+
 /// What a log of turns shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conformance {
@@ -14,6 +16,8 @@ pub enum Conformance {
     Conforms {
         /// Turns in all.
         turns: usize,
+        /// What it said to other masters, and heard of them.
+        talk: Talk,
     },
     /// What is there is the protocol's, but it is not all.
     Unknown {
@@ -70,11 +74,12 @@ pub fn conform(log: &str, end: End) -> Conformance {
 struct Replay {
     state: State,
     accepted: Vec<Turned>,
+    talk: Talk,
 }
 
 impl Replay {
     fn new(began: &Began) -> Replay {
-        Replay { state: began.state(), accepted: Vec::new() }
+        Replay { state: began.state(), accepted: Vec::new(), talk: Talk::of(began.generation) }
     }
 
     fn take(&mut self, turn: Turned) -> Result<(), Box<Divergence>> {
@@ -84,6 +89,7 @@ impl Replay {
             let accepted = std::mem::take(&mut self.accepted);
             return Err(Box::new(Divergence { accepted, turn, allowed }));
         }
+        self.talk.take(&self.state, &turn.woke, &effects);
         self.state = state;
         self.accepted.push(turn);
         Ok(())
@@ -93,7 +99,7 @@ impl Replay {
         let turns = self.accepted.len();
         let last = self.accepted.last().and_then(|turn| turn.acts.last());
         match (end, last.is_some_and(|act| act.starts_with("Exit("))) {
-            (_, true) | (End::Killed, false) if turns > 0 => Conformance::Conforms { turns },
+            (_, true) | (End::Killed, false) if turns > 0 => Conformance::Conforms { turns, talk: self.talk },
             _ => unknown(
                 turns,
                 "the log is truncated: its master neither exits in it nor was seen to be killed",
@@ -143,7 +149,7 @@ mod tests {
 
     fn check(lines: &[String], end: End, expected: &str) {
         let found = match conform(&lines.join("\n"), end) {
-            Conformance::Conforms { turns } => format!("conforms, {turns} turns"),
+            Conformance::Conforms { turns, .. } => format!("conforms, {turns} turns"),
             Conformance::Unknown { turns, why } => format!("unknown after {turns} turns: {why}"),
             Conformance::Diverges(found) => {
                 let Divergence { accepted, turn, allowed } = *found;

@@ -20,6 +20,7 @@ mod portfolio;
 pub mod property;
 pub mod reference;
 pub mod scene;
+mod talk;
 mod wander;
 
 pub use bounds::{Bounds, Budget};
@@ -31,4 +32,5 @@ pub use portfolio::{Case, PORTFOLIO};
 pub use property::{PROPERTIES, Property, When};
 pub use reference::Reference;
 pub use scene::Scene;
+pub use talk::{Talk, unsaid};
 pub use wander::{Broken, wander};
