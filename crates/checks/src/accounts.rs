@@ -215,7 +215,7 @@ impl Executed {
         let mut marks = vec![Marks::default(); ids.given.len()];
         for entry in journals.iter().flat_map(|(_, entries)| entries) {
             if entry.id & PROBE_BIT != 0 {
-                self.probes += 1;
+                self.probes += u64::from(entry.taken_port().is_none());
                 continue;
             }
             self.entries += 1;

@@ -10,7 +10,7 @@ use facts::{
 };
 use serde::Serialize;
 
-use crate::{Holder, lives::Processes};
+use crate::{Holder, lives::Processes, takings::Takings};
 
 /// A killed process's sockets are reset by the kernel as it dies; on a busy machine the client may read that late.
 const DEATH_IS_SEEN_WITHIN: Nanos = 250_000_000;
@@ -38,7 +38,7 @@ pub(crate) struct Attempt {
     pub(crate) outcome: Outcome,
     /// Who answered it.
     pub(crate) answered_by: Option<Holder>,
-    /// Who answered the request before it on the same connection.
+    /// Who answered the request before it on the same connection, or took the connection over since.
     pub(crate) held_by: Option<Holder>,
     /// Whether it was executed.
     pub(crate) execution: Execution,
@@ -78,7 +78,8 @@ pub(crate) fn attempts(plan: &Plan, history: &History) -> Vec<Attempt> {
     let executed = executed(history);
     let twice = executed_twice(plan, history);
     let processes = Processes::of(history);
-    let mut attempts = with_holders(history, &processes);
+    let takings = Takings::of(plan, history);
+    let mut attempts = with_holders(history, &processes, &takings);
     let journalling = journalling(plan, history, &executed);
     for attempt in &mut attempts {
         let record = attempt.record;
@@ -120,36 +121,50 @@ fn journalling(plan: &Plan, history: &History, executed: &IdSet) -> HashSet<u8> 
 }
 
 /// The attempts with who answered them and who had their connection, not yet refined.
-fn with_holders(history: &History, processes: &Processes) -> Vec<Attempt> {
-    let attempt = |record: &Record, held_by: Option<Holder>| {
-        let (answered_by, held_by) = (processes.holder(record), held_by.filter(|_| record.reused()));
+fn with_holders(history: &History, processes: &Processes, takings: &Takings) -> Vec<Attempt> {
+    let attempt = |record: &Record, before: Option<Held>| {
+        let before = before.filter(|_| record.reused());
+        let answered_by = processes.holder(record);
+        // Who answers has it; only where nobody did it matters who took it.
+        let taken = if answered_by.is_some() { None } else { takings.taker(record, before.map(|held| held.since)) };
+        let taken = taken.map(|pid| processes.named(pid, record.done_at().unwrap_or(Nanos::MAX)));
+        let held_by = taken.or(before.map(|held| held.by));
         let (outcome, execution) = (record.outcome(), Execution::Unknown);
         Attempt { record: *record, outcome, answered_by, held_by, execution }
     };
     let mut attempts: Vec<Attempt> = Vec::with_capacity(history.records.len());
     if let Some(connections) = connections_in_order(&history.records) {
-        let mut last: Vec<Option<Holder>> = vec![None; connections];
+        let mut last: Vec<Option<Held>> = vec![None; connections];
         for record in &history.records {
             let last = &mut last[record.connection as usize];
             attempts.push(attempt(record, *last));
-            *last = holder_after(&attempts);
+            *last = held_after(&attempts);
         }
         return attempts;
     }
     let mut records: Vec<&Record> = history.records.iter().collect();
     records.sort_by_key(|r| (r.connection, r.sequence, r.intended));
-    let mut last: Option<(u32, Holder)> = None;
+    let mut last: Option<(u32, Held)> = None;
     for record in records {
         let before = last.filter(|(connection, _)| *connection == record.connection);
-        attempts.push(attempt(record, before.map(|(_, holder)| holder)));
-        last = holder_after(&attempts).map(|holder| (record.connection, holder));
+        attempts.push(attempt(record, before.map(|(_, held)| held)));
+        last = held_after(&attempts).map(|held| (record.connection, held));
     }
     attempts
 }
 
+/// Who has a connection, as far as what was over by then shows.
+#[derive(Clone, Copy)]
+struct Held {
+    by: Holder,
+    since: Nanos,
+}
+
 /// Who has the connection of the last attempt behind it.
-fn holder_after(attempts: &[Attempt]) -> Option<Holder> {
-    attempts.last().and_then(|attempt| attempt.answered_by.or(attempt.held_by))
+fn held_after(attempts: &[Attempt]) -> Option<Held> {
+    let attempt = attempts.last()?;
+    let by = attempt.answered_by.or(attempt.held_by)?;
+    Some(Held { by, since: attempt.done_at() })
 }
 
 /// One more than the highest number of a connection, if the requests on each stand in their order, as an engine writes
@@ -252,7 +267,11 @@ pub(crate) fn has_journal(history: &History) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use facts::{Event, Outcome, Role, plan::FailpointAct};
+    use facts::{
+        Event, Outcome, Role,
+        journal::{Entry, taken},
+        plan::FailpointAct,
+    };
 
     use super::attempts;
     use crate::built::Built;
@@ -394,5 +413,26 @@ mod tests {
         assert_eq!(refined(&built, 50), Outcome::KilledWithProcess, "worker 11 answered before on it");
         built.history.records[47].server_pid = 12;
         assert_eq!(refined(&built, 50), Outcome::RetriableClose);
+    }
+
+    #[test]
+    fn a_connection_that_went_to_another_process_was_in_the_hands_of_that_one() {
+        let mut built =
+            Built::good().outcome(50, Outcome::RetriableClose).inserted(500, killed(21, Role::Worker));
+        let before = built.history.records[47];
+        let next = &mut built.history.records[49];
+        (next.connection, next.sequence, next.local_port) = (before.connection, 1, 5000);
+        assert_eq!(refined(&built, 50), Outcome::RetriableClose, "worker 11 had it");
+        let took = |built: &Built, pid, port, at_ms: u64| {
+            let mut built = built.clone();
+            let entry = Entry { id: taken(port), started: at_ms * 1_000_000, answered: 0, pid, status: 0, repeats: 0 };
+            built.history.journals.push(("web".into(), vec![entry]));
+            refined(&built, 50)
+        };
+        assert_eq!(took(&built, 21, 5000, 490), Outcome::KilledWithProcess);
+        assert_eq!(took(&built, 21, 5001, 490), Outcome::RetriableClose, "another connection");
+        assert_eq!(took(&built, 22, 5000, 490), Outcome::RetriableClose, "it went to somebody else");
+        assert_eq!(took(&built, 21, 5000, 470), Outcome::RetriableClose, "worker 11 answered after that");
+        assert_eq!(took(&built, 21, 5000, 510), Outcome::RetriableClose, "it was over by then");
     }
 }

@@ -41,6 +41,7 @@ mod spelling;
 mod split;
 mod steps;
 mod story;
+mod takings;
 mod tended;
 mod treatment;
 mod upgrade;

@@ -59,6 +59,11 @@ impl Processes {
         (pid > 0 || generation > 0).then_some(Holder { pid, generation })
     }
 
+    /// The process that had a pid at an instant.
+    pub(crate) fn named(&self, pid: u32, at: Nanos) -> Holder {
+        Holder { pid, generation: self.generation(pid, at) }
+    }
+
     /// A pid may be used again: the last process that had it by then is meant. One that was only noticed later
     /// is better than none.
     fn generation(&self, pid: u32, at: Nanos) -> Generation {

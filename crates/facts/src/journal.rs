@@ -25,5 +25,23 @@ pub struct Entry {
 
 const _: () = assert!(size_of::<Entry>() == 32);
 
-/// Set in the ids of the harness's own probes: journals have them, no ledger does.
+/// Set in ids that are of no client's request: those of the harness's own probes, and of entries that tell of a connection.
+/// Journals have them, no ledger does.
 pub const PROBE_BIT: u64 = 1 << 63;
+
+/// Set beside [`PROBE_BIT`]: no request, but that the process took over a connection from another one. The lowest bits are the
+/// port of its client.
+const TAKEN_BIT: u64 = 1 << 62;
+
+/// The id of an entry that says that a process took over the connection of the client at this port.
+pub fn taken(port: u16) -> u64 {
+    PROBE_BIT | TAKEN_BIT | u64::from(port)
+}
+
+impl Entry {
+    /// The port of the client whose connection the process took over, if that is what this entry tells.
+    pub fn taken_port(&self) -> Option<u16> {
+        let marks = PROBE_BIT | TAKEN_BIT;
+        (self.id & marks == marks).then_some(self.id as u16)
+    }
+}

@@ -2,7 +2,10 @@
 
 use std::{path::Path, sync::Arc};
 
-use facts::{Nanos, journal::Entry};
+use facts::{
+    Nanos,
+    journal::{Entry, taken},
+};
 
 use crate::{Error, Full, Slot, header::Kind, table::Table};
 
@@ -32,6 +35,11 @@ impl Journal {
         let slot = self.table.claim()?;
         self.table.store(slot, &Entry { id, started, answered: 0, pid, status: 0, repeats: 0 });
         Ok(Begun { slot, pid })
+    }
+
+    /// When this process, and no other any more, has the connection of the client at this port, which another process had.
+    pub fn took_over(&self, port: u16, at: Nanos, pid: u32) -> Result<(), Full> {
+        self.begin(taken(port), at, pid).map(drop)
     }
 
     /// After the answer was handed to the kernel.

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use hyper::{HeaderMap, StatusCode};
 use ledger::{Begun, Journal, clock};
 
-use super::{headers::ID, service::Service};
+use super::{connection::Client, headers::ID, service::Service};
 
 /// An execution whose answer is on its way.
 #[derive(Debug)]
@@ -28,6 +28,15 @@ impl Service {
         // A full journal says so itself; the answer is still due.
         let begun = journal.begin(id, clock::now(), std::process::id()).ok()?;
         Some(Execution { journal: journal.clone(), begun, status: 0 })
+    }
+}
+
+impl Service {
+    /// Writes down that a connection came from another process. Where there is no port, nobody could tell which.
+    pub(super) fn note_taken(&self, client: Client) {
+        let (Some(journal), Client::Remote(address)) = (&self.journal, client) else { return };
+        // A full journal says so itself.
+        let _ = journal.took_over(address.port(), clock::now(), std::process::id());
     }
 }
 

@@ -130,8 +130,12 @@ async fn settle(
     let _ = giver.say(&Message::Agreed { which }, &[]).await;
     match giver.hear().await? {
         // A giver that is dead reads no more.
-        None => {}
-        Some((Message::Yours, _)) => drop(giver.say(&Message::Taken, &[]).await),
+        None => note_taken(service, &arrived),
+        // From the next word on nobody else has them: whoever is killed then leaves written down what was in its hands.
+        Some((Message::Yours, _)) => {
+            note_taken(service, &arrived);
+            drop(giver.say(&Message::Taken, &[]).await);
+        }
         Some((Message::Withdrawn, _)) => return Ok(Offer::Withdrawn),
         Some((other, _)) => return Err(io::Error::other(format!("a last word was expected, not {other:?}"))),
     }
@@ -139,6 +143,10 @@ async fn settle(
     service.log.info(&format!("{} connections came from worker process {pid}", arrived.len()));
     arrived.into_iter().for_each(|parcel| serve(service, parcel));
     Ok(Offer::Settled)
+}
+
+fn note_taken(service: &Service, arrived: &[Option<Parcel>]) {
+    arrived.iter().flatten().for_each(|parcel| service.note_taken(parcel.luggage.client()));
 }
 
 /// `None` if it cannot be served here: the configuration has no such listener, there is no room, or no descriptor was left

@@ -41,6 +41,9 @@ fn what_is_given_is_served_from_the_byte_where_it_was() {
     agreed(&talk, true);
     talk.say(&Message::Yours, &[]);
     assert!(matches!(talk.hear(), Some((Message::Taken, _))));
+    let port = client.stream.local_addr().expect("has an address").port();
+    let taken: Vec<_> = rig.journal().iter().filter_map(|entry| entry.taken_port()).collect();
+    assert_eq!(taken, [port], "whose hands it is in is written down before nobody else has it");
     drop(socket);
     client.send("TP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(told(&client.answer()), ("7", "41/6", false));
