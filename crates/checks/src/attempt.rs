@@ -126,7 +126,8 @@ fn with_holders(history: &History, processes: &Processes, takings: &Takings) -> 
         let before = before.filter(|_| record.reused());
         let answered_by = processes.holder(record);
         // Who answers has it; only where nobody did it matters who took it.
-        let taken = if answered_by.is_some() { None } else { takings.taker(record, before.map(|held| held.since)) };
+        let taken =
+            if answered_by.is_some() { None } else { takings.taker(record, before.map(|held| held.since)) };
         let taken = taken.map(|pid| processes.named(pid, record.done_at().unwrap_or(Nanos::MAX)));
         let held_by = taken.or(before.map(|held| held.by));
         let (outcome, execution) = (record.outcome(), Execution::Unknown);
@@ -425,7 +426,14 @@ mod tests {
         assert_eq!(refined(&built, 50), Outcome::RetriableClose, "worker 11 had it");
         let took = |built: &Built, pid, port, at_ms: u64| {
             let mut built = built.clone();
-            let entry = Entry { id: taken(port), started: at_ms * 1_000_000, answered: 0, pid, status: 0, repeats: 0 };
+            let entry = Entry {
+                id: taken(port),
+                started: at_ms * 1_000_000,
+                answered: 0,
+                pid,
+                status: 0,
+                repeats: 0,
+            };
             built.history.journals.push(("web".into(), vec![entry]));
             refined(&built, 50)
         };

@@ -3,8 +3,8 @@
 use facts::Verdict;
 
 use crate::{
-    Index, allowance, conforms, coverage, descriptors, generations, generator, identities, leftovers, pid_file,
-    reactions, sealed, serving, split, steps, tended, treatment,
+    Index, allowance, conforms, coverage, descriptors, generations, generator, identities, leftovers,
+    pid_file, reactions, sealed, serving, split, steps, tended, treatment,
 };
 
 /// A named property of a run.

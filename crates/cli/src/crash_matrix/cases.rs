@@ -1,5 +1,7 @@
 //! The cases: which process fails at which instant of which sequence, and how; and each as the text of a scenario.
 
+use std::collections::BTreeMap;
+
 use facts::{
     Event, History, Role,
     plan::{Born, FailpointAct},
@@ -114,13 +116,19 @@ pub(super) struct Case {
     pub(super) hand: &'static Hand,
     /// `tell-drain.before`
     pub(super) point: String,
+    /// The how manieth time that it comes there.
+    pub(super) nth: u32,
     pub(super) act: FailpointAct,
 }
 
 impl Case {
-    /// `upgrade/old-master/tell-drain.before/kill`
+    /// `upgrade/old-master/tell-drain.before/kill`; `…/tell-drain.before.2/kill` when it comes there again.
     pub(super) fn name(&self) -> String {
-        format!("{}/{}/{}/{}", self.sequence.name, self.hand.name, self.point, self.act.name())
+        format!("{}/{}/{}/{}", self.sequence.name, self.hand.name, self.place(), self.act.name())
+    }
+
+    fn place(&self) -> String {
+        if self.nth == 1 { self.point.clone() } else { format!("{}.{}", self.point, self.nth) }
     }
 
     /// As the server lists it: `master.tell-drain.before`
@@ -137,12 +145,12 @@ impl Case {
             Some(Born::Before) => ", born = \"before\"",
             Some(Born::After) => ", born = \"after\"",
         };
-        let armed = format!("to = \"{to}\", point = \"{}\", act = \"{}\"{born}", self.point, self.act.name());
+        let (point, act, nth) = (&self.point, self.act.name(), self.nth);
+        let armed = format!("to = \"{to}\", point = \"{point}\", act = \"{act}\", nth = {nth}{born}");
         // Who only stops goes on.
         let stops = self.act == FailpointAct::Stop;
         let hands = if role == Role::Worker && !stops { IN_HANDS } else { 0 };
-        let name =
-            format!("{}: {} at {} ({})", self.sequence.name, self.hand.name, self.point, self.act.name());
+        let name = format!("{}: {} at {} ({act})", self.sequence.name, self.hand.name, self.place());
         filled(self.sequence, &name, &armed, gives_up.filter(|_| !stops), hands)
             .replace("@SETTLED@", if stops { OUTLASTS_A_STOP } else { "1s" })
     }
@@ -169,30 +177,38 @@ fn filled(sequence: &Sequence, name: &str, armed: &str, gives_up: Option<&str>, 
         .replace("@HANDS@", &hands.to_string())
 }
 
-/// All cases whose instant a process reached while nobody failed.
+/// All cases whose instant a process reached while nobody failed, each time that it did.
 pub(super) fn reached(sequence: &'static Sequence, history: &History) -> Vec<Case> {
     let there = there_before(history);
     let mut cases = Vec::new();
     for hand in sequence.hands {
-        let mut points: Vec<&str> = history
-            .events
-            .iter()
-            .filter_map(|line| match &line.event {
-                Event::FailpointReached { pid, generation, role, point, .. }
-                    if hand.is_meant(*role, *generation, there.contains(pid)) =>
-                {
-                    Some(point.as_str())
-                }
-                _ => None,
-            })
-            .collect();
-        points.sort_unstable();
-        points.dedup();
-        for point in points {
-            cases.extend(ACTS.map(|act| Case { sequence, hand, point: point.to_owned(), act }));
+        for (point, times) in times(hand, history, &there) {
+            let of = |nth| ACTS.map(|act| Case { sequence, hand, point: point.to_owned(), nth, act });
+            cases.extend((1..=times).flat_map(of));
         }
     }
     cases
+}
+
+/// How often each instant was reached by the process that reached it most often: each counts for itself.
+fn times<'a>(hand: &Hand, history: &'a History, there: &[u32]) -> BTreeMap<&'a str, u32> {
+    let mut by_process: BTreeMap<(&str, u32), u32> = BTreeMap::new();
+    for line in &history.events {
+        match &line.event {
+            Event::FailpointReached { pid, generation, role, point, .. }
+                if hand.is_meant(*role, *generation, there.contains(pid)) =>
+            {
+                *by_process.entry((point, *pid)).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+    let mut most: BTreeMap<&str, u32> = BTreeMap::new();
+    for ((point, _), times) in by_process {
+        let known = most.entry(point).or_default();
+        *known = times.max(*known);
+    }
+    most
 }
 
 impl Hand {
@@ -237,7 +253,7 @@ mod tests {
 
     fn case(sequence: usize, hand: usize, act: FailpointAct) -> Case {
         let sequence = &SEQUENCES[sequence];
-        Case { sequence, hand: &sequence.hands[hand], point: "exit.before".into(), act }
+        Case { sequence, hand: &sequence.hands[hand], point: "exit.before".into(), nth: 1, act }
     }
 
     #[test]
@@ -250,7 +266,7 @@ mod tests {
                     let plans = catalogue.load_text("x.toml", &case.text());
                     let plan = plans.map_err(|why| why.tell()).expect("a sound scenario").remove(0);
                     let Action::Failpoint(armed) = &plan.steps[1].action else { panic!("{}", case.text()) };
-                    assert_eq!((armed.act, armed.born), (act, case.hand.born));
+                    assert_eq!((armed.act, armed.born, armed.nth), (act, case.hand.born, 1));
                     assert!(plan.expectations.iter().any(|line| line.text == crate::crash_matrix::REACHED));
                 }
             }
@@ -299,14 +315,20 @@ mod tests {
         let events = events.map(|(number, event)| Stamped { number: number as u64, at, event }).collect();
         let history = History { events, ..History::default() };
         let names: Vec<String> = reached(&SEQUENCES[1], &history).iter().map(Case::name).collect();
-        let expected = |hand_and_point: &str| {
+        let acts = |hand_and_point: &str| {
             ["kill", "stop", "exit"].map(|act| format!("reload/{hand_and_point}/{act}"))
         };
-        let expected = ["master/say.before", "old-worker/exit.before", "new-worker/report-prepared.after"]
-            .map(expected)
-            .concat();
+        let expected = [
+            "master/say.before",
+            "master/say.before.2",
+            "old-worker/exit.before",
+            "new-worker/report-prepared.after",
+        ];
+        let expected = expected.map(acts).concat();
         assert_eq!(names, expected);
-        assert_eq!(reached(&SEQUENCES[1], &history)[0].instant(), "master.say.before");
+        let second = &reached(&SEQUENCES[1], &history)[3];
+        assert_eq!((second.instant().as_str(), second.nth), ("master.say.before", 2));
+        assert!(second.text().contains("nth = 2"));
     }
 
     #[test]
