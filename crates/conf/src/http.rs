@@ -254,8 +254,42 @@ pub enum Handler {
     Return(Return),
     /// `proxy_pass`.
     Proxy(ProxyPass),
+    /// A `changeover_*` test endpoint.
+    Test(Endpoint),
     /// Neither: there are no files here, so 404.
     Nothing,
+}
+
+/// What the harness's own back end does, too, at the path of this name; see its documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `changeover_echo`: the body back.
+    Echo,
+    /// `changeover_delay`: an answer after `?ms=`.
+    Delay,
+    /// `changeover_stream`: `?bytes=` that can be foretold, with `&per_second=` slowly, with `&chunked=1` without a length.
+    Stream,
+    /// `changeover_sink`: how many bytes came, and their checksum.
+    Sink,
+    /// `changeover_websocket`: echoes messages.
+    Websocket,
+    /// `changeover_events`: server-sent events, `?every_ms=` apart.
+    Events,
+    /// `changeover_counter`: how many such requests this worker has had.
+    Counter,
+}
+
+impl Endpoint {
+    /// Each with the name of its directive.
+    pub const ALL: [(&'static str, Endpoint); 7] = [
+        ("changeover_echo", Endpoint::Echo),
+        ("changeover_delay", Endpoint::Delay),
+        ("changeover_stream", Endpoint::Stream),
+        ("changeover_sink", Endpoint::Sink),
+        ("changeover_websocket", Endpoint::Websocket),
+        ("changeover_events", Endpoint::Events),
+        ("changeover_counter", Endpoint::Counter),
+    ];
 }
 
 /// A `return`.

@@ -91,6 +91,7 @@ fn locations_are_chosen_as_in_nginx() {
             Handler::Return(answer) => format!("{}", answer.status),
             Handler::Proxy(ProxyPass { target: ProxyTarget::Upstream { host, .. }, .. }) => host.clone(),
             Handler::Proxy(_) => "a name".to_owned(),
+            Handler::Test(endpoint) => format!("{endpoint:?}"),
             Handler::Nothing => "nothing".to_owned(),
         });
         assert_eq!(handler.as_deref(), Some(expected), "{path}");

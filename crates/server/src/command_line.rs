@@ -4,10 +4,24 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+/// What nginx has not.
+const DIRECTIVES: &str = "\
+Directives of its own:
+  changeover_ready_timeout TIME;           (main) how long a new generation may take to serve
+  changeover_handover on | off;            (main) whether connections go on in other workers
+  changeover_journal PATH [ENTRIES];       (main) what was executed, for the harness
+Test endpoints, each in a location:
+  changeover_echo; changeover_sink;        the body of a POST back, or its length and checksum
+  changeover_delay;                        an answer after ?ms=N
+  changeover_stream;                       ?bytes=N that can be foretold [&per_second=N] [&chunked=1]
+  changeover_websocket;                    echoes messages; 1001 at worker_shutdown_timeout
+  changeover_events;                       server-sent events, ?every_ms=N apart; goes on after Last-Event-ID
+  changeover_counter;                      how many such requests this worker has had";
+
 /// A master/worker HTTP server and balancer that is upgraded without losing a request. Takes nginx's options, signals and
 /// a subset of its configuration.
 #[derive(Debug, Parser)]
-#[command(name = "changeoverd", version, disable_version_flag = true, disable_help_flag = true)]
+#[command(name = "changeoverd", after_help = DIRECTIVES, version, disable_version_flag = true, disable_help_flag = true)]
 pub(crate) struct CommandLine {
     /// Show this help
     #[arg(short = '?', short_alias = 'h', long = "help", action = clap::ArgAction::Help)]

@@ -7,6 +7,8 @@ mod access_log;
 mod answer;
 mod body;
 mod connection;
+mod echo;
+mod endpoint;
 mod exchange;
 mod files;
 mod forward;

@@ -3,7 +3,8 @@
 use super::{argument_span, inside, settings};
 use crate::codes;
 use crate::http::{
-    Handler, Location, Matching, ProxyPass, ProxyTarget, ProxyUri, Return, ReturnContent, Settings, Upstream,
+    Endpoint, Handler, Location, Matching, ProxyPass, ProxyTarget, ProxyUri, Return, ReturnContent, Settings,
+    Upstream,
 };
 use crate::problems::{Problems, Wrong};
 use crate::tree::Directive;
@@ -22,7 +23,9 @@ pub(super) fn location(
     let matched = matching.as_ref().map_or(0, Matching::length);
     let proxy = proxy_pass(directives, matched, upstreams, problems);
     // As in nginx, a `return` answers before a `proxy_pass` is asked.
-    let handler = answer.map(Handler::Return).or(proxy.map(Handler::Proxy)).unwrap_or(Handler::Nothing);
+    let test = endpoint(directives, problems);
+    let handler = answer.map(Handler::Return).or(proxy.map(Handler::Proxy)).or(test.map(Handler::Test));
+    let handler = handler.unwrap_or(Handler::Nothing);
     Some(Location { matching: matching?, handler, settings })
 }
 
@@ -74,6 +77,25 @@ fn answer(directive: &Directive, problems: &mut Problems) -> Option<Return> {
         Some(text) => ReturnContent::Text(text),
     };
     Some(Return { status, content })
+}
+
+/// The test endpoint of a location; one that others answer, too, has none to speak of.
+fn endpoint(directives: &[Directive], problems: &mut Problems) -> Option<Endpoint> {
+    let known = |directive: &Directive| {
+        let all = Endpoint::ALL.iter();
+        all.filter(|(name, _)| directive.name.text == *name).map(|(_, endpoint)| *endpoint).next()
+    };
+    let mut found = directives.iter().filter_map(|directive| Some((directive, known(directive)?)));
+    let (first, endpoint) = found.next()?;
+    let is_other = |name: &str| matches!(name, "return" | "proxy_pass");
+    let other = found.next().map(|(other, _)| other);
+    let other = other.or_else(|| directives.iter().find(|directive| is_other(&directive.name.text)));
+    if let Some(other) = other {
+        let message = format!("\"{}\" and \"{}\" in one location", first.name.text, other.name.text);
+        let help = "a location answers in one way: keep one of them".to_owned();
+        problems.add(codes::DUPLICATE, other.span(), message, "answers, too", Some(help));
+    }
+    Some(endpoint)
 }
 
 fn is_url(text: &str) -> bool {

@@ -15,6 +15,7 @@ use super::{
     access_log,
     body::{AnswerBody, Content, Fault, RequestBody},
     connection::{Client, Connection},
+    endpoint,
     exchange::{self, Exchange},
     files, forward,
     headers::{self, Persistence},
@@ -183,6 +184,7 @@ async fn handle<'a>(
             // Boxed, so that the answers of others do not carry its room about.
             return Box::pin(forward::forward(exchange, proxy, body)).await;
         }
+        (None, Handler::Test(test)) => return Box::pin(endpoint::answer(exchange, *test, body)).await,
     };
     // Answering with the body unread would end the connection: the next request begins where this body ends.
     if let Err(fault) = body.discard().await {

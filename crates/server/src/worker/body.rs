@@ -15,7 +15,9 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{access_log::Entry, connection::Busy, files::Rest, forward::Passing, journal::Execution};
+use super::{
+    access_log::Entry, connection::Busy, endpoint::Made, files::Rest, forward::Passing, journal::Execution,
+};
 
 /// Why a body cannot be read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -244,6 +246,8 @@ pub(super) enum Content {
     File(Rest),
     /// From an upstream peer, as it comes.
     Forwarded(Box<Passing>),
+    /// By a test endpoint, as it is written.
+    Made(Made),
 }
 
 impl Content {
@@ -267,6 +271,7 @@ impl Body for AnswerBody {
             Content::Whole(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
             Content::File(rest) => rest.next().map(|piece| piece.map(Frame::data).map_err(|_| Fault::Broken)),
             Content::Forwarded(passing) => ready!(Pin::new(&mut **passing).poll_frame(cx)),
+            Content::Made(made) => ready!(made.poll_frame(cx)),
         };
         let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::data_ref);
         self.taken += data.map_or(0, |data| data.len() as u64);
@@ -278,6 +283,7 @@ impl Body for AnswerBody {
             Content::Whole(bytes) => bytes.is_none(),
             Content::File(rest) => rest.left() == 0,
             Content::Forwarded(passing) => passing.is_end_stream(),
+            Content::Made(made) => made.is_end_stream(),
         }
     }
 
@@ -288,6 +294,7 @@ impl Body for AnswerBody {
             }
             Content::File(rest) => SizeHint::with_exact(rest.left()),
             Content::Forwarded(passing) => passing.size_hint(),
+            Content::Made(made) => made.size_hint(),
         }
     }
 }

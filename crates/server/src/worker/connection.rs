@@ -19,6 +19,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     answer,
+    echo::Echo,
     forward::Tunnel,
     handover::{self, Luggage, Parcel, UNREAD_BYTES_MAX, Will},
     journal::Execution,
@@ -72,12 +73,21 @@ pub(super) struct Connection {
     send_timeout: Cell<Duration>,
     header_timeout: Duration,
     /// What comes after the answer that is being written, if that is a switch of protocols.
-    tunnel: RefCell<Option<Tunnel>>,
+    switched: RefCell<Option<Switched>>,
     will: Cell<Will>,
     /// Whether the answer being written has something to say at the end of the worker's time.
     pub(super) last_words: Cell<LastWords>,
     /// Counted as open for as long as the connection exists.
     ticket: Option<Ticket>,
+}
+
+/// What a connection becomes that is no HTTP any more.
+#[derive(Debug)]
+pub(super) enum Switched {
+    /// As a peer wants it.
+    Tunnel(Box<Tunnel>),
+    /// `changeover_websocket`.
+    Echo(Echo),
 }
 
 /// What an answer does at the end of the worker's time.
@@ -174,7 +184,7 @@ impl Connection {
             server: RefCell::default(),
             keepalive_timeout: Cell::new(minute),
             send_timeout: Cell::new(minute),
-            tunnel: RefCell::default(),
+            switched: RefCell::default(),
             header_timeout: settings.map_or(minute, |settings| settings.client_header_timeout),
             will: Cell::new(Will::Goes),
             last_words: Cell::new(LastWords::None),
@@ -193,8 +203,8 @@ impl Connection {
     }
 
     /// After the answer that is about to be written nothing here is HTTP any more.
-    pub(super) fn becomes(&self, tunnel: Tunnel) {
-        self.tunnel.replace(Some(tunnel));
+    pub(super) fn becomes(&self, switched: Switched) {
+        self.switched.replace(Some(switched));
     }
 
     /// When the request that was begun last began to arrive.
@@ -331,7 +341,7 @@ impl Connection {
     /// another request, hyper has not understood yet.
     fn is_at_rest(self: &Rc<Self>) -> bool {
         let is_answered = self.started.get() == self.finished.get() && self.socket.is_flushed();
-        let is_http = self.tunnel.borrow().is_none() && self.socket.requests_begun().is_some();
+        let is_http = self.switched.borrow().is_none() && self.socket.requests_begun().is_some();
         // Our own and hyper's: whoever else has one is not done with it.
         let is_alone = Rc::strong_count(self) == 2 && Rc::strong_count(&self.socket) == 2;
         is_answered && is_http && is_alone && !self.socket.has_ended()
@@ -364,11 +374,14 @@ pub(super) async fn serve(connection: Rc<Connection>) {
     if matches!(end, End::Departs) {
         return depart(connection, &ahead);
     }
-    let tunnel = connection.tunnel.take();
-    if let (End::Http, Some(tunnel)) = (&end, tunnel) {
+    let switched = connection.switched.take();
+    if let (End::Http, Some(switched)) = (&end, switched) {
         // Counts as a request being answered: the connection is not idle.
         let _busy = connection.begin();
-        tunnel.run(&connection, ahead).await;
+        match switched {
+            Switched::Tunnel(tunnel) => Box::pin(tunnel.run(&connection, ahead)).await,
+            Switched::Echo(echo) => Box::pin(echo.run(&connection, ahead)).await,
+        }
     }
     if let End::Error(error) = &end
         && !error.is_incomplete_message()

@@ -39,6 +39,7 @@ pub(super) use self::{group::Group, passing::Passing, tunnel::Tunnel};
 use super::{
     answer::{Draft, Hangup},
     body::{Content, RequestBody},
+    connection::Switched,
     exchange::Exchange,
     headers::{self, Persistence},
 };
@@ -199,7 +200,8 @@ impl Request<'_, '_> {
         let is_websocket = protocol.as_bytes().eq_ignore_ascii_case(b"websocket");
         let protocol = if is_websocket { Protocol::Websocket } else { Protocol::Unknown };
         let read_timeout = exchange.settings.proxy_read_timeout;
-        exchange.connection.becomes(Tunnel::new(link, protocol, read_timeout, asking));
+        let tunnel = Tunnel::new(link, protocol, read_timeout, asking);
+        exchange.connection.becomes(Switched::Tunnel(Box::new(tunnel)));
         Draft { response: switch, persistence: Persistence::Stays }
     }
 

@@ -51,6 +51,8 @@ pub(super) struct Service {
     cut_at: Cell<Option<Instant>>,
     open: Cell<usize>,
     admitted: Cell<u64>,
+    /// What `changeover_counter` counts.
+    counted: Cell<u64>,
     /// Of headers' names.
     pub(super) spellings: Spellings,
     /// Connections on their way to another worker.
@@ -112,6 +114,7 @@ impl Service {
             cut_at: Cell::default(),
             open: Cell::new(0),
             admitted: Cell::new(0),
+            counted: Cell::new(0),
             spellings: Spellings::default(),
             departures: Departures::default(),
             connections: RefCell::default(),
@@ -153,6 +156,12 @@ impl Service {
     pub(super) async fn cut(&self) {
         // The sender lives as long as `self`, so the wait cannot fail.
         let _ = self.staged.subscribe().wait_for(|stage| *stage == Stage::Cutting).await;
+    }
+
+    /// One more.
+    pub(super) fn count(&self) -> u64 {
+        self.counted.set(self.counted.get() + 1);
+        self.counted.get()
     }
 
     /// Open connections, those of the self-test not counted.

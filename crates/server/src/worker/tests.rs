@@ -2,6 +2,7 @@
 
 mod director;
 mod drain;
+mod endpoints;
 mod files;
 mod handover;
 mod http;
