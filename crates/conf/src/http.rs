@@ -204,8 +204,20 @@ pub struct Listen {
     pub address: Address,
     /// `backlog`: the length of the queue; 511 unless said.
     pub backlog: Option<u32>,
+    /// `reuseport`.
+    pub queues: Queues,
     /// `default_server`: answers here for names that no server has.
     pub default_server: bool,
+}
+
+/// How many queues the kernel spreads the connections to an address over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Queues {
+    /// One.
+    #[default]
+    One,
+    /// `reuseport`: as many as there are workers when it is opened.
+    OnePerWorker,
 }
 
 /// A `server_name`, lower case.

@@ -1,7 +1,7 @@
 //! nginx configuration syntax, read into a typed configuration.
 //!
 //! A documented subset: what is not in it is refused, with the place and what is known there, never ignored. The
-//! whole list is the table in `rules.rs`. Where a value would hurt (`reuseport`, a line break in a header) it is
+//! whole list is the table in `rules.rs`. Where a value would hurt (a line break in a header) it is
 //! refused although nginx takes it.
 //!
 //! Knows no file, clock, process or network: names are not resolved, paths are not looked at.
@@ -28,8 +28,8 @@ pub use configuration::{Configuration, Destination, ErrorLog, Journal, Level, Us
 pub use http::{
     AddedHeader, AtReload, Browser, Ejection, Endpoint, Handler, Http, Keepalive, Listen, Location, Matching,
     Method, Network, NextCondition, NextUpstream, Peer, PeerRole, ProxyPass, ProxyTarget, ProxyUri,
-    ProxyVersion, RealIp, Return, ReturnContent, Server, ServerName, Settings, Share, SplitClients, Statuses,
-    Upstream, Zone,
+    ProxyVersion, Queues, RealIp, Return, ReturnContent, Server, ServerName, Settings, Share, SplitClients,
+    Statuses, Upstream, Zone,
 };
 pub use template::{Part, Template, Variable};
 

@@ -12,6 +12,7 @@ impl Http {
         for listen in self.servers.iter().flat_map(|server| &server.listens) {
             let socket = sockets.entry(&listen.address).or_insert_with(|| listen.clone());
             socket.backlog = socket.backlog.or(listen.backlog);
+            socket.queues = socket.queues.max(listen.queues);
         }
         let covered = |address: &Address| address.wildcard().is_some_and(|all| sockets.contains_key(&all));
         sockets.values().filter(|listen| !covered(&listen.address)).cloned().collect()

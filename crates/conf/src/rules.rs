@@ -126,7 +126,12 @@ pub(crate) const RULES: &[Rule] = &[
         Repeat::Many,
         "split_clients KEY $VARIABLE { 10% VALUE; * VALUE; }",
     ),
-    many("listen", SERVER, 1..=MANY, "listen ADDRESS[:PORT] | PORT [backlog=NUMBER] [default_server];"),
+    many(
+        "listen",
+        SERVER,
+        1..=MANY,
+        "listen ADDRESS[:PORT] | PORT [backlog=NUMBER] [reuseport] [default_server];",
+    ),
     many("server_name", SERVER, 1..=MANY, "server_name NAME ...;"),
     block("location", SERVER, 1..=2, Context::Location, Repeat::Many, "location [=] URI { }"),
     many("return", SERVER_LOCATION, 1..=2, "return CODE [TEXT | URL];"),

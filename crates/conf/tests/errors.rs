@@ -317,9 +317,10 @@ fn servers() {
         &["2:17: error[CD0007]: invalid socket path \"a\" (write an absolute path: unix:/run/server.sock)"],
     );
     check_http(
-        "server { listen 1 reuseport; }",
-        &["2:19: error[CD0007]: \"reuseport\" is not supported here (connections queued on a worker's own \
-         socket are reset when that worker leaves: remove it)"],
+        "server { listen unix:/a reuseport; }",
+        &[
+            "2:25: error[CD0007]: \"reuseport\" of a unix domain socket (a path leads to one socket: remove it)",
+        ],
     );
     check_http(
         "server { listen 1; listen *:1; }",

@@ -1,8 +1,9 @@
 //! `listen` inside `server`: one socket, or one for each port of a range.
 
 use super::argument_span;
+use crate::address::Address;
 use crate::codes;
-use crate::http::Listen;
+use crate::http::{Listen, Queues};
 use crate::lexer::Word;
 use crate::problems::{Problems, Wrong};
 use crate::tree::Directive;
@@ -33,7 +34,7 @@ fn listen(directive: &Directive, problems: &mut Problems) -> Vec<Listen> {
     let addresses = problems.note(&argument_span(directive, 0), read).unwrap_or_default();
     let mut listens: Vec<Listen> = addresses
         .into_iter()
-        .map(|address| Listen { address, backlog: None, default_server: false })
+        .map(|address| Listen { address, backlog: None, queues: Queues::One, default_server: false })
         .collect();
     for word in directive.arguments.iter().skip(1) {
         let all = listens.iter_mut().try_for_each(|listen| parameter(listen, word));
@@ -49,16 +50,17 @@ fn parameter(listen: &mut Listen, word: &Word) -> Result<(), Wrong> {
             backlog @ 1..=0x7fff_ffff => listen.backlog = Some(backlog),
             _ => return Err(Wrong::value(format!("invalid backlog \"{text}\""), "write a number from 1")),
         },
-        ("reuseport", _) => {
+        ("reuseport", _) if matches!(listen.address, Address::Unix(_)) => {
             return Err(Wrong::value(
-                "\"reuseport\" is not supported here",
-                "connections queued on a worker's own socket are reset when that worker leaves: remove it",
+                "\"reuseport\" of a unix domain socket",
+                "a path leads to one socket: remove it",
             ));
         }
+        ("reuseport", _) => listen.queues = Queues::OnePerWorker,
         (text, _) => {
             return Err(Wrong::value(
                 format!("invalid parameter \"{text}\""),
-                "known: backlog=NUMBER, default_server",
+                "known: backlog=NUMBER, default_server, reuseport",
             ));
         }
     }

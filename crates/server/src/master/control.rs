@@ -113,6 +113,14 @@ impl Master {
         serde_json::to_string(&self.status()).unwrap_or_default()
     }
 
+    /// Where it listens; an address with several sockets once.
+    fn addresses(&self) -> Vec<String> {
+        let mut all: Vec<String> =
+            self.settings.listeners.iter().map(|one| one.address.to_string()).collect();
+        all.dedup();
+        all
+    }
+
     fn status(&self) -> Status {
         let state = &self.state;
         Status {
@@ -122,7 +130,7 @@ impl Master {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             program: self.home.program.display().to_string(),
             pid_file: self.settings.pid_file.display().to_string(),
-            listeners: self.settings.listeners.iter().map(|l| l.address.to_string()).collect(),
+            listeners: self.addresses(),
             configuration: state.configuration.revision,
             wanted: state.configuration.workers,
             workers: self.told_workers(),

@@ -12,7 +12,7 @@ use protocol::{
 };
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::{Master, Settings, Source};
+use super::{Master, Settings, Source, start::worker_count};
 use crate::{
     access_log::AccessLogs,
     listeners::{self, Listening},
@@ -114,7 +114,7 @@ impl Master {
     fn load_configuration(&mut self) -> Outcome {
         match self.read_settings() {
             Ok(settings) => {
-                let workers = super::start::worker_count(&settings.configuration);
+                let workers = worker_count(&settings.configuration);
                 self.candidate = Some(settings);
                 Outcome::ConfigurationLoaded { workers }
             }
@@ -127,7 +127,8 @@ impl Master {
 
     fn read_settings(&self) -> Result<Settings, Vec<String>> {
         let (configuration, _) = self.home.read().map_err(|error| error.lines())?;
-        let listeners = listeners::open(&configuration, &self.settings.listeners);
+        let workers = worker_count(&configuration);
+        let listeners = listeners::open(&configuration, workers, &self.settings.listeners);
         let pid_file = self.home.pid_file(&configuration);
         let zones = zone::open(&configuration, &zone::segments(&self.settings.zones), Occasion::Reload);
         AccessLogs::open(&self.home.prefix, &configuration).map_err(|error| vec![error.to_string()])?;

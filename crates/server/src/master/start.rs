@@ -127,7 +127,7 @@ fn open_listeners(
             }),
         };
         let have = [inherited.listeners.as_slice(), &estate.listeners].concat();
-        match listeners::open(configuration, &have) {
+        match listeners::open(configuration, worker_count(configuration), &have) {
             Ok(listeners) => return Ok((listeners, estate)),
             Err(error) if inherited.is_something() || !error.is_in_use() || Instant::now() > deadline => {
                 return Err(io::Error::other(error));
