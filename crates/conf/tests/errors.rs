@@ -379,13 +379,16 @@ fn locations() {
     );
     check_location(
         "expires max;",
-        &["2:1: error[CD0002]: unknown directive \"expires\" (known in \"location\": return, proxy_pass, \
+        &[
+            "2:1: error[CD0002]: unknown directive \"expires\" (known in \"location\": return, proxy_pass, changeover_echo, changeover_delay, \
+         changeover_stream, changeover_sink, changeover_websocket, changeover_events, changeover_counter, \
          add_header, access_log, root, index, keepalive_timeout, keepalive_time, keepalive_disable, keepalive_requests, client_body_timeout, \
          send_timeout, client_max_body_size, default_type, server_tokens, sendfile, tcp_nopush, tcp_nodelay, \
          client_body_temp_path, proxy_temp_path, fastcgi_temp_path, uwsgi_temp_path, scgi_temp_path, \
          proxy_connect_timeout, proxy_read_timeout, proxy_send_timeout, proxy_ignore_client_abort, proxy_http_version, \
          proxy_next_upstream, proxy_next_upstream_tries, proxy_next_upstream_timeout, set_real_ip_from, real_ip_header, \
-         real_ip_recursive, proxy_set_header)"],
+         real_ip_recursive, proxy_set_header)",
+        ],
     );
 }
 
