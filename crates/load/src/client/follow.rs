@@ -1,6 +1,8 @@
 //! A client that follows a stream of numbered events. It asks for the stream once, and again behind the last event it
 //! has seen when the stream has ended as it may.
 
+use std::collections::VecDeque;
+
 use facts::{Outcome, plan::Population, record::flag};
 
 use super::{
@@ -26,8 +28,8 @@ pub(super) struct Following {
     last: u64,
     /// Events that came since the last attempt was over.
     fresh: u64,
-    /// What was wrong with one of them.
-    wrong: Option<Outcome>,
+    /// What was wrong with some of them: each is told by an attempt of its own, though one read brings several.
+    wrong: VecDeque<Outcome>,
     came: u64,
     stream: Stream,
     /// The attempt that is under way has asked for the stream itself.
@@ -61,7 +63,7 @@ impl Following {
             population: population.clone(),
             last: 0,
             fresh: 0,
-            wrong: None,
+            wrong: VecDeque::new(),
             came: 0,
             stream: Stream::default(),
             asked: false,
@@ -86,7 +88,7 @@ impl Following {
     /// What the attempt comes to, if it has what it waits for.
     fn due(&mut self) -> Option<Outcome> {
         let fresh = std::mem::take(&mut self.fresh) > 0;
-        self.wrong.take().or(fresh.then_some(Outcome::Ok))
+        self.wrong.pop_front().or(fresh.then_some(Outcome::Ok))
     }
 
     /// What came on it while nobody waited belongs to no attempt; that something was wrong with it is remembered.
@@ -103,10 +105,10 @@ impl Following {
             match event {
                 Event { id: Some(id), data } if data == Some(id) && id == *last + 1 => {}
                 Event { id: Some(id), data } if data == Some(id) && id > *last => {
-                    *wrong = Some(Outcome::EventGap);
+                    wrong.push_back(Outcome::EventGap);
                 }
                 // It came before, or is none of the numbered ones.
-                _ => *wrong = Some(Outcome::WrongBody),
+                _ => wrong.push_back(Outcome::WrongBody),
             }
             *last = event.id.unwrap_or(*last).max(*last);
             *fresh += 1;

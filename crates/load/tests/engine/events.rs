@@ -98,6 +98,14 @@ fn a_missing_number_is_a_gap_and_one_that_comes_again_is_wrong() {
     });
     assert_eq!(outcomes(&gap), [("event_gap", 1), ("ok", gap.len() - 1)].into());
     assert!(gap.iter().all(|r| r.connection == 1), "the stream goes on");
+    // However many of them one read brings, each is told by an attempt of its own.
+    let at_once = followed(8, |peer, first| {
+        peer.say(CHUNKED);
+        let odd: String = (0..5).map(|n| event(first + 2 * n)).collect();
+        chunk(peer, &odd);
+        (first + 9..200).for_each(|number| chunk(peer, &event(number)));
+    });
+    assert_eq!(outcomes(&at_once), [("event_gap", 4), ("ok", at_once.len() - 4)].into());
     let again = followed(8, |peer, first| {
         peer.say(CHUNKED);
         [first, first + 1, first + 1, first + 2].into_iter().for_each(|number| chunk(peer, &event(number)));
