@@ -29,7 +29,7 @@ impl Master {
         // In the predecessor's name: it may be gone, or stopped, when the new master asks.
         wire::send_hello(ours.as_fd(), &hello)?;
         let told = wire::send_heir(peer.channel.as_fd(), generation, ours.as_fd());
-        self.log_failure("introduce the new master to the old one", told);
+        self.log_unheard("introduce the new master to", told);
         Ok(Some(theirs))
     }
 

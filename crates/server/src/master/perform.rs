@@ -211,6 +211,18 @@ impl Master {
         }
     }
 
+    /// As `log_failure`; but that another master is gone by then is no trouble, only news.
+    pub(super) fn log_unheard(&self, what: &str, result: io::Result<()>) {
+        match result {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
+            {
+                self.log.notice(&format!("nobody was left to {what}"));
+            }
+            result => self.log_failure(what, result),
+        }
+    }
+
     /// The launching process waits for one byte; its end of the pipe closed without one means that the start failed.
     fn announce_start(&mut self) {
         if let Some(launcher) = self.launcher.take() {

@@ -106,7 +106,7 @@ pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configurati
     let settings = Settings { pid_file, configuration: Arc::new(configuration), listeners, zones };
     let mut master = assemble(state, home, log, settings, old, launcher)?;
     let greeted = master.greet_elder();
-    master.log_failure("greet the oldest master", greeted);
+    master.log_unheard("greet as the oldest master", greeted);
     master.take_over_from(estate.workers);
     Ok(master)
 }
