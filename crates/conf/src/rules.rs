@@ -171,6 +171,7 @@ pub(crate) const RULES: &[Rule] = &[
     once("fastcgi_temp_path", HTTP_SERVER_LOCATION, 1..=4, "fastcgi_temp_path PATH;"),
     once("uwsgi_temp_path", HTTP_SERVER_LOCATION, 1..=4, "uwsgi_temp_path PATH;"),
     once("scgi_temp_path", HTTP_SERVER_LOCATION, 1..=4, "scgi_temp_path PATH;"),
+    once("proxy_buffering", HTTP_SERVER_LOCATION, 1..=1, "proxy_buffering off;"),
     once("proxy_connect_timeout", HTTP_SERVER_LOCATION, 1..=1, "proxy_connect_timeout TIME;"),
     once("proxy_read_timeout", HTTP_SERVER_LOCATION, 1..=1, "proxy_read_timeout TIME;"),
     once("proxy_send_timeout", HTTP_SERVER_LOCATION, 1..=1, "proxy_send_timeout TIME;"),

@@ -213,6 +213,15 @@ fn methods() {
 }
 
 #[test]
+fn answers_are_never_buffered() {
+    check_location("proxy_buffering off;", &[]);
+    check_location(
+        "proxy_buffering on;",
+        &["2:17: error[CD0007]: answers of peers are not buffered here (write: proxy_buffering off;)"],
+    );
+}
+
+#[test]
 fn zones_and_what_is_kept_in_them() {
     check_upstream(
         "zone a 8k; server 127.0.0.1:1;",
@@ -384,7 +393,7 @@ fn locations() {
          changeover_stream, changeover_sink, changeover_websocket, changeover_events, changeover_counter, \
          add_header, access_log, root, index, keepalive_timeout, keepalive_time, keepalive_disable, keepalive_requests, client_body_timeout, \
          send_timeout, client_max_body_size, default_type, server_tokens, sendfile, tcp_nopush, tcp_nodelay, \
-         client_body_temp_path, proxy_temp_path, fastcgi_temp_path, uwsgi_temp_path, scgi_temp_path, \
+         client_body_temp_path, proxy_temp_path, fastcgi_temp_path, uwsgi_temp_path, scgi_temp_path, proxy_buffering, \
          proxy_connect_timeout, proxy_read_timeout, proxy_send_timeout, proxy_ignore_client_abort, proxy_http_version, \
          proxy_next_upstream, proxy_next_upstream_tries, proxy_next_upstream_timeout, set_real_ip_from, real_ip_header, \
          real_ip_recursive, proxy_set_header)",

@@ -29,7 +29,6 @@ const WITHOUT: &[&str] = &[
     "http_empty_gif_module",
     "http_browser_module",
     "http_upstream_least_time_module",
-    "http_upstream_zone_module",
     "http_upstream_sticky_module",
     "http_tunnel_module",
     "http-cache",

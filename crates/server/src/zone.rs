@@ -8,7 +8,11 @@ mod orders;
 mod shared;
 mod standings;
 
-use std::{io, os::fd::OwnedFd, sync::Arc};
+use std::{
+    io,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use balance::{Order, Standing, Trust};
 use conf::{AtReload, Configuration, Peer, Upstream};
@@ -23,7 +27,7 @@ pub(crate) struct Zone {
     pub(crate) orders: Arc<Segment>,
     pub(crate) standings: Arc<Segment>,
     /// What workers of former configurations go on with, as long as there are any.
-    former: Vec<Arc<Segment>>,
+    former: Mutex<Vec<Arc<Segment>>>,
     peers: Vec<Known>,
     /// Orders that there were when this configuration was read.
     orders_before: u64,
@@ -86,8 +90,11 @@ fn or_new(found: Option<Arc<Segment>>, kind: Kind, upstream: &Upstream) -> io::R
 
 /// The segments of zones.
 pub(crate) fn segments(zones: &Zones) -> Vec<Arc<Segment>> {
-    let zones = zones.iter().flatten();
-    zones.flat_map(|zone| [&zone.orders, &zone.standings].into_iter().chain(&zone.former)).cloned().collect()
+    let of_zone = |zone: &Arc<Zone>| {
+        let current = [Arc::clone(&zone.orders), Arc::clone(&zone.standings)];
+        current.into_iter().chain(zone.former())
+    };
+    zones.iter().flatten().flat_map(of_zone).collect()
 }
 
 /// The segments of another generation, and why some are of no use.
@@ -104,6 +111,7 @@ impl Zone {
         upstream: &Upstream,
     ) -> Zone {
         let orders_before = orders.stamp().number();
+        let former = Mutex::new(former);
         Zone { orders, standings, former, peers: known(&upstream.peers), orders_before }
     }
 
@@ -125,7 +133,8 @@ impl Zone {
     pub(crate) fn members(&self) -> Vec<Member> {
         let (_, orders) = self.obeyed();
         let known = standings::read(&self.standings);
-        let former: Vec<_> = self.former.iter().map(|segment| (segment, standings::read(segment))).collect();
+        let former = self.former().into_iter().map(|segment| (standings::read(&segment), segment));
+        let former: Vec<_> = former.collect();
         let conns = |key: u64, segment: &Segment, seen: &[Seen]| {
             let place = seen.iter().position(|seen| seen.key == key);
             place.map_or(0, |place| segment.sum(None, place))
@@ -133,7 +142,7 @@ impl Zone {
         let member = |(peer, order): (&Known, Order)| {
             let seen = known.iter().find(|seen| seen.key == peer.key);
             let standing = seen.map_or(Standing::NEW, |seen| seen.standing);
-            let elsewhere = former.iter().map(|(segment, seen)| conns(peer.key, segment, seen));
+            let elsewhere = former.iter().map(|(seen, segment)| conns(peer.key, segment, seen));
             Member {
                 order,
                 configured: peer.configured,
@@ -194,9 +203,14 @@ impl Zone {
         self.orders.leave(own);
     }
 
+    fn former(&self) -> Vec<Arc<Segment>> {
+        self.former.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What processes that have ended counted counts no more.
     pub(crate) fn sweep(&self) {
-        self.former.iter().chain([&self.standings]).for_each(|segment| segment.sweep());
+        self.standings.sweep();
+        self.former.lock().unwrap_or_else(PoisonError::into_inner).retain(|segment| segment.is_used());
     }
 }
 

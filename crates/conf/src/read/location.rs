@@ -139,7 +139,9 @@ fn behind_scheme(url: &str) -> Result<&str, Wrong> {
     if url.starts_with("https://") {
         return Err(Wrong::value("\"https://\" is not supported in \"proxy_pass\" here", help));
     }
-    url.strip_prefix("http://").ok_or_else(|| Wrong::value("invalid URL prefix", help))
+    // The second slash may be that of a variable: `http:/$uri` leads to the upstream that the path names.
+    let by_path = url.strip_prefix("http:/").filter(|rest| rest.starts_with('$'));
+    url.strip_prefix("http://").or(by_path).ok_or_else(|| Wrong::value("invalid URL prefix", help))
 }
 
 fn find_or_make(host: &str, upstreams: &mut Vec<Upstream>) -> Result<usize, Wrong> {

@@ -70,6 +70,9 @@ fn find(exchange: &mut Exchange, proxy: &ProxyPass) -> Option<Rc<Group>> {
         }
         ProxyTarget::Named(name) => {
             let mut filled = name.fill(|variable| exchange.value(variable, 0));
+            if filled.starts_with('/') {
+                filled.remove(0);
+            }
             if let Some(path) = filled.find('/') {
                 exchange.proxy_uri = filled.split_off(path);
             }
