@@ -14,7 +14,7 @@ use crate::{
     index::Scope,
     latency,
     proof::Shown,
-    spelling, steps,
+    shifts, spelling, steps,
 };
 
 /// The worth of one call.
@@ -54,6 +54,9 @@ pub(crate) fn ask(index: &Index, function: Function, arguments: &[Argument]) -> 
         Function::LastStart => executions::last_start(index, scope),
         Function::LastEnd => executions::last_end(index, scope),
         Function::Exposed => exposure::exposed(index, scope),
+        Function::Shifts => shifts::shifts(index, scope),
+        Function::FirstNew(per_mille) => shifts::first_new(index, scope, per_mille),
+        Function::LastOld(per_mille) => shifts::last_old(index, scope, per_mille),
         _ => of_settled(index, function, arguments),
     }
 }

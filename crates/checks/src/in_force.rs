@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use facts::{
-    Event,
+    Event, Nanos,
     plan::{Action, Failpoint, Upstream},
 };
 
 use crate::Index;
 
 /// What a director's configuration says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InForce {
     pub(crate) upstream: Upstream,
     pub(crate) options: BTreeMap<String, String>,
@@ -20,10 +20,15 @@ pub(crate) struct InForce {
 /// The phases that a director went through untouched, from their begin to their end, and what was in force in each.
 pub(crate) fn quiet_phases(index: &Index, target: usize) -> Vec<(u8, InForce)> {
     let mut course = Course::new(index, target);
-    for line in &index.history.events {
-        course.hear(&line.event);
-    }
+    course.run();
     course.quiet
+}
+
+/// Every time that another configuration was loaded: when the order was given, and what was in force before and after.
+pub(crate) fn shifts_of(index: &Index, target: usize) -> Vec<(Nanos, InForce, InForce)> {
+    let mut course = Course::new(index, target);
+    course.run();
+    course.shifts
 }
 
 struct Course<'a> {
@@ -34,13 +39,23 @@ struct Course<'a> {
     /// The phase that goes on.
     current: u8,
     quiet: Vec<(u8, InForce)>,
+    now: Nanos,
+    shifts: Vec<(Nanos, InForce, InForce)>,
 }
 
 impl<'a> Course<'a> {
     fn new(index: &'a Index<'a>, target: usize) -> Course<'a> {
         let of = &index.plan.targets[target];
         let first = InForce { upstream: Upstream::new(&of.weights), options: of.options.clone() };
-        Course { index, target, written: first.clone(), loaded: first, current: 0, quiet: Vec::new() }
+        let (quiet, shifts) = (Vec::new(), Vec::new());
+        Course { index, target, written: first.clone(), loaded: first, current: 0, quiet, now: 0, shifts }
+    }
+
+    fn run(&mut self) {
+        for line in &self.index.history.events {
+            self.now = line.at.earliest;
+            self.hear(&line.event);
+        }
     }
 
     fn hear(&mut self, event: &Event) {
@@ -76,10 +91,17 @@ impl<'a> Course<'a> {
             Action::Weight { weights, .. } => self.written.upstream.weigh(weights),
             Action::Delete { member, .. } => self.written.upstream.delete(member),
             Action::Configure { options, .. } => self.written.options.extend(options.clone()),
-            Action::Signal { .. } | Action::Exec { .. } => self.loaded = self.written.clone(),
+            Action::Signal { .. } | Action::Exec { .. } => self.load(),
             _ => {}
         }
         self.disturb();
+    }
+
+    fn load(&mut self) {
+        if self.loaded != self.written {
+            let before = std::mem::replace(&mut self.loaded, self.written.clone());
+            self.shifts.push((self.now, before, self.written.clone()));
+        }
     }
 
     fn disturb(&mut self) {

@@ -37,6 +37,7 @@ mod reactions;
 mod remarks;
 mod sealed;
 mod serving;
+mod shifts;
 mod spelling;
 mod split;
 mod steps;

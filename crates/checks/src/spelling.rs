@@ -124,6 +124,9 @@ pub(crate) fn function(function: Function) -> String {
         Function::LastStart => "last_start",
         Function::LastEnd => "last_end",
         Function::Exposed => "exposed",
+        Function::Shifts => "shifts",
+        Function::FirstNew(per_mille) => return format!("first_new_{}", of_a_thousand(per_mille)),
+        Function::LastOld(per_mille) => return format!("last_old_{}", of_a_thousand(per_mille)),
         Function::Lost => "lost",
         Function::Retriable => "retriable",
         Function::Corrupt => "corrupt",
@@ -141,6 +144,10 @@ pub(crate) fn function(function: Function) -> String {
         Function::IdleClosesSeen => "idle_closes_seen",
     };
     name.to_owned()
+}
+
+fn of_a_thousand(per_mille: u16) -> String {
+    if per_mille == crate::shifts::LATEST { "max".to_owned() } else { format!("p{}", per_mille / 10) }
 }
 
 #[cfg(test)]

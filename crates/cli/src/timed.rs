@@ -29,8 +29,21 @@ fn asks_for_time(expression: &Expression) -> bool {
         Expression::Not(inner) => asks_for_time(inner),
         Expression::Binary { left, right, .. } => asks_for_time(left) || asks_for_time(right),
         Expression::Call { function, .. } => {
-            use Function::{FirstStart, LastEnd, LastStart, LongestGap, Max, Percentile, Took};
-            matches!(function, Percentile(_) | Max | LongestGap | Took | FirstStart | LastStart | LastEnd)
+            use Function::{
+                FirstNew, FirstStart, LastEnd, LastOld, LastStart, LongestGap, Max, Percentile, Took,
+            };
+            matches!(
+                function,
+                Percentile(_)
+                    | Max
+                    | LongestGap
+                    | Took
+                    | FirstStart
+                    | LastStart
+                    | LastEnd
+                    | FirstNew(_)
+                    | LastOld(_)
+            )
         }
     }
 }

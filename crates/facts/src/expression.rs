@@ -180,6 +180,12 @@ pub enum Function {
     LastEnd,
     /// `exposed(b, ..)`: requests that met a planted fault of this back end, whether or not their client noticed.
     Exposed,
+    /// `shifts(..)`: how often other weights took effect that gave a member its first requests, or its last.
+    Shifts,
+    /// `first_new_p50(..)`: of these, from the order to the first request of such a member. Of a thousand; 1000 is the latest.
+    FirstNew(u16),
+    /// `last_old_p50(..)`: from the order to the last one.
+    LastOld(u16),
 }
 
 impl Function {

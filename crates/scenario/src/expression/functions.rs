@@ -84,7 +84,7 @@ const fn row(name: &'static str, function: Function, kind: Kind, takes: Takes) -
 }
 
 /// Every function but the outcome classes, which are named as in `Outcome::name`.
-const FUNCTIONS: [Signature; 45] = [
+const FUNCTIONS: [Signature; 52] = [
     row("ready", Function::Ready, Kind::Truth, Takes::Generation),
     row("workers", Function::Workers, Kind::Number, Takes::Processes),
     row("alive", Function::Alive, Kind::Number, Takes::Processes),
@@ -130,6 +130,13 @@ const FUNCTIONS: [Signature; 45] = [
     row("last_start", Function::LastStart, Kind::Duration, Takes::OfJournal),
     row("last_end", Function::LastEnd, Kind::Duration, Takes::OfJournal),
     row("exposed", Function::Exposed, Kind::Number, Takes::OfJournal),
+    row("shifts", Function::Shifts, Kind::Number, Takes::Phases),
+    row("first_new_p50", Function::FirstNew(500), Kind::Duration, Takes::Phases),
+    row("first_new_p90", Function::FirstNew(900), Kind::Duration, Takes::Phases),
+    row("first_new_max", Function::FirstNew(1000), Kind::Duration, Takes::Phases),
+    row("last_old_p50", Function::LastOld(500), Kind::Duration, Takes::Phases),
+    row("last_old_p90", Function::LastOld(900), Kind::Duration, Takes::Phases),
+    row("last_old_max", Function::LastOld(1000), Kind::Duration, Takes::Phases),
 ];
 
 /// Every name that can be asked, in the order of the table.
