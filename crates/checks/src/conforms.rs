@@ -13,6 +13,8 @@ use crate::{
 
 /// The name of this check.
 const NAME: &str = "conforms";
+/// The act of a master that kills one which never gets ready.
+const GIVES_UP: &str = "\"KillSuccessor\"";
 /// Accepted turns that are shown before a divergence.
 const SHOWN: usize = 5;
 
@@ -33,9 +35,11 @@ fn of_target(index: &Index, target: &str) -> Verdict {
         0 => Verdict::unknown(format!("no master of {target} wrote down a turn")),
         _ => Verdict::pass(format!("{taken} turns of {} masters of {target}", own.len())),
     };
-    let missing = masters(index, target).into_iter().filter(|master| {
-        !own.iter().any(|log| log.turns.pid == master.pid) && is_known_to_have_turned(index, master)
-    });
+    let masters = masters(index, target);
+    let logged = |pid: u32| own.iter().any(|log| log.turns.pid == pid);
+    // Who launched a daemon is of its generation, and takes no turn.
+    let has_log = |of: &Master| masters.iter().any(|m| m.generation == of.generation && logged(m.pid));
+    let missing = masters.iter().filter(|master| !has_log(master) && is_known_to_have_turned(index, master));
     let missing = missing.map(|master| {
         Verdict::unknown(format!("master {} of generation {} left no log", master.pid, master.generation))
     });
@@ -61,8 +65,11 @@ pub struct Log<'a> {
 /// Every log of turns in a history, each judged by itself.
 pub fn logs(history: &History) -> Vec<Log<'_>> {
     let killed: BTreeSet<u32> = history.events.iter().filter_map(killed).collect();
+    let given_up = history.turns.iter().any(|turns| turns.text.contains(GIVES_UP));
+    let unseen: BTreeSet<u32> = history.events.iter().filter_map(unseen).filter(|_| given_up).collect();
     let judged = history.turns.iter().map(|turns| {
-        let end = if killed.contains(&turns.pid) { End::Killed } else { End::ByItself };
+        let was_killed = killed.contains(&turns.pid) || unseen.contains(&turns.pid);
+        let end = if was_killed { End::Killed } else { End::ByItself };
         Log { turns, end, shows: simulator::conform(&turns.text, end) }
     });
     judged.collect()
@@ -85,7 +92,15 @@ fn killed(line: &Stamped) -> Option<u32> {
     match &line.event {
         Event::ProcessEnded { pid, ending: Ending::Killed(_), .. } => Some(*pid),
         Event::SignalSent { pid, signal, .. } if signal == "KILL" => Some(*pid),
-        Event::FailpointReached { pid, act: FailpointAct::Exit, .. } => Some(*pid),
+        Event::FailpointReached { pid, act: FailpointAct::Kill | FailpointAct::Exit, .. } => Some(*pid),
+        _ => None,
+    }
+}
+
+/// Masters whose end only their parent saw, which is a master that may have killed them.
+fn unseen(line: &Stamped) -> Option<u32> {
+    match &line.event {
+        Event::ProcessEnded { pid, role: Role::Master, ending: Ending::Unknown, .. } => Some(*pid),
         _ => None,
     }
 }
@@ -238,6 +253,20 @@ mod tests {
         };
         check("conforms", alone(&old()[..9]), PASS);
         check("conforms", alone(&old()[..1]), UNKNOWN);
+    }
+
+    #[test]
+    fn a_master_that_its_predecessor_gave_up_may_have_ended_anywhere() {
+        let own_end = |built: Built| built.ended(20, 2500, Ending::Unknown);
+        check("conforms", own_end(logged(&old(), &new()[..6])), UNKNOWN);
+        let spawned = Wakeup { results: vec![Outcome::SuccessorSpawned], ..Wakeup::default() };
+        let late = Wakeup { elapsed_ms: 60_000, ..Wakeup::default() };
+        let gone = Wakeup { successor_died: true, ..Wakeup::default() };
+        let empty = Wakeup { exits: vec![1], ..Wakeup::default() };
+        let gives_up =
+            log(1, None, &[told(Signal::Usr2), spawned, late.clone(), gone, late, told(Signal::Quit), empty]);
+        assert!(gives_up.iter().any(|line| line.contains(super::GIVES_UP)));
+        check("conforms", own_end(logged(&gives_up, &new()[..3])), PASS);
     }
 
     #[test]

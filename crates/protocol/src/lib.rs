@@ -13,6 +13,7 @@ extern crate alloc;
 
 pub mod master;
 pub mod signals;
+pub mod supervisor;
 pub mod worker;
 
 /// Generation of a server: one master and its workers, numbered from 1.

@@ -34,11 +34,15 @@ use crate::{
     instant::{self, Side},
     listeners::Listening,
     log::Log,
+    notify::Notifier,
     numbering::Numbering,
     zone::Zones,
 };
 
-pub(crate) use self::start::{Inherited, start};
+pub(crate) use self::{
+    gather::SIGNALS,
+    start::{Inherited, start},
+};
 
 /// Everything a master holds. The decisions live in `state`.
 pub(crate) struct Master {
@@ -70,6 +74,8 @@ pub(crate) struct Master {
     /// Tells the launching process that the server serves.
     launcher: Option<OwnedFd>,
     control: Control,
+    /// Whoever started us, or its supervisor.
+    notifier: Notifier,
     /// What is written down of each turn, if somebody asked for it.
     record: Option<Record>,
 }

@@ -10,6 +10,12 @@ pub(crate) fn family(purpose: &str, pid_file: &Path) -> String {
     format!("changeoverd-{purpose}/{}/{server:016x}/", namespace.display())
 }
 
+/// The name of one process for this purpose.
+pub(crate) fn of_process(purpose: &str, pid: u32) -> String {
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("changeoverd-{purpose}/{}/{pid}", namespace.display())
+}
+
 /// The names of a family that are listened on now (`unix_seq_show`: an abstract name is shown with an `@` in front, flags of
 /// a listening socket have `__SO_ACCEPTCON`).
 pub(crate) fn listening(family: &str) -> Vec<String> {

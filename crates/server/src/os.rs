@@ -62,6 +62,16 @@ pub(crate) fn execute(
     }
 }
 
+/// The environment of this process, with these variables in the place of those of the same names.
+pub(crate) fn environment(ours: &[(&str, String)]) -> Vec<CString> {
+    let inherited = std::env::vars_os().filter(|(name, _)| ours.iter().all(|(variable, _)| name != variable));
+    inherited
+        .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
+        .chain(ours.iter().map(|(name, value)| format!("{name}={value}").into_bytes()))
+        .filter_map(|entry| CString::new(entry).ok())
+        .collect()
+}
+
 /// Takes ownership of a descriptor whose number came by the environment. `None` if nothing is open there.
 pub(crate) fn inherit(raw: RawFd) -> Option<OwnedFd> {
     // SAFETY: borrowed only for the duration of this fcntl, which fails harmlessly on a closed number.

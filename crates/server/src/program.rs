@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use conf::Configuration;
 
-use crate::{command_line::CommandLine, home::Home, master, os, rehearsal, sequence, version};
+use crate::{
+    command_line::CommandLine, home::Home, log::Log, master, os, rehearsal, sequence, supervisor, version,
+};
 
 /// Everything behind the command line; the code to exit with.
 pub(crate) fn main() -> ExitCode {
@@ -32,6 +34,10 @@ fn run(line: &CommandLine) -> Result<u8, Box<dyn std::error::Error>> {
     }
     if let Some(order) = line.signal {
         return sequence::carry_out(order, line, &home.pid_file(&configuration));
+    }
+    if !configuration.daemon && !inherited.is_something() && !supervisor::is_there() {
+        let log = Log::open(&home.error_logs(&configuration))?;
+        return Ok(supervisor::supervise(&home, log, &home.pid_file(&configuration))?);
     }
     Ok(master::start(home, inherited, configuration)?.run()?)
 }

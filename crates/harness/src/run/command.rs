@@ -27,6 +27,12 @@ impl Run<'_> {
         }
         let output = self.targets[target].output.with_extension("exec");
         let mut spawn = self.targets[target].spawn(argv, output.clone());
+        if command.upgrades {
+            // It starts the server, as the start command did.
+            spawn
+                .environment
+                .extend(self.targets[target].rendered(&self.targets[target].target.environment)?);
+        }
         spawn.environment.extend(self.targets[target].rendered(&command.environment)?);
         let pid = self.watcher.spawn(spawn)?;
         match command.upgrades {

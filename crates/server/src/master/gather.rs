@@ -25,7 +25,7 @@ use super::{
 use crate::wire::{self, Frame};
 
 /// Signals a master listens to; all of them stay blocked and come by signalfd.
-pub(super) const SIGNALS: [(Raised, Signal); 7] = [
+pub(crate) const SIGNALS: [(Raised, Signal); 7] = [
     (Raised::SIGHUP, Signal::Hup),
     (Raised::SIGINT, Signal::Int),
     (Raised::SIGQUIT, Signal::Quit),

@@ -16,6 +16,7 @@ use super::{Master, Settings, Source, start::worker_count};
 use crate::{
     access_log::AccessLogs,
     listeners::{self, Listening},
+    notify::{ready, reloading},
     privileges, wire,
     zone::{self, Occasion},
 };
@@ -29,7 +30,10 @@ impl Master {
             Effect::KillWorker(id) => self.kill_worker(id),
             Effect::Introduce(id) => self.introduce(id),
             Effect::LoadConfiguration => results.push(self.load_configuration()),
-            Effect::DropConfiguration => self.candidate = None,
+            Effect::DropConfiguration => {
+                self.candidate = None;
+                self.notify(ready());
+            }
             Effect::CommitConfiguration => self.commit_configuration(),
             Effect::SpawnSuccessor => results.push(self.spawn_successor()),
             Effect::KillSuccessor => self.kill_successor(),
@@ -46,6 +50,7 @@ impl Master {
             Effect::WritePidFile => results.push(self.write_pid_file()),
             Effect::RemovePidFile => self.remove_pid_file(),
             Effect::RemoveLastPidFile => {
+                self.notify(vec!["STOPPING=1".to_owned()]);
                 self.close_listeners();
                 self.remove_last_pid_file();
             }
@@ -112,6 +117,7 @@ impl Master {
     }
 
     fn load_configuration(&mut self) -> Outcome {
+        self.notify(reloading());
         match self.read_settings() {
             Ok(settings) => {
                 let workers = worker_count(&settings.configuration);
@@ -120,6 +126,7 @@ impl Master {
             }
             Err(lines) => {
                 lines.iter().for_each(|line| self.log.emerg(line));
+                self.notify(ready());
                 Outcome::ConfigurationRefused
             }
         }
@@ -152,6 +159,7 @@ impl Master {
         self.log.redirect(&self.home.error_logs(&self.settings.configuration));
         self.hand_over_logs();
         self.redirect_stderr();
+        self.notify(ready());
     }
 
     /// What was ordered and is not obeyed any more is over, unless a generation may come back that obeys it.
@@ -203,6 +211,10 @@ impl Master {
         self.log_failure("reopen the access logs", opened.map(drop));
         let handed = privileges::hand_over_logs(configuration, &self.home.log_files(configuration));
         self.log_failure("hand the logs to the workers", handed);
+    }
+
+    pub(super) fn notify(&self, lines: Vec<String>) {
+        self.log_failure("notify whoever started us (NOTIFY_SOCKET)", self.notifier.tell(&lines));
     }
 
     pub(super) fn log_failure(&self, what: &str, result: io::Result<()>) {

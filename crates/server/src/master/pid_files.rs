@@ -11,12 +11,22 @@ impl Master {
     pub(super) fn write_pid_file(&self) -> Outcome {
         let path = &self.settings.pid_file;
         match pid_file::write(path, process::id()).or_else(|error| self.promote_old_bin().ok_or(error)) {
-            Ok(()) => Outcome::PidFileWritten,
+            Ok(()) => {
+                self.notify(self.leads());
+                Outcome::PidFileWritten
+            }
             Err(error) => {
                 self.log.emerg(&format!("failed to write {}: {error}", path.display()));
                 Outcome::PidFileNotWritten
             }
         }
+    }
+
+    /// Who is asked for the server from here on.
+    fn leads(&self) -> Vec<String> {
+        let (generation, pid) = (self.state.generation, process::id());
+        let serves = format!("STATUS=generation {generation} serves (master {pid})");
+        vec!["READY=1".to_owned(), format!("MAINPID={pid}"), serves]
     }
 
     /// On a full disk a rename still works, and at a rollback `.oldbin` holds just what is wanted.

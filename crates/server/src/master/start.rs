@@ -5,6 +5,7 @@ use std::{
     env, io,
     os::fd::{AsFd, OwnedFd},
     path::Path,
+    process,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -25,6 +26,7 @@ use crate::{
     home::Home,
     listeners::{self, Listening},
     log::Log,
+    notify::Notifier,
     numbering::Numbering,
     orphan::{self, Estate},
     os, privileges,
@@ -69,7 +71,7 @@ impl Inherited {
     }
 
     /// Somebody gave us sockets, so we stay the process that we are: our pid is known to them.
-    fn is_something(&self) -> bool {
+    pub(crate) fn is_something(&self) -> bool {
         self.peer.is_some() || !self.listeners.is_empty()
     }
 }
@@ -108,6 +110,7 @@ pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configurati
     let greeted = master.greet_elder();
     master.log_unheard("greet as the oldest master", greeted);
     master.take_over_from(estate.workers);
+    master.notify(vec![format!("STATUS=generation {generation} starts (master {})", process::id())]);
     Ok(master)
 }
 
@@ -167,6 +170,7 @@ fn assemble(
         dead: Vec::new(),
         launcher,
         control: Default::default(),
+        notifier: Notifier::from_environment()?,
         record: None,
     };
     master.record = Record::begin(&master.state)?;

@@ -1,12 +1,8 @@
 //! What concerns other generations: starting the next one, talking to both neighbours, taking care of what a dead one leaves.
 
 use std::{
-    ffi::{CString, OsString},
     io,
-    os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-        unix::ffi::OsStringExt,
-    },
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     process,
     sync::Arc,
 };
@@ -95,14 +91,7 @@ impl Master {
             (PEER_VARIABLE, os::number(channel.as_fd())),
             (ELDER_VARIABLE, elder.map(|channel| os::number(channel.as_fd())).unwrap_or_default()),
         ];
-        let inherited =
-            std::env::vars_os().filter(|(name, _)| ours.iter().all(|(variable, _)| name != variable));
-        let environment: Vec<CString> = inherited
-            .map(|(name, value)| [name, "=".into(), value].concat_bytes())
-            .chain(ours.iter().map(|(name, value)| format!("{name}={value}").into_bytes()))
-            .filter_map(|entry| CString::new(entry).ok())
-            .collect();
-        os::execute(self.home.program.as_os_str(), &self.home.arguments, &environment, &kept)
+        os::execute(self.home.program.as_os_str(), &self.home.arguments, &os::environment(&ours), &kept)
     }
 
     pub(super) fn kill_successor(&self) {
@@ -176,15 +165,5 @@ impl Master {
 
     pub(super) fn signal_orphans(&self, signal: Signal) {
         self.orphans.iter().for_each(|pidfd| self.signal(pidfd, signal));
-    }
-}
-
-trait ConcatBytes {
-    fn concat_bytes(self) -> Vec<u8>;
-}
-
-impl ConcatBytes for [OsString; 3] {
-    fn concat_bytes(self) -> Vec<u8> {
-        self.into_iter().flat_map(OsStringExt::into_vec).collect()
     }
 }

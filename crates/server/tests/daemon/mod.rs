@@ -40,6 +40,22 @@ impl Server {
     }
 
     fn begin(directory: TempDir, environment: &[(&str, PathBuf)], configure: impl Fn(&Server)) -> Server {
+        let server = Server::place(directory);
+        configure(&server);
+        let mut command = Command::cargo_bin("changeoverd").expect("the binary of this package");
+        command.envs(environment.iter().cloned());
+        command.current_dir(server.directory.path()).assert().success();
+        server
+    }
+
+    /// Everything but the process; with `more` in the main context.
+    pub(crate) fn prepare(more: &str) -> Server {
+        let server = Server::place(TempDir::new().expect("tempdir"));
+        server.configure(more);
+        server
+    }
+
+    fn place(directory: TempDir) -> Server {
         let free = TcpListener::bind("127.0.0.1:0").expect("bind");
         let address = free.local_addr().expect("address").to_string();
         drop(free);
@@ -47,10 +63,6 @@ impl Server {
         // Workers of a root master are nobody, and reopen the log by its path.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(server.directory.path(), open).expect("open the directory");
-        configure(&server);
-        let mut command = Command::cargo_bin("changeoverd").expect("the binary of this package");
-        command.envs(environment.iter().cloned());
-        command.current_dir(server.directory.path()).assert().success();
         server
     }
 
@@ -137,7 +149,7 @@ impl Drop for Server {
 
 impl Server {
     /// Every process that was started in our directory.
-    fn processes(&self) -> Vec<Pid> {
+    pub(crate) fn processes(&self) -> Vec<Pid> {
         let Ok(own) = self.directory.path().canonicalize() else { return Vec::new() };
         let all = fs::read_dir("/proc").into_iter().flatten().flatten();
         let is_own =
