@@ -3,9 +3,12 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    fs::{self, Permissions},
     net::TcpListener,
-    os::unix::net::UnixDatagram,
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        net::UnixDatagram,
+    },
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -87,7 +90,10 @@ impl Server {
         fs::write(directory.path().join("nginx.conf"), text).expect("write the configuration");
         let said = UnixDatagram::bind(directory.path().join("f.sock")).expect("listens");
         said.set_read_timeout(Some(DEADLINE)).expect("a deadline");
-        let mut command = Command::cargo_bin("changeoverd-failpoints").expect("a binary of this package");
+        // By a name of its own, so that a test may put something else there.
+        let program = directory.path().join("server");
+        symlink(env!("CARGO_BIN_EXE_changeoverd-failpoints"), &program).expect("names the program");
+        let mut command = Command::new(program);
         let prefix = directory.path().join("f");
         command.current_dir(directory.path()).env("CHANGEOVER_FAILPOINTS", prefix).assert().success();
         Server { directory, said }
@@ -95,6 +101,13 @@ impl Server {
 
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    /// From the next upgrade on.
+    fn replace_program(&self, script: &str) {
+        fs::write(self.path("draft"), script).expect("write");
+        fs::set_permissions(self.path("draft"), Permissions::from_mode(0o755)).expect("make it a program");
+        fs::rename(self.path("draft"), self.path("server")).expect("replace the program");
     }
 
     fn master(&self) -> i32 {
@@ -177,6 +190,10 @@ fn the_n_th_time_and_the_age_of_a_process_are_told_apart() {
 fn a_new_master_whose_predecessor_is_dead_corrects_the_pid_file_before_anything_else() {
     let server = Server::start();
     let old = server.master();
+    server.replace_program(&format!(
+        "#!/bin/sh\nwhile grep -q '^{old} ([^)]*) [^ZX]' /proc/{old}/stat 2>/dev/null; do :; done\nexec {} \"$@\"\n",
+        env!("CARGO_BIN_EXE_changeoverd-failpoints")
+    ));
     server.arm("1 kill master 1 * spawn-successor.after 1\n");
     kill(Pid::from_raw(old), Signal::SIGUSR2).expect("a live master");
     server.hear();
