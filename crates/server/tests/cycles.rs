@@ -36,6 +36,7 @@ struct Held {
 
 fn held(server: &Server) -> Held {
     let master = server.master();
+    server.wait("whoever asked last is forgotten", |_| callers(master) == 0);
     let open = descriptors(master);
     let children =
         fs::read_to_string(format!("/proc/{master}/task/{master}/children")).expect("a live master");
@@ -47,6 +48,14 @@ fn held(server: &Server) -> Held {
         workers,
         processes: server.processes().len(),
     }
+}
+
+/// Connections to the control socket: they have its name, as it has itself.
+fn callers(master: i32) -> usize {
+    let table = fs::read_to_string("/proc/net/unix").expect("the table of sockets");
+    let end = format!("/{master}");
+    let named = |line: &&str| line.contains(" @changeoverd/") && line.ends_with(&end);
+    table.lines().filter(named).count().saturating_sub(1)
 }
 
 fn descriptors(pid: i32) -> Vec<String> {
