@@ -128,6 +128,10 @@ fn thirty_upgrades_leave_what_two_left_and_the_pid_file_always_names_a_live_mast
     for cycle in 1..=CYCLES {
         let (code, told, why) = order(&server, &["upgrade"]);
         assert_eq!(code, Some(0), "upgrade {cycle}: {told}{why}");
+        server.wait("the new master has seen the old one end", |s| {
+            let master = s.master();
+            s.log().contains(&format!("{master}#{master}: generation {cycle} is gone"))
+        });
         if cycle == 2 {
             second = Some(held(&server));
         }
