@@ -35,8 +35,11 @@ fn of_target(index: &Index, target: &Target) -> Verdict {
     }
     let masters = masters(index, &target.name);
     let states = states(&file, settled).into_iter().filter(|state| state.until > ready);
-    let mut lines: Vec<String> =
+    let complaints: Vec<Complaint> =
         states.filter_map(|state| complaint(index, &state, &masters, ready)).collect();
+    let (wrong, untold): (Vec<Complaint>, Vec<Complaint>) =
+        complaints.into_iter().partition(|complaint| matches!(complaint, Complaint::Wrong(_)));
+    let mut lines: Vec<String> = wrong.into_iter().map(Complaint::line).collect();
     let replaced = replacements(index, target);
     lines.extend(early_oldbin(&file, &replaced, &changes(index, target, &target.oldbin), settled));
     let overlooked = index.first(|e| matches!(e, Event::Overlooked { target: t, .. } if *t == target.name));
@@ -44,6 +47,9 @@ fn of_target(index: &Index, target: &Target) -> Verdict {
         // An absence may have been among what was missed; what was seen to be wrong stays wrong.
         true if overlooked.is_some() => {
             Verdict::unknown(format!("the harness missed changes of the pid file of {}", target.name))
+        }
+        true if !untold.is_empty() => {
+            Verdict::unknown(untold.into_iter().map(Complaint::line).collect::<Vec<_>>().join("; "))
         }
         true => Verdict::pass(format!("it changed {} times and always named a live master", file.len())),
         false => Verdict::Fail { lines },
@@ -120,7 +126,32 @@ fn states(changes: &[Change], end: Nanos) -> Vec<State> {
     states
 }
 
-fn complaint(index: &Index, state: &State, masters: &[Master], ready: Nanos) -> Option<String> {
+/// What is to be said of a state of the file.
+enum Complaint {
+    /// It was wrong.
+    Wrong(String),
+    /// Perhaps it was wrong, and perhaps nobody on this machine was on time.
+    Untold(String),
+}
+
+impl Complaint {
+    fn line(self) -> String {
+        match self {
+            Complaint::Wrong(line) | Complaint::Untold(line) => line,
+        }
+    }
+}
+
+/// For how long, between two instants, a thread that only sleeps was kept from running.
+fn asleep(index: &Index, from: Nanos, until: Nanos) -> Nanos {
+    let hiccup = |line: &facts::Stamped| match line.event {
+        Event::Hiccup { ns } if line.at.latest > from && line.at.earliest < until => Some(ns),
+        _ => None,
+    };
+    index.history.events.iter().filter_map(hiccup).sum()
+}
+
+fn complaint(index: &Index, state: &State, masters: &[Master], ready: Nanos) -> Option<Complaint> {
     let since = state.from.max(ready);
     // It was looked at now and then: how long at most is known, how long at least may be nothing.
     let at_most = state.not_after.saturating_sub(state.not_before.max(ready)) as f64 / 1e6;
@@ -128,20 +159,29 @@ fn complaint(index: &Index, state: &State, masters: &[Master], ready: Nanos) -> 
     let PidFile::Names(pid) = state.holds else {
         let anybody = masters.iter().any(|master| master.lived_at(since));
         let how = format!("{:?}", state.holds).to_lowercase();
-        return anybody.then(|| format!("the pid file was {how} {lasted} while a master lived"));
+        return anybody
+            .then(|| Complaint::Wrong(format!("the pid file was {how} {lasted} while a master lived")));
     };
     let named = masters.iter().rfind(|master| master.pid == pid && master.from <= state.until);
     match named.map(|master| master.until) {
         None if state.live_master => None,
-        None => Some(format!("the pid file named pid {pid} {lasted}, which was no master")),
+        None => Some(Complaint::Wrong(format!("the pid file named pid {pid} {lasted}, which was no master"))),
         Some(None) => None,
         Some(Some(died)) => {
             let deadline = died.max(since) + CORRECTED_WITHIN;
             let another = masters.iter().any(|m| m.pid != pid && m.lived_at(died) && m.lived_at(deadline));
             let late = state.until > deadline && another;
-            let at_least = state.until.saturating_sub(died) as f64 / 1e6;
-            let phase = index.phase_at(died);
-            late.then(|| format!("the pid file named pid {pid} {at_least:.1} ms after its death in {phase}"))
+            let (lateness, asleep) = (state.until.saturating_sub(died), asleep(index, died, state.until));
+            let (at_least, phase) = (lateness as f64 / 1e6, index.phase_at(died));
+            let line = format!("the pid file named pid {pid} {at_least:.1} ms after its death in {phase}");
+            // A server that gets no processor is not to blame for what it does not do.
+            late.then(|| match lateness.saturating_sub(asleep) > CORRECTED_WITHIN {
+                true => Complaint::Wrong(line),
+                false => Complaint::Untold(format!(
+                    "{line}, of which nobody on this machine ran for {:.1} ms",
+                    asleep as f64 / 1e6
+                )),
+            })
         }
     }
 }
@@ -231,6 +271,12 @@ mod tests {
         };
         check("pid-file-always", named_dead(2050), PASS);
         check("pid-file-always", named_dead(2150), FAIL);
+        // A machine on which nobody ran tells nothing of the server; what is late beyond that does.
+        let starved =
+            |at, from, until| named_dead(at).inserted_between(from, until, Event::Hiccup { ns: 60_000_000 });
+        check("pid-file-always", starved(2150, 2010, 2080), UNKNOWN);
+        check("pid-file-always", starved(2170, 2010, 2080), FAIL);
+        check("pid-file-always", starved(2150, 1800, 1900), FAIL);
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Stat {
     }
 
     /// The name in parentheses may hold anything, so fields are counted from the last `)`.
-    fn parse(text: &str) -> Option<Stat> {
+    pub(crate) fn parse(text: &str) -> Option<Stat> {
         let fields: Vec<&str> = text.get(text.rfind(')')? + 1..)?.split_whitespace().collect();
         let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
         // utime, stime, cutime, cstime: proc_pid_stat(5) fields 14 to 17.

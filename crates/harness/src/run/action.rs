@@ -9,7 +9,7 @@ use facts::{
 };
 
 use super::{Halt, Run, fault::Fault};
-use crate::procfs;
+use crate::procfs::{self, Stat};
 
 /// A SIGSTOP takes effect when the process is scheduled next.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
@@ -64,12 +64,22 @@ impl Run<'_> {
 
     fn send(&mut self, to: &Selector, signals: &[Signal]) -> Result<Vec<u32>, Halt> {
         let chosen = self.choose(to)?;
+        let mut reached = Vec::new();
         for process in &chosen {
-            for signal in signals {
-                self.send_one(to.target, process, *signal)?;
+            match self.send_all(to.target, process, signals) {
+                Err(Halt::Failed(_)) if is_moot(chosen.len(), procfs::stat(process.pid)) => {}
+                Err(halt) => return Err(halt),
+                Ok(()) => reached.push(process.pid),
             }
         }
-        Ok(chosen.iter().map(|process| process.pid).collect())
+        match reached.is_empty() {
+            true => Err(Halt::Failed("all of them ended before it could be done to them".into())),
+            false => Ok(reached),
+        }
+    }
+
+    fn send_all(&mut self, target: usize, process: &Seen, signals: &[Signal]) -> Result<(), Halt> {
+        signals.iter().try_for_each(|signal| self.send_one(target, process, *signal))
     }
 
     fn send_one(&mut self, target: usize, process: &Seen, signal: Signal) -> Result<(), Halt> {
@@ -101,6 +111,11 @@ impl Run<'_> {
     }
 }
 
+/// Whether it is no failure that one could not be signalled: of several, one may end because another one was killed right before.
+fn is_moot(chosen: usize, now: Option<Stat>) -> bool {
+    chosen > 1 && now.is_none_or(|stat| stat.is_zombie())
+}
+
 /// Waits until the process is stopped indeed. Until then it may still take a signal that is sent after the SIGSTOP:
 /// the kernel delivers by number, not by order.
 fn until_stopped(pid: u32) -> Result<(), Halt> {
@@ -117,5 +132,20 @@ fn until_stopped(pid: u32) -> Result<(), Halt> {
             Some(_) => std::thread::yield_now(),
             None => return Err(Halt::Failed(format!("{pid} ended before it stopped"))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_several_may_have_ended_and_one_alone_may_not() {
+        let stat =
+            |state| Stat::parse(&format!("7 (web) {state} 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0"));
+        assert!(stat('S').is_some());
+        assert!(is_moot(2, None) && is_moot(3, stat('Z')));
+        assert!(!is_moot(2, stat('S')), "it lives: then something else is wrong");
+        assert!(!is_moot(1, None), "nobody was there to do it to");
     }
 }

@@ -6,7 +6,7 @@ use facts::{
     Event, Expression, Nanos,
     event::Ending as Exit,
     expression::{Argument, Function, Operator},
-    plan::{Members, Selector, Which},
+    plan::{Launch, Members, Selector, Which},
 };
 use ledger::clock::now;
 
@@ -50,8 +50,11 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// A server may answer a moment before its launcher is told that all is well.
+    /// A server may answer a moment before its launcher is told that all is well. One that stays is a master, or watches over them.
     fn wait_until_launched(&mut self, target: usize) -> Result<(), Error> {
+        if self.targets[target].target.launch == Launch::Stays {
+            return Ok(());
+        }
         let launcher = self.launchers[target];
         let give_up = now() + LAUNCH_PATIENCE.as_nanos() as Nanos;
         while self.watcher.ending_of(launcher).is_none()

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use facts::{
-    Event, Generation, Moment, Nanos,
+    Event, Generation, Moment, Nanos, Role,
     event::{Seen, View},
-    plan::Which,
+    plan::{Launch, Which},
 };
 use ledger::clock::now;
 
@@ -49,7 +49,7 @@ impl Run<'_> {
         let reaped = self.watcher.site.views.iter().all(|view| view.zombies == 0);
         let clear = self.watcher.census.living().all(|person| person.is_known);
         let heard_all = (0..self.targets.len()).all(|target| heard(target) >= PROBES);
-        let no_strays = self.watcher.site.views.iter().all(|view| strays(view).next().is_none());
+        let no_strays = (0..self.targets.len()).all(|target| self.strays(target).next().is_none());
         heard_all && reaped && clear && no_strays && !self.watcher.has_untold_ends()
     }
 
@@ -75,6 +75,19 @@ impl Run<'_> {
         })
     }
 
+    /// Processes that should be gone: not of the generation that the pid file puts in charge. Where what was started stays, and is
+    /// no master, it watches over all generations.
+    pub(super) fn strays(&self, target: usize) -> impl Iterator<Item = &Seen> {
+        let view = &self.watcher.site.views[target];
+        let in_charge = view.generation(Which::Current);
+        let stays = self.targets[target].target.launch == Launch::Stays;
+        let supervisor = Some(self.launchers[target]).filter(|_| stays);
+        view.processes.iter().filter(move |process| {
+            let supervises = process.role == Role::Other && Some(process.pid) == supervisor;
+            Some(process.generation) != in_charge && !supervises
+        })
+    }
+
     fn quote(&self, target: usize) -> Result<(), Error> {
         // The line has the server's own wall clock; on ours it only happened some time in the run.
         let at = Moment { earliest: self.begun_at, latest: now() };
@@ -83,10 +96,4 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-/// Processes that should be gone: not of the generation that the pid file puts in charge.
-pub(super) fn strays(view: &View) -> impl Iterator<Item = &Seen> {
-    let in_charge = view.generation(Which::Current);
-    view.processes.iter().filter(move |process| Some(process.generation) != in_charge)
 }

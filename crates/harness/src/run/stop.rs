@@ -9,7 +9,7 @@ use facts::{
 };
 use ledger::clock::now;
 
-use super::{Ending, Run, TURN, remains::Remains, settle::strays};
+use super::{Ending, Run, TURN, remains::Remains};
 use crate::{Error, address};
 
 /// A target that is told to leave after the load has stopped has nothing left to finish.
@@ -48,7 +48,7 @@ impl Run<'_> {
     fn tell_strays(&self, told: &mut BTreeSet<u32>) -> Result<(), Error> {
         for (target, view) in self.watcher.site.views.iter().enumerate() {
             let in_charge = view.generation(Which::Current);
-            for stray in strays(view) {
+            for stray in self.strays(target) {
                 told.insert(stray.pid);
                 let (name, role) = (self.watcher.name(target), stray.role);
                 let who = in_charge.map_or("no generation is".into(), |g| format!("generation {g} is"));
