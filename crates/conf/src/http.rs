@@ -220,6 +220,23 @@ pub enum Queues {
     OnePerWorker,
 }
 
+/// Room for the head of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeaderBuffers {
+    /// `client_header_buffer_size`: of the first buffer. 1 KiB.
+    pub first_bytes: usize,
+    /// `large_client_header_buffers`: how many others there may be. 4.
+    pub large: usize,
+    /// And how large each is; a line that is longer fits nowhere. 8 KiB.
+    pub large_bytes: usize,
+}
+
+impl Default for HeaderBuffers {
+    fn default() -> Self {
+        HeaderBuffers { first_bytes: 1 << 10, large: 4, large_bytes: 8 << 10 }
+    }
+}
+
 /// A `server_name`, lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerName {
@@ -373,6 +390,8 @@ pub struct Settings {
     pub keepalive_disable: Vec<Browser>,
     /// `client_header_timeout`. 60 s.
     pub client_header_timeout: Duration,
+    /// `client_header_buffer_size` and `large_client_header_buffers`.
+    pub header_buffers: HeaderBuffers,
     /// `client_body_timeout`: between two reads of a request body. 60 s.
     pub client_body_timeout: Duration,
     /// `send_timeout`: how long a client may take none of an answer that waits for it. 60 s.
@@ -419,6 +438,7 @@ impl Default for Settings {
             keepalive_time: Duration::from_secs(3600),
             keepalive_disable: vec![Browser::OldInternetExplorer],
             client_header_timeout: minute,
+            header_buffers: HeaderBuffers::default(),
             client_body_timeout: minute,
             send_timeout: minute,
             client_max_body_size: 1 << 20,

@@ -14,6 +14,7 @@ mod files;
 mod forward;
 mod framing;
 mod handover;
+mod head_size;
 mod headers;
 mod journal;
 mod life;

@@ -51,6 +51,14 @@ fn one(directive: &Directive, settings: &mut Settings, problems: &mut Problems) 
         "keepalive_disable" => settings.keepalive_disable = browsers(directive, problems),
         "keepalive_requests" => set(&mut settings.keepalive_requests, directive, problems, value::number),
         "client_header_timeout" => set(&mut settings.client_header_timeout, directive, problems, value::time),
+        "client_header_buffer_size" => {
+            set(&mut settings.header_buffers.first_bytes, directive, problems, buffer_size);
+        }
+        "large_client_header_buffers" => {
+            set(&mut settings.header_buffers.large, directive, problems, buffer_count);
+            let size = problems.note(&argument_span(directive, 1), buffer_size(directive.argument(1)));
+            settings.header_buffers.large_bytes = size.unwrap_or_default();
+        }
         "client_body_timeout" => set(&mut settings.client_body_timeout, directive, problems, value::time),
         "send_timeout" => set(&mut settings.send_timeout, directive, problems, value::time),
         "client_max_body_size" => set(&mut settings.client_max_body_size, directive, problems, value::size),
@@ -88,6 +96,22 @@ fn keepalive_timeout(directive: &Directive, settings: &mut Settings, problems: &
         .get(1)
         .and_then(|word| problems.note(&word.span, value::time(&word.text)))
         .filter(|announced| !announced.is_zero());
+}
+
+fn buffer_size(text: &str) -> Result<usize, Wrong> {
+    // hyper takes no head of more than some 400 KiB, whatever is said here.
+    let most = 256 << 10;
+    match value::size(text)? {
+        size @ 1.. if size <= most => Ok(usize::try_from(size).unwrap_or_default()),
+        _ => Err(Wrong::value(format!("invalid size \"{text}\""), "write a size from 1 to 256k")),
+    }
+}
+
+fn buffer_count(text: &str) -> Result<usize, Wrong> {
+    match value::small_number(text)? {
+        count @ 1..=64 => Ok(usize::try_from(count).unwrap_or_default()),
+        _ => Err(Wrong::value(format!("invalid number \"{text}\""), "write a number from 1 to 64")),
+    }
 }
 
 fn browsers(directive: &Directive, problems: &mut Problems) -> Vec<Browser> {

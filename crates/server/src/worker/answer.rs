@@ -18,6 +18,7 @@ use super::{
     endpoint,
     exchange::{self, Exchange},
     files, forward,
+    head_size::Oversize,
     headers::{self, Persistence},
     page, path, real_ip,
 };
@@ -90,7 +91,11 @@ pub(super) async fn answer(
     let is_understood = path.is_some() && host.is_some();
     let mut exchange =
         exchange(&connection, begun, request, server, settings, host, path.unwrap_or_default());
-    let draft = if !is_understood {
+    let draft = if let Some(oversize) = connection.oversize() {
+        let (status, title) = told(oversize);
+        let text = page::of(&format!("{} {title}", status.as_u16()), settings.server_tokens);
+        Draft { persistence: Persistence::Ends, ..Draft::new(status, "text/html", Content::text(text)) }
+    } else if !is_understood {
         Draft::last_page(StatusCode::BAD_REQUEST, settings)
     } else if connection.client == Client::SelfTest {
         Draft::page(StatusCode::OK, settings)
@@ -107,6 +112,29 @@ pub(super) async fn answer(
     let entry = access_log::entry(&exchange, &response);
     let execution = execution.map(|execution| execution.answered_with(response.status()));
     Ok(response.map(|content| content.with(busy, execution, entry)))
+}
+
+/// The whole answer to a request whose head is not even complete, and already too large.
+pub(super) fn refusal(connection: &Connection, oversize: Oversize) -> String {
+    let http = &connection.service.configuration.http;
+    let with_version = http.server_for(&connection.local, "").is_none_or(|one| one.settings.server_tokens);
+    let (status, title) = told(oversize);
+    let page = page::of(&format!("{} {title}", status.as_u16()), with_version);
+    connection.service.log.info(&format!("*{} client sent too large a head", connection.number));
+    format!(
+        "HTTP/1.1 {status}\r\nServer: {}\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{page}",
+        page::server_name(with_version),
+        page.len()
+    )
+}
+
+/// nginx's words (`ngx_http_process_request_headers`).
+fn told(oversize: Oversize) -> (StatusCode, &'static str) {
+    match oversize {
+        Oversize::Line => (StatusCode::URI_TOO_LONG, "Request-URI Too Large"),
+        Oversize::Header => (StatusCode::BAD_REQUEST, "Request Header Or Cookie Too Large"),
+    }
 }
 
 /// The location for a path. A directory that has an index file leads on to that, which may have a location of its own.

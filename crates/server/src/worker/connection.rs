@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use conf::{Address, Settings};
+use conf::{Address, HeaderBuffers, Settings};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -22,6 +22,7 @@ use super::{
     echo::Echo,
     forward::Tunnel,
     handover::{self, Luggage, Parcel, UNREAD_BYTES_MAX, Will},
+    head_size::Oversize,
     journal::Execution,
     linger::linger,
     service::{Service, Stage, Ticket},
@@ -127,7 +128,7 @@ enum End {
     Http,
     /// hyper says so, and something was wrong.
     Error(hyper::Error),
-    /// A deadline passed.
+    /// A deadline passed, or what came is too large.
     Late,
     /// The worker's time is over.
     Cut,
@@ -142,7 +143,8 @@ impl Connection {
     pub(super) fn new(service: &Rc<Service>, stream: Stream, client: Client, local: Address) -> Rc<Self> {
         let ticket = (client != Client::SelfTest).then(|| service.admit());
         let number = ticket.as_ref().map_or(0, |ticket| ticket.place);
-        let fresh = Connection::fresh(service, Socket::new(stream), (client, local), number);
+        let fresh =
+            Connection::fresh(service, |buffers| Socket::new(stream, buffers), (client, local), number);
         Connection { ticket, ..fresh }.register()
     }
 
@@ -154,7 +156,7 @@ impl Connection {
         let Parcel { socket, luggage, unread, ticket, will } = parcel;
         let (ends, since) = ((luggage.client(), luggage.local()), luggage.waiting_since());
         let stream = Stream::from_socket(socket, &ends.1)?;
-        let socket = Socket::resumed(stream, luggage.requests, &unread, since);
+        let socket = |buffers| Socket::resumed(stream, buffers, luggage.requests, &unread, since);
         let resumed = Connection {
             accepted: luggage.opened(),
             started: Cell::new(luggage.requests),
@@ -168,13 +170,18 @@ impl Connection {
         Ok(resumed.register())
     }
 
-    fn fresh(service: &Rc<Service>, socket: Socket, ends: (Client, Address), number: u64) -> Self {
+    fn fresh(
+        service: &Rc<Service>,
+        socket: impl FnOnce(HeaderBuffers) -> Socket,
+        ends: (Client, Address),
+        number: u64,
+    ) -> Self {
         let (now, (client, local)) = (Instant::now(), ends);
         let settings = service.configuration.http.server_for(&local, "").map(|server| &server.settings);
         let minute = Duration::from_secs(60);
         Connection {
             service: Rc::clone(service),
-            socket: Rc::new(socket),
+            socket: Rc::new(socket(settings.map_or_else(HeaderBuffers::default, |all| all.header_buffers))),
             client,
             number,
             accepted: now,
@@ -248,6 +255,19 @@ impl Connection {
             return Poll::Ready(());
         }
         Poll::Pending
+    }
+
+    /// What of the request that was begun last is too large to be answered.
+    pub(super) fn oversize(&self) -> Option<Oversize> {
+        let of_newest = |(request, _): &(u64, Oversize)| *request == self.started.get();
+        self.socket.refusal().filter(of_newest).map(|(_, oversize)| oversize)
+    }
+
+    /// The same of one whose head hyper still waits for, when everything before it is answered.
+    fn refuses(&self) -> Option<Oversize> {
+        let (started, is_answered) = (self.started.get(), self.started.get() == self.finished.get());
+        let refusal = self.socket.refusal().filter(|(request, _)| *request == started + 1);
+        refusal.filter(|_| is_answered && self.socket.is_flushed()).map(|(_, oversize)| oversize)
     }
 
     /// Whether nothing came after the request being answered.
@@ -426,6 +446,10 @@ async fn serve_http(connection: &Rc<Connection>) -> (End, Bytes) {
             let cut = connection.service.cut_at().map(|since| since + LAST_WORDS);
             if cut.is_some_and(|cut| !connection.has_last_words() || cut <= Instant::now()) {
                 return Poll::Ready(End::Cut);
+            }
+            if let Some(oversize) = connection.refuses() {
+                connection.socket.write_last(answer::refusal(connection, oversize).as_bytes());
+                return Poll::Ready(End::Late);
             }
             if connection.departs() {
                 if connection.requests() == 0 {

@@ -3,8 +3,12 @@
 
 use std::mem::MaybeUninit;
 
-/// Longest head that is followed; hyper refuses longer ones later by itself.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+use conf::HeaderBuffers;
+
+use super::head_size::{Oversize, oversize};
+
+/// Longest line of a chunked body that is followed.
+const LINE_BYTES_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 100;
 
 /// Follows the bytes of one connection.
@@ -14,6 +18,8 @@ pub(super) struct Framing {
     begun: u64,
     /// The unfinished head or chunk line.
     partial: Vec<u8>,
+    buffers: HeaderBuffers,
+    oversize: Option<Oversize>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +41,13 @@ enum Place {
 
 impl Framing {
     /// Of a connection on which this many requests have come whole.
-    pub(super) fn after(requests: u64) -> Framing {
-        Framing { begun: requests, ..Framing::default() }
+    pub(super) fn after(requests: u64, buffers: HeaderBuffers) -> Framing {
+        Framing { begun: requests, buffers, ..Framing::default() }
+    }
+
+    /// Which request has too large a head, and what of it. Nothing behind that is understood.
+    pub(super) fn refusal(&self) -> Option<(u64, Oversize)> {
+        self.oversize.map(|oversize| (self.begun, oversize))
     }
 
     /// How many requests have sent at least one byte; `None` once that cannot be known any more.
@@ -81,35 +92,33 @@ impl Framing {
     fn head(&mut self, bytes: &[u8]) -> usize {
         let before = self.partial.len();
         if before == 0 {
-            return self.parse_head(bytes, bytes).unwrap_or(bytes.len());
+            return self.parse_head(bytes).unwrap_or(bytes.len());
         }
         let mut whole = std::mem::take(&mut self.partial);
         whole.extend_from_slice(bytes);
-        if !bytes.contains(&b'\n') && whole.len() <= HEAD_BYTES_MAX {
+        if !bytes.contains(&b'\n') && oversize(&whole, self.buffers).is_none() {
             self.partial = whole;
             return bytes.len();
         }
-        self.parse_head(&whole, &whole).map_or(bytes.len(), |end| end - before)
+        self.parse_head(&whole).map_or(bytes.len(), |end| end - before)
     }
 
     /// The length of the head if it is complete.
-    fn parse_head(&mut self, bytes: &[u8], keep: &[u8]) -> Option<usize> {
+    fn parse_head(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut []);
-        match request.parse_with_uninit_headers(bytes, &mut headers) {
-            Ok(httparse::Status::Complete(end)) => {
-                self.place = after_head(request.headers);
-                Some(end)
-            }
-            Ok(httparse::Status::Partial) if keep.len() <= HEAD_BYTES_MAX => {
-                self.partial = keep.to_vec();
-                None
-            }
-            _ => {
-                self.place = Place::Lost;
-                None
-            }
+        let (head, then) = match request.parse_with_uninit_headers(bytes, &mut headers) {
+            Ok(httparse::Status::Complete(end)) => (&bytes[..end], Some(after_head(request.headers))),
+            Ok(httparse::Status::Partial) => (bytes, None),
+            Err(_) => (bytes, Some(Place::Lost)),
+        };
+        self.oversize = oversize(head, self.buffers);
+        match then {
+            _ if self.oversize.is_some() => self.place = Place::Lost,
+            Some(place) => self.place = place,
+            None => self.partial = bytes.to_vec(),
         }
+        (!matches!(self.place, Place::Head | Place::Lost)).then_some(head.len())
     }
 
     fn skip(&mut self, bytes: &[u8], left: u64, then: Place, again: fn(u64) -> Place) -> usize {
@@ -122,7 +131,7 @@ impl Framing {
     fn chunk_line(&mut self, bytes: &[u8]) -> usize {
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
             self.partial.extend_from_slice(bytes);
-            if self.partial.len() > HEAD_BYTES_MAX {
+            if self.partial.len() > LINE_BYTES_MAX {
                 self.place = Place::Lost;
             }
             return bytes.len();

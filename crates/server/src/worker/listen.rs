@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use tokio::{
     net::{TcpListener, UnixListener},
     task::{AbortHandle, spawn_local},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{
@@ -27,6 +27,9 @@ use super::{
 
 /// How long accepting rests when there are no descriptors, unless a connection closes first.
 const REST: Duration = Duration::from_millis(100);
+
+/// How often the log tells of it.
+const SAID_EVERY: Duration = Duration::from_secs(1);
 
 /// The running loops. Dropping it deregisters the listeners. The sockets stay open: they are shared with the master
 /// and with other workers, and what is queued in them is theirs to accept.
@@ -95,20 +98,21 @@ impl Acceptor {
 }
 
 async fn run(service: Rc<Service>, listener: Acceptor, address: Address) {
-    let mut resting = false;
+    let mut said: Option<Instant> = None;
     loop {
         match poll_fn(|cx| poll_accept(&service, &listener, cx)).await {
             None => rest_until(&service, || service.room().is_some()).await,
             Some(Ok((stream, client))) => {
-                resting = false;
                 admit(&service, stream, client, &address);
             }
             Some(Err(error)) => {
-                if is_exhausted(&error) && !resting {
+                // With clients that come and go it is so again after each of them.
+                let is_news = said.is_none_or(|said| said.elapsed() > SAID_EVERY);
+                if is_exhausted(&error) && is_news {
                     service.log.crit(&format!(
                         "accept4() failed ({error}): accepting rests until a connection closes"
                     ));
-                    resting = true;
+                    said = Some(Instant::now());
                 }
                 if is_exhausted(&error) {
                     let _ = timeout(REST, service.freed.notified()).await;

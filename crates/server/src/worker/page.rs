@@ -10,7 +10,11 @@ pub(super) fn server_name(with_version: bool) -> &'static str {
 /// An HTML page that names the status.
 pub(super) fn page(status: StatusCode, with_version: bool) -> String {
     let title = format!("{} {}", status.as_u16(), reason(status));
-    let title = title.trim_end();
+    of(title.trim_end(), with_version)
+}
+
+/// The same with a title of its own.
+pub(super) fn of(title: &str, with_version: bool) -> String {
     let name = server_name(with_version);
     format!(
         "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\

@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use conf::Address;
+use conf::{Address, HeaderBuffers};
 use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{framing::Framing, journal::Unwritten};
+use super::{framing::Framing, head_size::Oversize, journal::Unwritten};
 
 /// Most that is taken from the kernel before hyper asks for it.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
@@ -116,11 +116,11 @@ enum Shut {
 }
 
 impl Socket {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream, buffers: HeaderBuffers) -> Self {
         let now = Instant::now();
         Socket {
             stream: RefCell::new(stream),
-            framing: RefCell::default(),
+            framing: RefCell::new(Framing::after(0, buffers)),
             ahead: RefCell::default(),
             reader: RefCell::default(),
             ended: Cell::new(false),
@@ -134,9 +134,15 @@ impl Socket {
     }
 
     /// One on which this many requests have come, and then `unread`, since `since`.
-    pub(super) fn resumed(stream: Stream, requests: u64, unread: &[u8], since: Instant) -> Self {
-        let socket = Socket::new(stream);
-        socket.framing.replace(Framing::after(requests));
+    pub(super) fn resumed(
+        stream: Stream,
+        buffers: HeaderBuffers,
+        requests: u64,
+        unread: &[u8],
+        since: Instant,
+    ) -> Self {
+        let socket = Socket::new(stream, buffers);
+        socket.framing.replace(Framing::after(requests, buffers));
         socket.feed(unread);
         socket.ahead.borrow_mut().extend_from_slice(unread);
         socket.head_since.set(since);
@@ -218,6 +224,11 @@ impl Socket {
     /// How many requests have begun to arrive; `None` if what came is no HTTP.
     pub(super) fn requests_begun(&self) -> Option<u64> {
         self.framing.borrow().begun()
+    }
+
+    /// Which request has too large a head, and what of it.
+    pub(super) fn refusal(&self) -> Option<(u64, Oversize)> {
+        self.framing.borrow().refusal()
     }
 
     /// Whether every request that has begun to arrive has come whole.

@@ -268,3 +268,33 @@ fn every_answer_says_whether_the_connection_stays() {
     thread::sleep(Duration::from_millis(60));
     assert!(client.get().closes(), "it is older than keepalive_time");
 }
+
+#[test]
+fn heads_that_are_too_large_are_refused_in_nginxs_words() {
+    let rig = Rig::accepting(
+        "client_header_buffer_size 100; large_client_header_buffers 2 200;
+         server { listen LISTEN; return 200 hello; }",
+    );
+    let long = "a".repeat(201);
+    let check = |request: &str, status: u16, title: &str| {
+        let mut client = rig.connect();
+        assert_eq!(client.get().status(), 200);
+        client.send(request);
+        let answer = client.answer();
+        assert_eq!((answer.status(), answer.closes()), (status, true), "{request}");
+        assert!(answer.body.contains(title), "{}", answer.body);
+        assert_eq!(client.rest(), "");
+    };
+    let (line, header) = ("414 Request-URI Too Large", "400 Request Header Or Cookie Too Large");
+    check(&format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), 414, line);
+    check(&format!("GET /{long}"), 414, line);
+    check(&format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n"), 400, header);
+    check(&format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}"), 400, header);
+    let short = format!("X: {}\r\n", "a".repeat(150));
+    check(&format!("GET / HTTP/1.1\r\nHost: a\r\n{}", short.repeat(3)), 400, header);
+    let mut client = rig.connect();
+    assert_eq!(client.request("GET /", &short.repeat(2)).status(), 200, "each in a buffer of its own");
+    client.send(&format!("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /{long}"));
+    assert_eq!(client.answer().status(), 200, "what came before is answered");
+    assert_eq!(client.answer().status(), 414);
+}
