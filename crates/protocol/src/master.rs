@@ -34,7 +34,7 @@ use crate::signals::{Signal, Signals};
 /// One turn of a master's loop. Performing the effects in order, and telling each one's result in a later wakeup,
 /// is all the caller has to do.
 pub fn step(state: &State, wakeup: &Wakeup) -> (State, Vec<Effect>) {
-    let mut turn = Turn { state: state.clone(), effects: Vec::new(), bereaved: false };
+    let mut turn = Turn { state: state.clone(), effects: Vec::new(), bereaved: false, displaced: false };
     if turn.state.stage == Stage::Gone {
         return (turn.state, turn.effects);
     }
@@ -67,6 +67,8 @@ struct Turn {
     effects: Vec<Effect>,
     /// Another generation died in this turn that had not said it would.
     bereaved: bool,
+    /// The pid file names another generation, which took over, and this one has not been told to leave.
+    displaced: bool,
 }
 
 impl Turn {
@@ -89,10 +91,10 @@ impl Turn {
         wakeup.exits.iter().for_each(|id| self.lose_worker(*id));
     }
 
-    /// What the dead promised is void, but not that they were told to go.
+    /// What the dead promised is void, but not that they were told to go, nor that they thought better of it.
     fn last_words(&mut self, wakeup: &Wakeup) {
-        if wakeup.successor_died && wakeup.from_successor.contains(&PeerMessage::Stopping) {
-            self.hear_successor(PeerMessage::Stopping);
+        if wakeup.successor_died {
+            self.hear_dead_successor(&wakeup.from_successor);
         }
         if wakeup.predecessor_died && wakeup.from_predecessor.contains(&PeerMessage::Leaving) {
             self.hear_predecessor(PeerMessage::Leaving);
@@ -156,6 +158,7 @@ impl Turn {
 
     /// Whatever follows from the new state without any further input; repeated until nothing does.
     fn settle(&mut self) {
+        self.advance_name();
         self.advance_cohort();
         self.advance_service();
         self.advance_deferred();

@@ -36,6 +36,11 @@ impl Budget {
         Budget([hup, quit, term, usr2, winch])
     }
 
+    /// How often each may still be sent.
+    pub(crate) fn left(self) -> [u8; LISTED.len()] {
+        self.0
+    }
+
     /// What is left after these were sent.
     pub(crate) fn without(self, sent: Signals) -> Budget {
         let mut left = self.0;

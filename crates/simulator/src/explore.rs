@@ -10,7 +10,7 @@ mod shard;
 use std::thread;
 
 use crate::{
-    fingerprint::fingerprint,
+    allowance::Allowance,
     model::{Kind, Model},
     property::{Property, When},
 };
@@ -64,9 +64,11 @@ pub fn explore<M: Model>(model: &M, properties: &[&Property], most: usize) -> Ex
 
 /// A found step: to which state, from which one, by what.
 struct Found<M: Model> {
-    fingerprint: u64,
+    situation: u64,
+    allowance: Allowance,
     from: StateId,
     by: M::Action,
+    /// It happens by itself, and takes nothing of what is allowed.
     internal: bool,
     /// `None` if the state was known when the batch began.
     state: Option<M::State>,
@@ -94,9 +96,9 @@ struct Search<'a, M: Model> {
 impl<'a, M: Model> Search<'a, M> {
     fn new(model: &'a M, properties: &'a [&'a Property]) -> Search<'a, M> {
         let first = model.initial();
-        let print = fingerprint(&first);
+        let situation = model.situation(&first);
         let mut shards = [Shard::new(0), Shard::new(1)];
-        let id = shards[shard_of(print)].found_first(print);
+        let id = shards[shard_of(situation)].found_first(situation, model.allowance(&first));
         Search {
             model,
             properties,
@@ -147,7 +149,8 @@ impl<'a, M: Model> Search<'a, M> {
             let at_rest = !actions.iter().any(|action| self.model.kind(*action) == Kind::Step);
             self.judge(*id, state, at_rest, &mut half);
             half.edges += actions.len();
-            actions.iter().for_each(|action| self.follow(*id, state, *action, &mut half));
+            let from = (*id, self.model.allowance(state));
+            actions.iter().for_each(|action| self.follow(from, state, *action, &mut half));
         }
         half
     }
@@ -164,15 +167,21 @@ impl<'a, M: Model> Search<'a, M> {
         }
     }
 
-    fn follow(&self, from: StateId, state: &M::State, by: M::Action, half: &mut Half<M>) {
+    fn follow(
+        &self,
+        (from, before): (StateId, Allowance),
+        state: &M::State,
+        by: M::Action,
+        half: &mut Half<M>,
+    ) {
         let after = self.model.apply(state, by);
-        let fingerprint = fingerprint(&after);
-        let shard = shard_of(fingerprint);
-        let internal = self.model.kind(by) != Kind::Outside;
-        let is_new = self.shards[shard].find(fingerprint).is_none();
+        let (situation, allowance) = (self.model.situation(&after), self.model.allowance(&after));
+        let shard = shard_of(situation);
+        let internal = self.model.kind(by) != Kind::Outside && allowance == before;
+        let is_new = self.shards[shard].find(situation, allowance).is_none();
         if is_new || internal {
             let state = is_new.then_some(after);
-            half.found[shard].push(Found { fingerprint, from, by, internal, state });
+            half.found[shard].push(Found { situation, allowance, from, by, internal, state });
         }
     }
 

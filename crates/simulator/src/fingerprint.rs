@@ -54,7 +54,7 @@ impl Hasher for Folded {
 }
 
 /// The fingerprint of a state.
-pub(crate) fn fingerprint(state: &impl Hash) -> u64 {
+pub fn fingerprint(state: &impl Hash) -> u64 {
     let mut hasher = Folded(SEED);
     state.hash(&mut hasher);
     hasher.finish()

@@ -9,6 +9,7 @@
 //! Does not know: processes, files, clocks. Nothing here takes time or does anything.
 #![forbid(unsafe_code)]
 
+pub mod allowance;
 pub mod bounds;
 mod conform;
 mod explore;
@@ -23,9 +24,11 @@ pub mod scene;
 mod talk;
 mod wander;
 
+pub use allowance::Allowance;
 pub use bounds::{Bounds, Budget};
 pub use conform::{Conformance, Divergence, End, conform};
 pub use explore::{Exploration, Violation, explore};
+pub use fingerprint::fingerprint;
 pub use model::{Kind, Model};
 pub use outage::{NGINX, Outage, outages};
 pub use portfolio::{Case, PORTFOLIO};

@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, hash::Hash};
 
-use crate::scene::Scene;
+use crate::{allowance::Allowance, scene::Scene};
 
 /// Who makes something happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub trait Model: Sync {
     fn apply(&self, state: &Self::State, action: Self::Action) -> Self::State;
     /// What a property can see of a state.
     fn scene(&self, state: &Self::State) -> Scene;
+    /// What may still be done to this state, and what it is still held to. Always the same if that is not told apart.
+    fn allowance(&self, state: &Self::State) -> Allowance;
+    /// Everything else that makes one state different from another, as a fingerprint.
+    fn situation(&self, state: &Self::State) -> u64;
     /// What happened, as one line of a timeline; empty when it is not worth one.
     fn tell(&self, before: &Self::State, action: Self::Action) -> String;
 }

@@ -16,7 +16,9 @@ pub use world::{Action, World};
 pub use written::written;
 
 use crate::{
-    bounds::Bounds,
+    allowance::Allowance,
+    bounds::{Bounds, Budget},
+    fingerprint::fingerprint,
     model::{Kind, Model},
     scene::Scene,
 };
@@ -151,6 +153,17 @@ impl Model for Nginx {
 
     fn scene(&self, state: &World) -> Scene {
         look::scene(state)
+    }
+
+    fn allowance(&self, state: &World) -> Allowance {
+        Allowance::of(state.signals.left().into_iter().chain([state.faults, u8::from(!state.faulted)]))
+    }
+
+    fn situation(&self, state: &World) -> u64 {
+        let same = (Budget::default(), 0, false);
+        let mut state = state.clone();
+        (state.signals, state.faults, state.faulted) = same;
+        fingerprint(&state)
     }
 
     fn tell(&self, before: &World, action: Action) -> String {

@@ -65,6 +65,7 @@ pub const PROPERTIES: &[Property] = &[
         let excused = s.stopped || s.worker_harmed || s.masters.iter().any(Option::is_some);
         !s.outlived || excused || (s.accepting > 0 && s.listening)
     }),
+    always("G6", "the last master leaves only if it was told to", |s| !s.deserted),
     always("G9", "no master leaves before its workers do", |s| !s.abandoned),
     at_rest("G9", "a server that was told to stop leaves no process and no pid file behind", |s| {
         // Of two masters that leave in the same instant each may trust the other to remove the file.

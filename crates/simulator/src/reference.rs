@@ -23,6 +23,7 @@ use protocol::{master::Stage, worker};
 pub use world::{Action, Cut, World};
 
 use crate::{
+    allowance::Allowance,
     bounds::Bounds,
     model::{Kind, Model},
     property::{Property, sometimes},
@@ -86,6 +87,14 @@ impl Model for Reference {
 
     fn scene(&self, state: &World) -> Scene {
         look::scene(state)
+    }
+
+    fn allowance(&self, state: &World) -> Allowance {
+        state.allowance()
+    }
+
+    fn situation(&self, state: &World) -> u64 {
+        state.apart_from_allowance()
     }
 
     fn tell(&self, before: &World, action: Action) -> String {

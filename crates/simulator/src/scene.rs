@@ -50,6 +50,8 @@ pub struct Scene {
     pub came_back: bool,
     /// A master was killed whose workers accepted, and nobody else meant to serve.
     pub outlived: bool,
+    /// The last master decided to leave, and nobody had told it to.
+    pub deserted: bool,
     /// A master left by itself while workers of its own accepted.
     pub abandoned: bool,
     /// A signal was delivered that was neither carried out, deferred nor refused.
@@ -77,6 +79,8 @@ pub enum Name {
 pub struct Master {
     /// Wants to serve, and obeys signals.
     pub serving: bool,
+    /// Has decided to exit, and is in the middle of its last acts.
+    pub exits: bool,
     /// Its live workers that accept.
     pub accepting: u8,
     /// Workers its configuration asks for.
@@ -88,9 +92,9 @@ pub struct Master {
 }
 
 impl Scene {
-    /// Whether anything is promised: the server served, nobody stopped it, and a master lives.
+    /// Whether anything is promised: the server served, nobody stopped it, and a master lives and is not about to exit.
     pub fn is_promised(&self) -> bool {
-        self.served && !self.stopped && self.masters.iter().any(Option::is_some)
+        self.served && !self.stopped && self.masters.iter().flatten().any(|master| !master.exits)
     }
 
     /// The master a file names, if it lives.

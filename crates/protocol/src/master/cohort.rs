@@ -158,14 +158,31 @@ impl Turn {
     fn fail_start(&mut self) {
         self.say(Remark::StartFailed);
         if self.state.orphans && self.state.predecessor.is_none() {
-            self.back_off();
-            let remaining_ms = self.state.limits.ready_ms;
-            if let Some(cohort) = &mut self.state.cohort {
-                cohort.stage = CohortStage::Preparing { remaining_ms };
-            }
+            self.try_on();
         } else {
             self.terminate(1);
         }
+    }
+
+    fn try_on(&mut self) {
+        self.back_off();
+        self.start_again();
+    }
+
+    /// With new workers, whatever became of those before.
+    pub(super) fn start_again(&mut self) {
+        self.state.stage = Stage::Starting;
+        let stage = CohortStage::Preparing { remaining_ms: self.state.limits.ready_ms };
+        self.state.cohort =
+            Some(Cohort { origin: Origin::Start, configuration: self.state.configuration, stage });
+    }
+
+    /// It left the service to the old generation, and that one is gone, too, before this one was: in whatever order the two
+    /// ended, the last one left tries on.
+    pub(super) fn start_anew(&mut self) {
+        self.say(Remark::StartedAnew);
+        self.kill_all();
+        self.try_on();
     }
 
     fn abandon_reload(&mut self) {

@@ -39,7 +39,10 @@ pub enum Effect {
     PromoteElder,
     /// From here on the successor's successor is our successor.
     PromoteHeir,
-    /// SIGQUIT the workers introduced by a generation that died.
+    /// Look for workers without a master that nobody introduced, and count them among the orphans: only whoever serves by
+    /// itself may take them for superfluous.
+    FindOrphans,
+    /// SIGQUIT the workers of generations whose death this one has noticed, and those it found.
     DrainOrphans,
     /// SIGTERM those of them that are still there.
     TerminateOrphans,

@@ -5,7 +5,7 @@ use super::{
     Turn,
     effect::Effect,
     remark::Remark,
-    state::{Bond, Notice, Predecessor, Stage, Successor, SuccessorStage, WorkerId},
+    state::{Bond, Predecessor, Stage, Successor, SuccessorStage, WorkerId},
     wakeup::{PeerMessage, Wakeup},
 };
 use crate::{Generation, signals::Signal};
@@ -56,18 +56,25 @@ impl Turn {
             // It heard before we did that the one between us is dead.
             (PeerMessage::TookOver, Some(elder)) => {
                 elder.takes_over();
-                self.note_that_another_took_over();
+                self.act(Effect::TellElder(PeerMessage::Noted));
+                self.make_way_for_another_name();
             }
             _ => {}
         }
     }
 
     /// Another generation took over, and perhaps we serve all the same: then it is told so, after our name is back in the pid
-    /// file. Until it knows that we know, it believes no "ready".
-    pub(super) fn note_that_another_took_over(&mut self) {
-        self.tell_elders(PeerMessage::Noted);
+    /// file. Until it knows that we know, it believes no "ready": it hears one answer for each time it said so.
+    pub(super) fn make_way_for_another_name(&mut self) {
         if matches!(self.state.stage, Stage::Serving | Stage::Announcing) {
             self.state.stage = Stage::Announcing;
+            self.displaced = true;
+        }
+    }
+
+    /// Only when all signals were heard: whoever is told to leave in this turn leaves the file to the one that took over.
+    pub(super) fn advance_name(&mut self) {
+        if self.displaced && self.state.stage == Stage::Announcing {
             self.act(Effect::WritePidFile);
         }
     }
@@ -77,9 +84,9 @@ impl Turn {
         self.say(Remark::HeirFollows(gone.generation, heir.generation));
         self.act(Effect::PromoteHeir);
         self.state.successor = Some(heir);
-        self.inherit_workers();
         match heir.stage {
-            // It looks after the pid files itself; or the server is meant, and nobody serves any more.
+            // It looks after the pid files and the workers itself, unless it was told to go since we heard of it: then they are
+            // all there is. Or the server is meant, and nobody serves any more.
             SuccessorStage::Ready | SuccessorStage::Stopping => {
                 self.act(Effect::TellSuccessor(PeerMessage::Bonded));
             }
@@ -90,8 +97,9 @@ impl Turn {
 
     fn serve_for_heir(&mut self, heir: SuccessorStage) {
         if let Some(successor) = &mut self.state.successor {
-            successor.notice = Notice::Given;
+            successor.notice.give();
         }
+        self.inherit_workers();
         self.act(Effect::WritePidFile);
         self.act(Effect::RemoveOldBin);
         self.act(Effect::TellSuccessor(PeerMessage::TookOver));
@@ -131,12 +139,12 @@ impl Turn {
     }
 
     /// The files may name the dead; even if we are not ready, we are the one to talk to. Not if a successor of ours is ready, and
-    /// one that is getting ready may write its own name this very moment.
+    /// one that is getting ready, or serves on although we relieved it, may write its own name this very moment.
     pub(super) fn name_ourselves(&mut self) {
         if self.state.is_named_after_successor() {
             return;
         }
-        if !self.state.is_being_succeeded() {
+        if self.state.successor.is_none_or(|successor| successor.stage == SuccessorStage::Condemned) {
             self.act(Effect::WritePidFile);
         }
         self.clear_old_bin();

@@ -17,7 +17,7 @@ impl Turn {
             return self.defer(Signal::Winch, "until the new generation is ready");
         }
         match (self.state.stage, self.state.successor.map(|successor| successor.stage)) {
-            (Stage::Serving, Some(SuccessorStage::Spawning | SuccessorStage::Starting { .. })) => {
+            (Stage::Serving, Some(stage)) if stage.is_on_its_way() => {
                 self.defer(Signal::Winch, "until the new generation is ready");
             }
             (Stage::Serving, Some(SuccessorStage::Ready)) => {
@@ -42,7 +42,7 @@ impl Turn {
         match (self.state.stage, self.state.successor.map(|successor| successor.stage)) {
             (Stage::Starting | Stage::Announcing, _) => self.stop(),
             (Stage::Serving, None) => self.quit_alone_or_new(),
-            (Stage::Serving, Some(SuccessorStage::Spawning | SuccessorStage::Starting { .. })) => {
+            (Stage::Serving, Some(stage)) if stage.is_on_its_way() => {
                 self.defer(Signal::Quit, "until the new generation is ready");
             }
             (Stage::Serving | Stage::Retired, Some(SuccessorStage::Ready)) => {
@@ -89,7 +89,8 @@ impl Turn {
             (PeerMessage::TookOver, _) if yields => self.stop(),
             (PeerMessage::TookOver, predecessor) => {
                 predecessor.iter_mut().for_each(Predecessor::takes_over);
-                self.note_that_another_took_over();
+                self.act(Effect::TellPredecessor(PeerMessage::Noted));
+                self.make_way_for_another_name();
             }
             (PeerMessage::Leaving, Some(predecessor)) => {
                 predecessor.leaving = true;
@@ -114,9 +115,15 @@ impl Turn {
         }
     }
 
-    /// Fast stop. Once more: no mercy.
+    /// Goes by itself: nobody told it to.
+    pub(super) fn gave_up(&self) -> bool {
+        matches!(self.state.stage, Stage::Terminating { code: 1.., .. })
+    }
+
+    /// Fast stop. Once more: no mercy. What went by itself is told now.
     pub(super) fn terminate(&mut self, code: u8) {
-        if let Stage::Terminating { .. } = self.state.stage {
+        if let Stage::Terminating { code: before, .. } = &mut self.state.stage {
+            *before = code;
             return self.kill_all();
         }
         self.abort_cohort();
@@ -163,7 +170,7 @@ impl Turn {
         }
     }
 
-    fn kill_all(&mut self) {
+    pub(super) fn kill_all(&mut self) {
         let ids: Vec<WorkerId> = self.state.workers.keys().copied().collect();
         ids.into_iter().for_each(|id| self.act(Effect::KillWorker(id)));
     }
@@ -187,13 +194,10 @@ impl Turn {
 
     /// The pid file is never absent while another generation serves: that one puts its own name there.
     fn leave_files(&mut self) {
-        // One that wanted to go back to us stays when we are gone.
-        let yields =
-            self.state.successor.is_some_and(|successor| successor.stage == SuccessorStage::Yielding);
-        let follows = yields || self.state.is_being_succeeded();
-        // Even one that was told to leave may have been called back since; the last to go removes it.
+        // Even one that was told to leave, and means to, may think better of it when we are gone; the last to go removes it.
+        let follows = self.state.successor.is_some();
         let precedes = self.state.predecessor.is_some();
-        if self.state.successor.is_some() {
+        if follows {
             self.act(Effect::RemoveOldBin);
         }
         if self.state.has_ready_successor() {

@@ -35,6 +35,8 @@ pub enum Remark {
     WorkerDied,
     /// A worker did not come up while a generation started: the start is given up.
     StartFailed,
+    /// The start was given up for a generation that is gone, too: it is tried again.
+    StartedAnew,
     /// The configuration of a reload could not be used: the old one stays.
     ConfigurationRefused,
     /// The workers of a reload did not come up: the old ones stay.
@@ -81,6 +83,7 @@ impl fmt::Display for Remark {
             Remark::StartFailed => {
                 write!(f, "a worker died before this generation was ready: giving up the start")
             }
+            Remark::StartedAnew => write!(f, "nobody else would serve: this generation tries to start again"),
             Remark::ConfigurationRefused => write!(f, "the new configuration is refused: the old one stays"),
             Remark::ReloadFailed => {
                 write!(f, "the workers of the new configuration did not come up: the old configuration stays")

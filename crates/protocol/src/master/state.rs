@@ -225,8 +225,26 @@ pub struct Successor {
 pub enum Notice {
     /// There is nothing that it does not know.
     Heard,
-    /// It was told and has not answered: "ready" was said before that, and the pid file may name us since.
-    Given,
+    /// It was told so many times and has not answered: "ready" was said before that, and the pid file may name us since.
+    Given(u8),
+}
+
+impl Notice {
+    /// It is told once more.
+    pub(super) fn give(&mut self) {
+        *self = match self {
+            Notice::Heard => Notice::Given(1),
+            Notice::Given(times) => Notice::Given(times.saturating_add(1)),
+        };
+    }
+
+    /// It has answered the first that was not answered.
+    pub(super) fn answer(&mut self) {
+        *self = match self {
+            Notice::Heard | Notice::Given(..=1) => Notice::Heard,
+            Notice::Given(times) => Notice::Given(*times - 1),
+        };
+    }
 }
 
 impl Successor {
@@ -248,6 +266,8 @@ pub enum SuccessorStage {
     Yielding,
     /// It was told that we serve again, and leaves.
     Relieved,
+    /// It said that it is ready before it heard that we serve again, and will say so once more when it knows.
+    Returning,
     /// It said that it was told to stop.
     Stopping,
     /// Killed by us because it was not ready in time, or because we were told to stop before it was.
@@ -315,8 +335,7 @@ impl State {
 
     /// Whether a successor is on its way or there, and neither goes back nor fails.
     pub fn is_being_succeeded(&self) -> bool {
-        use SuccessorStage::{Ready, Spawning, Starting};
-        let comes = |stage| matches!(stage, Spawning | Starting { .. } | Ready);
+        let comes = |stage: SuccessorStage| stage.is_on_its_way() || stage == SuccessorStage::Ready;
         self.successor.is_some_and(|successor| comes(successor.stage))
     }
 
@@ -338,6 +357,14 @@ impl State {
 
     pub(super) fn count(&self, revision: u32, duty: impl Fn(Duty) -> bool) -> u32 {
         self.workers.values().filter(|w| w.revision == revision && duty(w.duty)).count() as u32
+    }
+}
+
+impl SuccessorStage {
+    /// It will be ready, for all we know.
+    pub(super) fn is_on_its_way(self) -> bool {
+        use SuccessorStage::{Returning, Spawning, Starting};
+        matches!(self, Spawning | Starting { .. } | Returning)
     }
 }
 

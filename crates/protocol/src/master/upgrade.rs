@@ -59,22 +59,29 @@ impl Turn {
     pub(super) fn hear_successor(&mut self, message: PeerMessage) {
         let Some(successor) = &mut self.state.successor else { return };
         match (message, successor.stage) {
-            (PeerMessage::Noted, _) => successor.notice = Notice::Heard,
-            (PeerMessage::Ready, _) if successor.notice == Notice::Given => {}
+            (PeerMessage::Noted, _) => successor.notice.answer(),
+            (PeerMessage::Ready, stage) if successor.notice != Notice::Heard => {
+                if matches!(stage, SuccessorStage::Starting { .. } | SuccessorStage::Relieved) {
+                    successor.stage = SuccessorStage::Returning;
+                }
+            }
+            // Told to leave once more: what we said already is its answer.
+            (PeerMessage::TakeOver, SuccessorStage::Returning) if successor.notice != Notice::Heard => {
+                successor.stage = SuccessorStage::Relieved;
+            }
             // A second time: it wanted to leave, and we did not relieve it in time.
             (
                 PeerMessage::Ready,
-                SuccessorStage::Starting { .. } | SuccessorStage::Yielding | SuccessorStage::Relieved,
+                SuccessorStage::Starting { .. }
+                | SuccessorStage::Yielding
+                | SuccessorStage::Relieved
+                | SuccessorStage::Returning,
             ) => {
                 successor.stage = SuccessorStage::Ready;
                 let generation = successor.generation;
                 // The pid file is its own now.
                 self.state.rewrite_ms = None;
-                // Only now: scripts take this file for "the new generation serves". If the next one is ready as well, it names
-                // that one's predecessor.
-                if self.state.heir.is_none_or(|heir| heir.stage != SuccessorStage::Ready) {
-                    self.act(Effect::WriteOldBin);
-                }
+                self.name_as_old();
                 self.say(Remark::SuccessorReady(generation));
             }
             // Told to leave ourselves, we have told it so: it will not wait for us.
@@ -87,6 +94,30 @@ impl Turn {
                 self.expect_departure();
             }
             _ => {}
+        }
+    }
+
+    pub(super) fn hear_dead_successor(&mut self, messages: &[PeerMessage]) {
+        for message in messages {
+            match (message, &mut self.state.successor) {
+                (PeerMessage::Stopping, _) => self.hear_successor(*message),
+                (PeerMessage::Ready, Some(dead)) if wants_to_leave(dead.stage) => {
+                    dead.stage = SuccessorStage::Returning;
+                }
+                (PeerMessage::TakeOver, Some(dead)) if dead.stage == SuccessorStage::Returning => {
+                    dead.stage = SuccessorStage::Relieved;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Only when the successor is ready: scripts take this file for "the new generation serves". If the next one is ready as
+    /// well, it names that one's predecessor; and one that is about to end must not write over it.
+    fn name_as_old(&mut self) {
+        let overtaken = self.state.heir.is_some_and(|heir| heir.stage == SuccessorStage::Ready);
+        if !overtaken && !matches!(self.state.stage, Stage::Terminating { .. }) {
+            self.act(Effect::WriteOldBin);
         }
     }
 
@@ -105,7 +136,7 @@ impl Turn {
             && successor.stage == SuccessorStage::Yielding
         {
             successor.stage = SuccessorStage::Relieved;
-            successor.notice = Notice::Given;
+            successor.notice.give();
             self.act(Effect::WritePidFile);
             self.clear_old_bin();
             self.act(Effect::TellSuccessor(message));
@@ -150,10 +181,17 @@ impl Turn {
     pub(super) fn lose_predecessor(&mut self) {
         let Some(predecessor) = self.state.predecessor.take() else { return };
         self.say(Remark::PredecessorGone(predecessor.generation));
+        if self.gave_up() && self.state.elder.is_none() && !self.state.is_being_succeeded() {
+            self.start_anew();
+        }
         self.inherit_workers();
         self.bereaved |= !predecessor.leaving;
         if !predecessor.leaving && matches!(self.state.stage, Stage::Yielding { .. } | Stage::Stopping) {
-            self.state.stage = Stage::Serving;
+            match self.state.stage {
+                // Its workers drain: until there are others it is not ready.
+                Stage::Stopping => self.start_again(),
+                _ => self.state.stage = Stage::Serving,
+            }
             self.say(Remark::Dropped(Signal::Quit, "the old generation is gone and nobody else would serve"));
         }
         match self.state.elder.take() {
@@ -223,5 +261,9 @@ impl Turn {
 }
 
 fn is_meant_to_leave(stage: SuccessorStage) -> bool {
-    matches!(stage, SuccessorStage::Yielding | SuccessorStage::Relieved | SuccessorStage::Stopping)
+    wants_to_leave(stage) || stage == SuccessorStage::Stopping
+}
+
+fn wants_to_leave(stage: SuccessorStage) -> bool {
+    matches!(stage, SuccessorStage::Yielding | SuccessorStage::Relieved)
 }

@@ -143,6 +143,9 @@ impl Turn {
     }
 
     fn serve_fully(&mut self) {
+        if self.state.orphans {
+            self.act(Effect::FindOrphans);
+        }
         self.drain_orphans();
         self.relieve_successor(PeerMessage::TookOver);
     }

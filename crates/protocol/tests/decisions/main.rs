@@ -1,10 +1,14 @@
 //! One turn at a time: what a master in a known situation does with what is pending, as text.
 
+mod overtaken;
 mod reload;
+mod returning;
 mod three_generations;
 
 use protocol::{
-    master::{Effect, Limits, PeerMessage, Predecessor, Result as Outcome, Stage, State, Wakeup, step},
+    master::{
+        Effect, Limits, Notice, PeerMessage, Predecessor, Result as Outcome, Stage, State, Wakeup, step,
+    },
     signals::{Signal, Signals},
     worker::Report,
 };
@@ -62,7 +66,7 @@ fn winch_is_refused_when_the_new_generation_died_in_the_same_turn() {
         &beside_ready(),
         &wakeup,
         "WritePidFile | RemoveOldBin | ReapSuccessor | generation 2 is gone: rolled back to this one \
-         | WINCH is refused: no other generation would serve | DrainOrphans",
+         | WINCH is refused: no other generation would serve | FindOrphans | DrainOrphans",
     );
 }
 
@@ -78,7 +82,7 @@ fn a_deferred_quit_is_dropped_with_the_generation_it_waited_for() {
         &state,
         &Wakeup { successor_died: true, ..Wakeup::default() },
         "WritePidFile | RemoveOldBin | ReapSuccessor | generation 2 is gone: rolled back to this one \
-         | deferred QUIT is dropped: the new generation is gone | DrainOrphans",
+         | deferred QUIT is dropped: the new generation is gone | FindOrphans | DrainOrphans",
     );
 }
 
@@ -160,14 +164,16 @@ fn quit_is_dropped_when_the_generation_it_relied_on_died_in_the_same_turn() {
     let undone =
         "WritePidFile | RemoveOldBin | ReapSuccessor | generation 2 is gone: rolled back to this one";
     let dropped = "deferred QUIT is dropped: the other generation died in the same moment";
-    check(&beside_ready(), &dead, &format!("{undone} | {dropped} | DrainOrphans"));
-    check(&upgrading(), &dead, &format!("{undone} | {dropped} | DrainOrphans"));
+    check(&beside_ready(), &dead, &format!("{undone} | {dropped} | FindOrphans | DrainOrphans"));
+    check(&upgrading(), &dead, &format!("{undone} | {dropped} | FindOrphans | DrainOrphans"));
     let retired = step(&beside_ready(), &signals(&[Signal::Winch])).0;
     check(&retired, &dead, &format!("{undone} | {dropped} | SpawnWorker(2, 1)"));
     check(
         &serving(2, Some(1)),
         &Wakeup { predecessor_died: true, ..signals(&[Signal::Quit]) },
-        &format!("generation 1 is gone | WritePidFile | RemoveOldBin | {dropped} | DrainOrphans"),
+        &format!(
+            "generation 1 is gone | WritePidFile | RemoveOldBin | {dropped} | FindOrphans | DrainOrphans"
+        ),
     );
 }
 
@@ -182,7 +188,7 @@ fn quit_and_usr2_right_after_a_commit_belong_to_the_next_upgrade() {
         &serving(2, Some(1)),
         &wakeup,
         "generation 1 is gone | WritePidFile | RemoveOldBin | SpawnSuccessor \
-         | QUIT is deferred until the new generation is ready | DrainOrphans",
+         | QUIT is deferred until the new generation is ready | FindOrphans | DrainOrphans",
     );
 }
 

@@ -43,7 +43,7 @@ fn the_oldest_stays_away_when_the_middle_dies_beside_a_ready_newest() {
     check(
         &oldest_beside_ready(),
         &middle_dies(),
-        "generation 2 is gone: generation 3 follows this one | PromoteHeir | TellSuccessor(Bonded) | ReapSuccessor | DrainOrphans",
+        "generation 2 is gone: generation 3 follows this one | PromoteHeir | TellSuccessor(Bonded) | ReapSuccessor",
     );
     let heir_too = Wakeup { heir_died: true, ..middle_dies() };
     check(
@@ -85,7 +85,7 @@ fn the_newest_names_itself_and_the_oldest_when_the_middle_dies() {
     check(
         &newest(),
         &middle_dies(),
-        "generation 2 is gone | PromoteElder | WritePidFile | NameOldBin | TellPredecessor(Ready) | DrainOrphans",
+        "generation 2 is gone | PromoteElder | WritePidFile | NameOldBin | TellPredecessor(Ready) | FindOrphans | DrainOrphans",
     );
     let mut starting = State::new(3, 1, Some(2), Limits::default());
     starting.elder = Some(Predecessor::elder(1));
@@ -161,12 +161,12 @@ fn a_rollback_to_the_middle_names_the_oldest_again() {
     check(
         &spawned,
         &died,
-        "WritePidFile | NameOldBin | ReapSuccessor | generation 3 is gone: rolled back to this one | DrainOrphans",
+        "WritePidFile | NameOldBin | ReapSuccessor | generation 3 is gone: rolled back to this one | FindOrphans | DrainOrphans",
     );
     let ready = step(&spawned, &Wakeup { from_successor: vec![PeerMessage::Ready], ..Wakeup::default() }).0;
     check(
         &ready,
         &Wakeup { predecessor_died: true, ..Wakeup::default() },
-        "generation 1 is gone | DrainOrphans",
+        "generation 1 is gone | FindOrphans | DrainOrphans",
     );
 }

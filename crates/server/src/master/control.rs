@@ -207,7 +207,9 @@ fn stage(stage: protocol_master::Stage) -> Stage {
 
 fn neighbour_stage(stage: SuccessorStage) -> NeighbourStage {
     match stage {
-        SuccessorStage::Spawning | SuccessorStage::Starting { .. } => NeighbourStage::Starting,
+        SuccessorStage::Spawning | SuccessorStage::Starting { .. } | SuccessorStage::Returning => {
+            NeighbourStage::Starting
+        }
         SuccessorStage::Ready => NeighbourStage::Ready,
         SuccessorStage::Yielding
         | SuccessorStage::Relieved

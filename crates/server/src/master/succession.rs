@@ -154,13 +154,12 @@ impl Master {
     }
 
     /// One that noticed only lately that its master is gone must not be left behind, for nobody else comes for it.
-    pub(super) fn drain_orphans(&mut self) {
+    pub(super) fn find_orphans(&mut self) {
         let configuration = Arc::clone(&self.settings.configuration);
         let family = orphan::family(&self.settings.pid_file);
         let late =
             orphan::find(&family, &self.taken_over, |user| privileges::is_worker(&configuration, user));
         self.take_over_from(late.workers);
-        self.signal_orphans(Signal::QUIT);
     }
 
     pub(super) fn signal_orphans(&self, signal: Signal) {

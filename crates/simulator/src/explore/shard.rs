@@ -1,48 +1,73 @@
-//! One part of the visited states: fingerprints, where each was first reached from, and the steps that happen by themselves.
+//! One part of the visited states: what sets them apart, where each was first reached from, and the steps that happen by
+//! themselves.
 
-use std::{collections::HashMap, hash::BuildHasherDefault};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::BuildHasherDefault,
+};
 
 use super::{Found, SHARDS, StateId};
-use crate::{fingerprint::Hashed, model::Model};
+use crate::{allowance::Allowance, fingerprint::Hashed, model::Model};
 
-/// States whose fingerprints fall into this part.
+/// States whose situations fall into this part.
 pub(super) struct Shard<M: Model> {
     number: u32,
-    ids: HashMap<u64, StateId, BuildHasherDefault<Hashed>>,
-    /// By place in this shard; `None` for the initial state.
-    origins: Vec<Option<(StateId, M::Action)>>,
+    /// For each situation the first of a chain of states, of which none allows as much as another.
+    chains: HashMap<u64, StateId, BuildHasherDefault<Hashed>>,
+    /// By place in this shard.
+    states: Vec<Visited<M::Action>>,
     /// Steps into states of this shard that need nobody outside: from, to.
     pub(super) internal: Vec<(StateId, StateId)>,
 }
 
+struct Visited<A> {
+    allowance: Allowance,
+    /// `None` for the initial state.
+    origin: Option<(StateId, A)>,
+    /// The next one of the same situation.
+    next: Option<NonMaxId>,
+}
+
+/// A state's number plus one.
+type NonMaxId = std::num::NonZeroU32;
+
 impl<M: Model> Shard<M> {
     pub(super) fn new(number: u32) -> Shard<M> {
-        Shard { number, ids: HashMap::default(), origins: Vec::new(), internal: Vec::new() }
+        Shard { number, chains: HashMap::default(), states: Vec::new(), internal: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.origins.len()
+        self.states.len()
     }
 
-    pub(super) fn find(&self, fingerprint: u64) -> Option<StateId> {
-        self.ids.get(&fingerprint).copied()
+    /// A visited state in this situation that allows no less.
+    pub(super) fn find(&self, situation: u64, allowance: Allowance) -> Option<StateId> {
+        let mut next = self.chains.get(&situation).copied();
+        while let Some(id) = next {
+            let state = &self.states[id as usize / SHARDS];
+            if state.allowance.covers(allowance) {
+                return Some(id);
+            }
+            next = state.next.map(|id| id.get() - 1);
+        }
+        None
     }
 
-    pub(super) fn found_first(&mut self, fingerprint: u64) -> StateId {
-        self.add(fingerprint, None)
+    pub(super) fn found_first(&mut self, situation: u64, allowance: Allowance) -> StateId {
+        self.add(situation, allowance, None)
     }
 
     /// How a state of this shard was first reached.
     pub(super) fn origin(&self, id: StateId) -> Option<(StateId, M::Action)> {
-        self.origins[id as usize / SHARDS]
+        self.states[id as usize / SHARDS].origin
     }
 
     /// Takes in what both threads found, in order; the states that are new.
     pub(super) fn take_in(&mut self, found: Vec<Vec<Found<M>>>) -> Vec<(StateId, M::State)> {
         let mut new = Vec::new();
-        for Found { fingerprint, from, by, internal, state } in found.into_iter().flatten() {
-            let known = self.find(fingerprint);
-            let id = known.unwrap_or_else(|| self.add(fingerprint, Some((from, by))));
+        for Found { situation, allowance, from, by, internal, state } in found.into_iter().flatten() {
+            let known = self.find(situation, allowance);
+            let id = known.unwrap_or_else(|| self.add(situation, allowance, Some((from, by))));
             if internal {
                 self.internal.push((from, id));
             }
@@ -53,11 +78,17 @@ impl<M: Model> Shard<M> {
         new
     }
 
-    fn add(&mut self, fingerprint: u64, origin: Option<(StateId, M::Action)>) -> StateId {
-        let place = u32::try_from(self.origins.len()).expect("a shard holds fewer than 2^31 states");
+    fn add(&mut self, situation: u64, allowance: Allowance, origin: Option<(StateId, M::Action)>) -> StateId {
+        let place = u32::try_from(self.states.len()).expect("a shard holds fewer than 2^31 states");
         let id = place * SHARDS as u32 + self.number;
-        self.origins.push(origin);
-        self.ids.insert(fingerprint, id);
+        let next = match self.chains.entry(situation) {
+            Entry::Occupied(mut first) => NonMaxId::new(first.insert(id) + 1),
+            Entry::Vacant(free) => {
+                free.insert(id);
+                None
+            }
+        };
+        self.states.push(Visited { allowance, origin, next });
         id
     }
 }

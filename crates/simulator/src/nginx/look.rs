@@ -62,6 +62,7 @@ fn look(world: &World, index: u8, master: &Master) -> scene::Master {
     let staying = world.workers.iter().any(|w| w.owner == index && w.stage != Stage::Draining && !w.told);
     scene::Master {
         serving: !master.quit && !master.terminate && (staying || master.boot != Boot::Running),
+        exits: false,
         accepting: own(Some(Stage::Accepting)),
         wanted: world.wanted,
         workers: own(None),

@@ -40,6 +40,7 @@ pub(super) fn scene(world: &World) -> Scene {
         doubled: world.past.doubled,
         crowded: world.past.crowded,
         came_back: world.past.came_back,
+        deserted: world.past.deserted,
         abandoned: world.past.abandoned,
         outlived: world.past.outlived,
         unanswered: world.past.unanswered,
@@ -52,6 +53,7 @@ fn look(world: &World, index: u8, master: &Master) -> scene::Master {
     let own = || world.workers.iter().filter(|worker| worker.owner == index);
     scene::Master {
         serving: means_to_serve(master.state.stage) && !master.stopped,
+        exits: master.state.stage == Stage::Gone,
         accepting: own().filter(|worker| serves(worker)).count() as u8,
         wanted: world.left.workers_each,
         workers: own().count() as u8,
@@ -74,7 +76,10 @@ fn is_about_to_name_itself(master: &Master) -> bool {
     let failed =
         master.state.rewrite_ms.is_some() || master.inbox.results.contains(&Outcome::PidFileNotWritten);
     let amid = master.rest.contains(&Effect::WritePidFile);
-    failed || amid || master.inbox.successor_died || master.inbox.predecessor_died || master.inbox.elder_died
+    let inbox = &master.inbox;
+    // The heir's death is the successor's once it is promoted.
+    let died = [inbox.successor_died, inbox.predecessor_died, inbox.elder_died, inbox.heir_died];
+    failed || amid || died.contains(&true)
 }
 
 /// A QUIT may wait for a successor that leaves: its clients decide how long.

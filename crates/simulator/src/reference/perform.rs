@@ -2,7 +2,7 @@
 
 use protocol::{
     Generation,
-    master::{self, Effect, PeerMessage, Result as Outcome},
+    master::{self, Effect, PeerMessage, Result as Outcome, Stage},
     signals::Signal,
     worker::{self, Command},
 };
@@ -35,13 +35,16 @@ impl World {
                 }
             }
             Effect::TellPredecessor(message) => {
-                self.past.ready[usize::from(index)] |= message == PeerMessage::Ready;
+                self.note_readiness(index, message);
                 self.tell_master(self.master(index).and_then(|master| master.predecessor), index, message);
             }
             Effect::TellSuccessor(message) => {
                 self.tell_master(self.master(index).and_then(|master| master.successor), index, message);
             }
             Effect::TellElder(message) => {
+                if message == PeerMessage::Noted {
+                    self.note_readiness(index, message);
+                }
                 self.tell_master(self.master(index).and_then(|master| master.elder), index, message);
             }
             Effect::TellHeir(message) => {
@@ -49,10 +52,8 @@ impl World {
             }
             Effect::PromoteElder => self.promote_elder(index),
             Effect::PromoteHeir => self.promote_heir(index),
-            Effect::DrainOrphans => {
-                self.find_orphans(index);
-                self.signal_orphans(index, Signal::Quit);
-            }
+            Effect::FindOrphans => self.find_orphans(index),
+            Effect::DrainOrphans => self.signal_orphans(index, Signal::Quit),
             Effect::TerminateOrphans => self.signal_orphans(index, Signal::Term),
             Effect::CloseListeners => {
                 if let Some(master) = self.master_mut(index) {
@@ -80,6 +81,17 @@ impl World {
             | Effect::ReopenLogs
             | Effect::AnnounceStart
             | Effect::Say(_) => {}
+        }
+    }
+
+    /// What was said before it knew that another one took over, and is named, is void.
+    fn note_readiness(&mut self, index: u8, message: PeerMessage) {
+        // In one turn it found both: it will say so again.
+        let knows_better = self.master(index).is_some_and(|m| m.state.stage == Stage::Announcing);
+        match message {
+            PeerMessage::Ready => self.past.ready[usize::from(index)] |= !knows_better,
+            PeerMessage::Noted => self.past.ready[usize::from(index)] = false,
+            _ => {}
         }
     }
 

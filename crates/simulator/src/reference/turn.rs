@@ -14,6 +14,7 @@ use crate::scene::GENERATIONS;
 
 impl World {
     pub(super) fn apply(&mut self, action: Action) {
+        self.past.came_back = false;
         match action {
             Action::Turn(index, signals, cut) => self.turn(index, signals, 0, cut),
             Action::Resume(index) => self.resume(index),
@@ -124,7 +125,11 @@ impl World {
             let tells = effects.contains(&Effect::TellPredecessor(PeerMessage::Ready));
             self.past.ready[usize::from(index)] |= !tells;
         }
-        self.note_orders(index, signals, effects, is_leaving(after.stage) && !is_leaving(before.stage));
+        let leaves = !is_going(before.stage) && is_told_to_leave(after.stage, signals, effects);
+        self.note_orders(index, signals, effects, leaves);
+        let exits = after.stage == Stage::Gone && before.stage != Stage::Gone;
+        let alone = self.living().count() == 1;
+        self.past.deserted |= exits && alone && self.past.served && !self.past.told[usize::from(index)];
     }
 
     /// And has said so.
@@ -134,7 +139,7 @@ impl World {
     }
 
     fn another_is_ready(&self, index: u8) -> bool {
-        (0..self.past.ready.len()).any(|other| other != usize::from(index) && self.past.ready[other])
+        self.living().any(|(other, _)| other != index && self.past.ready[usize::from(other)])
     }
 
     /// Who was told to leave, and whether that stopped the server. QUIT beside USR2 is an upgrade; QUIT beside another living
@@ -270,9 +275,11 @@ pub(super) fn acts(effects: Vec<Effect>) -> impl Iterator<Item = Effect> {
     })
 }
 
-/// Left because of a QUIT, perhaps one that had waited.
-fn is_leaving(stage: Stage) -> bool {
-    matches!(stage, Stage::Yielding { .. } | Stage::Leaving | Stage::Stopping)
+/// Leaves because of a QUIT, perhaps one that had waited: without a worker it is gone in the same turn.
+fn is_told_to_leave(stage: Stage, signals: Signals, effects: &[Effect]) -> bool {
+    let at_once =
+        stage == Stage::Gone && !signals.contains(Signal::Term) && effects.contains(&Effect::Exit(0));
+    at_once || matches!(stage, Stage::Yielding { .. } | Stage::Leaving | Stage::Stopping)
 }
 
 /// Was told to leave, and does.

@@ -9,7 +9,9 @@ use protocol::{
 };
 
 use crate::{
+    allowance::Allowance,
     bounds::{Bounds, Budget},
+    fingerprint::fingerprint,
     model::Kind,
     scene::{GENERATIONS, Name},
 };
@@ -57,9 +59,12 @@ pub(super) struct Past {
     pub(super) ready: [bool; GENERATIONS],
     /// By generation: it was told to leave, and did not say no.
     pub(super) told: [bool; GENERATIONS],
+    /// In the step that led here.
     pub(super) came_back: bool,
     /// A master was killed whose workers accepted, and nobody else meant to serve.
     pub(super) outlived: bool,
+    /// The last master decided to leave, and nobody had told it to.
+    pub(super) deserted: bool,
     pub(super) abandoned: bool,
     pub(super) bared: bool,
     /// A generation that was told to leave came back by itself, and another one served.
@@ -255,6 +260,20 @@ impl World {
             | Action::ContinueWorker(at)
             | Action::Hang(at) => self.workers[usize::from(at)].owner,
         }
+    }
+
+    /// What is left, and the excuses that were not used yet.
+    pub(super) fn allowance(&self) -> Allowance {
+        let Left { signals, faults, delays, .. } = self.left;
+        let Past { faulted, overtaken, worker_harmed, .. } = self.past;
+        let unexcused = [faulted, overtaken, worker_harmed].map(|excuse| u8::from(!excuse));
+        Allowance::of(signals.left().into_iter().chain([faults, delays]).chain(unexcused))
+    }
+
+    /// All but that.
+    pub(super) fn apart_from_allowance(&self) -> u64 {
+        let past = Past { faulted: false, overtaken: false, worker_harmed: false, ..self.past };
+        fingerprint(&(&self.masters, &self.workers, self.pid_file, self.old_bin, past))
     }
 
     pub(super) fn fault(&mut self) {

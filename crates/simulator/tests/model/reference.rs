@@ -53,14 +53,15 @@ fn the_reference_keeps_its_promises_and_as_much_is_explored_as_ever() {
 }
 
 const COUNTS: &str = "\
-every signal, in any order: 561367 states, 1840355 edges, 53 deep
-upgrade after upgrade: 243427 states, 1122545 edges, 65 deep
-upgrade after upgrade, and a fault: 325051 states, 1093163 edges, 58 deep
-upgrade and two faults: 410362 states, 1490378 edges, 55 deep
-upgrade and rollback by hand, and a fault: 483158 states, 1675063 edges, 64 deep
-three generations, a fault and a delay: 283027 states, 941960 edges, 41 deep
-three generations and two faults: 390760 states, 1193325 edges, 43 deep
-three generations, fast stops and a fault: 108657 states, 288935 edges, 37 deep
-four generations, a fault and a delay: 225821 states, 738054 edges, 43 deep
-reload after reload, and a fault: 73771 states, 229451 edges, 50 deep
-fast stops, and a fault: 37775 states, 107644 edges, 39 deep";
+every signal, in any order: 370551 states, 1280456 edges, 53 deep
+upgrade after upgrade: 140052 states, 697619 edges, 65 deep
+upgrade after upgrade, and a fault: 261169 states, 899748 edges, 60 deep
+upgrade and two faults: 333954 states, 1248485 edges, 56 deep
+upgrade and rollback by hand, and a fault: 388101 states, 1393636 edges, 65 deep
+three generations, a fault and a delay: 139552 states, 509275 edges, 41 deep
+three generations, two faults and a delay: 1130908 states, 4101984 edges, 43 deep
+three generations, a fast stop, a fault and a delay: 1653469 states, 5977151 edges, 47 deep
+a fast stop, everybody told to leave, two faults and two delays: 1131414 states, 4749538 edges, 35 deep
+four generations, a fault and a delay: 115076 states, 414413 edges, 42 deep
+reload after reload, and a fault: 42123 states, 136730 edges, 50 deep
+fast stops, and a fault: 30622 states, 91113 edges, 39 deep";
