@@ -49,7 +49,8 @@ impl Budget {
         Budget(left)
     }
 
-    fn has(self, sent: Signals) -> bool {
+    /// Whether all of these can still be sent.
+    pub(crate) fn has(self, sent: Signals) -> bool {
         LISTED.iter().zip(self.0).all(|(signal, left)| left > 0 || !sent.contains(*signal))
     }
 

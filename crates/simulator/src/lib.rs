@@ -31,7 +31,7 @@ pub use explore::{Exploration, Violation, explore};
 pub use fingerprint::fingerprint;
 pub use model::{Kind, Model};
 pub use outage::{NGINX, Outage, outages};
-pub use portfolio::{Case, PORTFOLIO};
+pub use portfolio::{Case, ENOUGH, PORTFOLIO, WHOLE};
 pub use property::{PROPERTIES, Property, When};
 pub use reference::Reference;
 pub use scene::Scene;

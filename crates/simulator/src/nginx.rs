@@ -4,8 +4,12 @@
 //! Every known way in which it hurts is a [`Quirk`], and each can be taken away. A state remembers which quirks made a
 //! difference on the way to it, so that a broken promise can be blamed on the fewest that suffice.
 //!
-//! Not modelled: worker crashes (a worker is respawned at once), the 100 ms overlap of two configurations at a reload,
-//! `SO_REUSEPORT`, unix sockets, a pid file that somebody else removed (`ngx_new_binary == -1`), the first start's own races.
+//! The accept queue of a shared socket lives as long as any process holds that socket, so it is no state of its own: what waits
+//! in it is reset in the very step in which the last holder closes, and that is what "the listening sockets stay open" looks
+//! at. With `SO_REUSEPORT` each worker's socket has a queue of its own; that is not modelled.
+//!
+//! Not modelled either: worker crashes (a worker is respawned at once), the 100 ms overlap of two configurations at a reload, unix
+//! sockets, the first start's own races.
 
 mod cycle;
 mod look;
@@ -62,11 +66,14 @@ pub enum Quirk {
     NoacceptingKept,
     /// `continue` after a HUP or a QUIT leaves later flags for the next signal that comes, or for ever.
     FlagsSleep,
+    /// When the new binary cannot be forked, or the pid file not be renamed, `ngx_new_binary` is -1 from then on: "there is no new
+    /// binary" to USR2, and "there is one" to HUP, which forks workers and reads no configuration any more.
+    NewBinaryInvalid,
 }
 
 impl Quirk {
     /// All of them, in the order of their bits.
-    pub const ALL: [Quirk; 12] = [
+    pub const ALL: [Quirk; 13] = [
         Quirk::QuitBeforeUsr2,
         Quirk::WinchObeyedAlone,
         Quirk::QuitIsFinal,
@@ -79,6 +86,7 @@ impl Quirk {
         Quirk::HupMultiplies,
         Quirk::NoacceptingKept,
         Quirk::FlagsSleep,
+        Quirk::NewBinaryInvalid,
     ];
 
     pub(crate) const fn bit(self) -> u32 {
@@ -140,7 +148,11 @@ impl Model for Nginx {
             Action::Turn(_, signals) if !signals.is_empty() => Kind::Outside,
             Action::Turn(..) | Action::Boot(_) | Action::Work(_) => Kind::Step,
             Action::Finish(_) => Kind::Ending,
-            Action::Kill(_) | Action::KillAll(_) | Action::Fail(_) | Action::Cripple(_) => Kind::Outside,
+            Action::Kill(_)
+            | Action::KillAll(_)
+            | Action::Fail(_)
+            | Action::Cripple(_)
+            | Action::CannotFork(_) => Kind::Outside,
         }
     }
 

@@ -21,9 +21,15 @@ pub struct Broken {
 /// Makes a choice at each step (whether somebody meddles, and which of the possible acts), then lets the server come to rest
 /// with nobody meddling.
 ///
+/// How many steps it took.
+///
 /// # Errors
 /// The first property that does not hold on the way, or that it never comes to rest.
-pub fn wander<M: Model>(model: &M, properties: &[&Property], choices: &[(bool, u16)]) -> Result<(), Broken> {
+pub fn wander<M: Model>(
+    model: &M,
+    properties: &[&Property],
+    choices: &[(bool, u16)],
+) -> Result<usize, Broken> {
     let mut run = Run { model, properties, state: model.initial(), timeline: Vec::new() };
     for (meddle, choice) in choices {
         let actions: Vec<M::Action> = run.actions(*meddle);
@@ -34,7 +40,7 @@ pub fn wander<M: Model>(model: &M, properties: &[&Property], choices: &[(bool, u
     for _ in 0..STEPS_TO_REST {
         match run.actions(false).first() {
             Some(action) => run.take(*action)?,
-            None => return Ok(()),
+            None => return Ok(run.timeline.len()),
         }
     }
     Err(run.broken("every run comes to rest"))

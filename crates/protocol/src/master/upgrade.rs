@@ -85,7 +85,9 @@ impl Turn {
                 self.say(Remark::SuccessorReady(generation));
             }
             // Told to leave ourselves, we have told it so: it will not wait for us.
-            (PeerMessage::TakeOver, SuccessorStage::Ready) if self.state.stage != Stage::Leaving => {
+            (PeerMessage::TakeOver, SuccessorStage::Ready | SuccessorStage::Returning)
+                if self.state.stage != Stage::Leaving =>
+            {
                 successor.stage = SuccessorStage::Yielding;
                 self.expect_departure();
             }

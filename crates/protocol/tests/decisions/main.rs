@@ -1,13 +1,16 @@
 //! One turn at a time: what a master in a known situation does with what is pending, as text.
 
+mod neighbours;
 mod overtaken;
 mod reload;
 mod returning;
 mod three_generations;
+mod told;
 
 use protocol::{
     master::{
-        Effect, Limits, Notice, PeerMessage, Predecessor, Result as Outcome, Stage, State, Wakeup, step,
+        Cohort, CohortStage, Configuration, Duty, Effect, Limits, Notice, Origin, PeerMessage, Predecessor,
+        Result as Outcome, Stage, State, SuccessorStage, Wakeup, Worker, step,
     },
     signals::{Signal, Signals},
     worker::Report,

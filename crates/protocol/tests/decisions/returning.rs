@@ -95,3 +95,12 @@ fn a_fast_stop_spares_a_generation_that_says_it_is_ready_and_has_not_heard_that_
     check(&returning, &signals(&[Signal::Winch]), "WINCH is deferred until the new generation is ready");
     check(&returning, &signals(&[Signal::Quit]), "QUIT is deferred until the new generation is ready");
 }
+
+#[test]
+fn one_that_returned_and_asks_again_is_relieved_again() {
+    let returning =
+        step(&both_told(), &Wakeup { from_successor: vec![PeerMessage::Ready], ..Wakeup::default() }).0;
+    let asks =
+        Wakeup { from_successor: vec![PeerMessage::Noted, PeerMessage::TakeOver], ..Wakeup::default() };
+    check(&returning, &asks, "WritePidFile | RemoveOldBin | TellSuccessor(TookOver)");
+}

@@ -8,6 +8,13 @@ use super::{
 };
 use crate::scene::Name;
 
+/// Whether a new binary can be started.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fork {
+    Works,
+    Fails,
+}
+
 /// Whether the loop goes on to the next flag or back to `sigsuspend`.
 enum Flow {
     On,
@@ -17,7 +24,7 @@ enum Flow {
 impl World {
     pub(super) fn apply(&mut self, action: Action) {
         match action {
-            Action::Turn(index, signals) => self.wake(index, signals),
+            Action::Turn(index, signals) => self.wake(index, signals, Fork::Works),
             Action::Boot(index) => self.boot(index),
             Action::Work(at) => self.work(at.into()),
             Action::Finish(at) => self.end_worker(at.into()),
@@ -38,6 +45,10 @@ impl World {
                 self.strike();
                 self.change(index, |master| master.crippled = true);
             }
+            Action::CannotFork(index) => {
+                self.strike();
+                self.wake(index, Signals::from_iter([Signal::Usr2]), Fork::Fails);
+            }
         }
     }
 
@@ -47,9 +58,12 @@ impl World {
     }
 
     /// `sigsuspend` returns: the handlers have run.
-    fn wake(&mut self, index: u8, signals: Signals) {
+    fn wake(&mut self, index: u8, signals: Signals, fork: Fork) {
         self.signals = self.signals.without(signals);
-        let accepted = self.handled(index, signals);
+        let mut accepted = self.handled(index, signals);
+        if fork == Fork::Fails && accepted.take(Signal::Usr2) {
+            self.spoil(index);
+        }
         self.note_orders(index, signals, accepted);
         self.change(index, |master| accepted.iter().for_each(|signal| master.flags.insert(signal)));
         self.redeem(index);
@@ -108,6 +122,12 @@ impl World {
                 self.change(index, |master| master.deferred = Signals::NONE);
             }
         }
+    }
+
+    /// `ngx_exec_new_binary` without a child: the pid file is renamed back.
+    fn spoil(&mut self, index: u8) {
+        let kept = self.quirks.has(Quirk::NewBinaryInvalid);
+        self.change(index, |master| master.invalid = kept);
     }
 
     /// One pass through the loop.
@@ -276,10 +296,12 @@ impl World {
             return Flow::On;
         }
         let Some(master) = self.master(index).copied() else { return Flow::Back };
-        if master.new_binary.is_none() {
+        if master.new_binary.is_none() && !master.invalid {
             return self.reload(index);
         }
-        if self.has_workers(index) {
+        if master.invalid {
+            self.fire(Quirk::NewBinaryInvalid);
+        } else if self.has_workers(index) {
             if !self.quirks.has(Quirk::HupMultiplies) {
                 return Flow::Back;
             }
@@ -314,7 +336,7 @@ impl World {
         }
         self.born += 1;
         self.masters[usize::from(new)] = Some(Master::child_of(Some(index)));
-        self.change(index, |master| master.new_binary = Some(new));
+        self.change(index, |master| (master.new_binary, master.invalid) = (Some(new), false));
         if self.quirks.has(Quirk::PidFileRenamed) {
             (self.old_bin, self.pid_file) = (self.pid_file, Name::Absent);
         }
@@ -433,6 +455,8 @@ impl World {
             if self.pid_file == Name::Of(index) {
                 self.pid_file = Name::Of(new);
             }
+        } else if master.invalid {
+            // It removes the old one's file, which is not there, and leaves its own.
         } else if self.pid_file == Name::Of(index)
             && (self.quirks.has(Quirk::PidFileRenamed) || !parent_lives)
         {

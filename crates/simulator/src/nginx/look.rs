@@ -92,6 +92,7 @@ pub(super) fn tell(before: &World, action: Action) -> String {
         Action::Kill(index) => format!("SIGKILL to master {}", index + 1),
         Action::KillAll(index) => format!("SIGKILL to master {} and its workers", index + 1),
         Action::Fail(index) => format!("master {} cannot start, and exits", index + 1),
+        Action::CannotFork(index) => format!("master {} gets USR2, and cannot fork", index + 1),
         Action::Cripple(index) => format!("the workers of master {} will exit with 2", index + 1),
     }
 }

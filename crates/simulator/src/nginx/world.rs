@@ -45,6 +45,8 @@ pub(super) struct Master {
     /// Without the quirk: what waits for the new generation to be ready.
     pub(super) deferred: Signals,
     pub(super) new_binary: Option<u8>,
+    /// Instead of that: it is -1.
+    pub(super) invalid: bool,
     pub(super) noaccepting: bool,
     pub(super) live: bool,
     pub(super) quit: bool,
@@ -103,6 +105,8 @@ pub enum Action {
     Fail(u8),
     /// The workers of a new master cannot start: they exit with 2 and are not respawned.
     Cripple(u8),
+    /// USR2 to a master that cannot fork.
+    CannotFork(u8),
 }
 
 impl World {
@@ -165,6 +169,9 @@ impl World {
             }
             if self.faults == 0 {
                 continue;
+            }
+            if master.boot == Boot::Running && self.signals.has(Signals::from_iter([Signal::Usr2])) {
+                out.push(Action::CannotFork(index));
             }
             out.extend([Action::Kill(index), Action::KillAll(index)]);
             if index > 0 && master.boot == Boot::Configuring {
@@ -231,6 +238,7 @@ impl Master {
             flags: Signals::NONE,
             deferred: Signals::NONE,
             new_binary: None,
+            invalid: false,
             noaccepting: false,
             live: true,
             quit: false,

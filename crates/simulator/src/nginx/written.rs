@@ -42,7 +42,7 @@ impl Steps {
                 self.kill(state, index, all, rest);
             }
             // From outside nobody can make a configuration fail at just that moment.
-            Action::Fail(_) | Action::Cripple(_) => return None,
+            Action::Fail(_) | Action::Cripple(_) | Action::CannotFork(_) => return None,
             _ => {}
         }
         Some(())
@@ -168,6 +168,9 @@ fn why(quirk: Quirk) -> &'static str {
         Quirk::LiveNotSet => "after a rollback by HUP the old master goes without its workers",
         Quirk::HupMultiplies => "HUP beside a new binary forks as many workers again",
         Quirk::NoacceptingKept => "the workers double when a later new binary dies",
+        Quirk::NewBinaryInvalid => {
+            "after a USR2 that could not be carried out HUP forks workers and reloads nothing"
+        }
         Quirk::FlagsSleep => "a signal that comes together with HUP sleeps until another one comes",
     }
 }

@@ -57,7 +57,7 @@ every signal, in any order: 370551 states, 1280456 edges, 53 deep
 upgrade after upgrade: 140052 states, 697619 edges, 65 deep
 upgrade after upgrade, and a fault: 261169 states, 899748 edges, 60 deep
 upgrade and two faults: 333954 states, 1248485 edges, 56 deep
-upgrade and rollback by hand, and a fault: 388101 states, 1393636 edges, 65 deep
+every signal, in any order, and a fault: 1916203 states, 6994100 edges, 66 deep
 three generations, a fault and a delay: 139552 states, 509275 edges, 41 deep
 three generations, two faults and a delay: 1130908 states, 4101984 edges, 43 deep
 three generations, a fast stop, a fault and a delay: 1653469 states, 5977151 edges, 47 deep
