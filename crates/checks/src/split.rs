@@ -9,7 +9,7 @@ mod in_turn;
 use std::collections::{BTreeMap, BTreeSet};
 
 use facts::{
-    Verdict,
+    Event, Verdict,
     journal::Entry,
     plan::{Member, Upstream},
 };
@@ -87,9 +87,14 @@ impl<'a> Spread<'a> {
             (Some(why), _) => Verdict::unknown(why),
             (None, "round_robin") => in_turn::verdict(self),
             (None, "random") => by_chance::verdict(self),
-            (None, "ip_hash" | "hash $remote_addr" | "hash $binary_remote_addr") => {
-                by_address::verdict(self, &method)
-            }
+            (
+                None,
+                "ip_hash"
+                | "hash $remote_addr"
+                | "hash $binary_remote_addr"
+                | "hash $remote_addr consistent"
+                | "hash $binary_remote_addr consistent",
+            ) => by_address::verdict(self, &method),
             (None, other) => {
                 Verdict::unknown(format!("what `{other}` promises to whom cannot be told from outside"))
             }
@@ -151,6 +156,15 @@ impl<'a> Spread<'a> {
             }
         };
         self.members().into_iter().map(setup).collect()
+    }
+
+    /// Where a member of this name was told to listen.
+    fn address(&self, member: &str) -> Option<&str> {
+        let mut events = self.index.history.events.iter();
+        events.find_map(|line| match &line.event {
+            Event::OriginStarted { origin, address } if origin == member => Some(address.as_str()),
+            _ => None,
+        })
     }
 
     fn origin(&self, origin: usize) -> &str {

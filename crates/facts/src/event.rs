@@ -88,6 +88,8 @@ pub enum Event {
     RunStarted { case: String, seed: u64, version: String },
     /// Whose network the sockets of the run are in, and why.
     NetworkChosen { extent: Extent, why: String },
+    /// An origin answers at this address, which is its name where a director hashes those of its members.
+    OriginStarted { origin: String, address: String },
     /// A target was told to start; `address` is where it will listen.
     TargetStarted { target: String, address: String, program: String, version: String },
     /// The target answered, with all its workers: what it looks like before anything is done to it.

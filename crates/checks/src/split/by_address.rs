@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use balance::{Method, Pool, Setup};
 use facts::{Verdict, caller::source};
 
 use super::Spread;
@@ -12,8 +13,10 @@ const TOLD: usize = 5;
 
 pub(super) fn verdict(spread: &Spread, method: &str) -> Verdict {
     let setups = spread.setups();
-    let hashing = if method == "ip_hash" { balance::Method::IpHash } else { balance::Method::Hash };
-    let pool = balance::Pool::new(hashing, &setups);
+    let pool = match pool(spread, method, &setups) {
+        Ok(pool) => pool,
+        Err(why) => return Verdict::unknown(why),
+    };
     let (mut right, mut homeless, mut wrong) = (0, 0, Vec::new());
     for attempt in &spread.within {
         let Some(client) = spread.index.callers.get(&attempt.record.connection) else {
@@ -46,9 +49,27 @@ pub(super) fn verdict(spread: &Spread, method: &str) -> Verdict {
     }
 }
 
+/// A consistent hash depends on the names of the members, which are their addresses.
+fn pool(spread: &Spread, method: &str, setups: &[Setup]) -> Result<Pool, String> {
+    let hashing = match method {
+        "ip_hash" => Method::IpHash,
+        _ if !method.ends_with(" consistent") => Method::Hash,
+        _ => {
+            let named = |setup: &Setup| {
+                let name = spread.address(&setup.name).map(str::to_owned);
+                let name = name.ok_or_else(|| format!("nobody wrote down the address of {}", setup.name))?;
+                Ok(Setup { name, ..setup.clone() })
+            };
+            let named: Result<Vec<Setup>, String> = setups.iter().map(named).collect();
+            return Ok(Pool::new(Method::ConsistentHash, &named?));
+        }
+    };
+    Ok(Pool::new(hashing, setups))
+}
+
 /// What a method hashes of an address.
 fn key(method: &str, address: IpAddr) -> Vec<u8> {
-    match (method, address) {
+    match (method.trim_end_matches(" consistent"), address) {
         ("ip_hash", _) => balance::hashed_part(address),
         ("hash $binary_remote_addr", IpAddr::V4(address)) => address.octets().to_vec(),
         ("hash $binary_remote_addr", IpAddr::V6(address)) => address.octets().to_vec(),
@@ -57,7 +78,7 @@ fn key(method: &str, address: IpAddr) -> Vec<u8> {
 }
 
 /// The member of a client, if it has one.
-fn home(pool: &balance::Pool, key: &[u8]) -> Option<usize> {
+fn home(pool: &Pool, key: &[u8]) -> Option<usize> {
     let mut attempts = pool.attempts(key);
     let picked = pool.clone().pick(&mut attempts, 0, || 0)?;
     (!attempts.gave_up()).then_some(picked)

@@ -87,3 +87,35 @@ fn a_run_with_failures_shows_nothing_of_the_split() {
     unkept.history.journals.pop();
     check("split", unkept, UNKNOWN);
 }
+
+#[test]
+fn a_consistent_hash_is_that_of_the_addresses() {
+    let method = "hash $remote_addr consistent";
+    let addresses = [("blue", "127.0.0.1:18081"), ("green", "127.0.0.1:18082")];
+    let home = move |client: u32| {
+        let setup = |(_, address): &(&str, &str)| balance::Setup {
+            name: (*address).to_owned(),
+            weight: 1,
+            max_conns: 0,
+            max_fails: 1,
+            fail_timeout_seconds: 10,
+            ejection: None,
+            availability: balance::Availability::Primary,
+        };
+        let mut pool = balance::Pool::new(balance::Method::ConsistentHash, &addresses.each_ref().map(setup));
+        let mut attempts = pool.attempts(facts::caller::source(client).to_string().as_bytes());
+        pool.pick(&mut attempts, 0, || 0).expect("both are up")
+    };
+    assert!((0..30).any(|client| home(client) == 0) && (0..30).any(|client| home(client) == 1));
+    let located = |built: Built| {
+        addresses.into_iter().fold(built, |built, (origin, address)| {
+            let (origin, address) = (origin.to_owned(), address.to_owned());
+            built.inserted(0, facts::Event::OriginStarted { origin, address })
+        })
+    };
+    let right = answered(method, [1, 1], move |_, client| home(client));
+    check("split", right.clone(), UNKNOWN);
+    check("split", located(right), PASS);
+    let once_wrong = move |id: u64, client| if id == 50 { 1 - home(client) } else { home(client) };
+    check("split", located(answered(method, [1, 1], once_wrong)), FAIL);
+}

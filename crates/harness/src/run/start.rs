@@ -55,6 +55,10 @@ impl<'a> Run<'a> {
         log.write(Moment::exact(now()), Event::NetworkChosen { extent, why })?;
         let mut warden = Warden::start(&setup.warden_program, &directory.join("warden.log"))?;
         let origins = start_origins(plan, setup, &directory, &mut warden)?;
+        for RunningOrigin { name, address, .. } in &origins {
+            let event = Event::OriginStarted { origin: name.clone(), address: address.to_string() };
+            log.write(Moment::exact(now()), event)?;
+        }
         let targets = install(plan, setup, &directory, &origins, &mut warden)?;
         let proxies = proxies(plan, &targets)?;
         let mut watcher = watch(log, warden, &targets, &proxies)?;
