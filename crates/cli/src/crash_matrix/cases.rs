@@ -103,8 +103,17 @@ pub(super) const SEQUENCES: &[Sequence] = &[
 
 const ACTS: [FailpointAct; 3] = [FailpointAct::Kill, FailpointAct::Stop, FailpointAct::Exit];
 
-/// The most that can be in the hands of one worker: all kept connections, and those that come and go.
-const IN_HANDS: u32 = 24;
+/// What can be in the hands of one worker: of the kept connections all, with one request each, and of 120 in a second that come
+/// and go, each for about a millisecond, no more than these.
+const IN_HANDS: Hands = Hands { kept: 12, fresh: 4 };
+const NOTHING: Hands = Hands { kept: 0, fresh: 0 };
+
+/// How many requests a process has in its hands at most.
+#[derive(Clone, Copy)]
+struct Hands {
+    kept: u32,
+    fresh: u32,
+}
 
 /// A stop lasts three seconds, and may begin as late as the sequence ends.
 const OUTLASTS_A_STOP: &str = "3500ms";
@@ -149,7 +158,7 @@ impl Case {
         let armed = format!("to = \"{to}\", point = \"{point}\", act = \"{act}\", nth = {nth}{born}");
         // Who only stops goes on.
         let stops = self.act == FailpointAct::Stop;
-        let hands = if role == Role::Worker && !stops { IN_HANDS } else { 0 };
+        let hands = if role == Role::Worker && !stops { IN_HANDS } else { NOTHING };
         let name = format!("{}: {} at {} ({act})", self.sequence.name, self.hand.name, self.place());
         filled(self.sequence, &name, &armed, gives_up.filter(|_| !stops), hands)
             .replace("@SETTLED@", if stops { OUTLASTS_A_STOP } else { "1s" })
@@ -159,12 +168,12 @@ impl Case {
 /// The sequence with nobody failing, and every instant noted that somebody reaches.
 pub(super) fn undisturbed(sequence: &Sequence) -> String {
     let armed = "to = \"web.any.*\", point = \"*\", act = \"note\"";
-    let text = filled(sequence, &format!("{}, undisturbed", sequence.name), armed, None, 0)
+    let text = filled(sequence, &format!("{}, undisturbed", sequence.name), armed, None, NOTHING)
         .replace("@SETTLED@", "1s");
     text.replace("reached = ['fired(web) == 1']\n", "")
 }
 
-fn filled(sequence: &Sequence, name: &str, armed: &str, gives_up: Option<&str>, hands: u32) -> String {
+fn filled(sequence: &Sequence, name: &str, armed: &str, gives_up: Option<&str>, hands: Hands) -> String {
     let done = if sequence.name == "reload" { "reloaded(web)" } else { "ready(web.new)" };
     let ready = gives_up.map_or(done.to_owned(), |gives_up| format!("{done} || ({gives_up})"));
     // Steps are keys of the whole file: before the first table.
@@ -174,7 +183,8 @@ fn filled(sequence: &Sequence, name: &str, armed: &str, gives_up: Option<&str>, 
         .replace("@NAME@", name)
         .replace("@ARMED@", armed)
         .replace("@READY@", &ready)
-        .replace("@HANDS@", &hands.to_string())
+        .replace("@KEPT@", &hands.kept.to_string())
+        .replace("@FRESH@", &hands.fresh.to_string())
 }
 
 /// All cases whose instant a process reached while nobody failed, each time that it did.
@@ -278,7 +288,7 @@ mod tests {
 
     #[test]
     fn only_a_worker_that_dies_takes_something_with_it() {
-        let hands = |hand, act| case(0, hand, act).text().contains("killed_with_process <= 24");
+        let hands = |hand, act| case(0, hand, act).text().contains("killed_with_process(kept) <= 12 ");
         assert!(hands(2, FailpointAct::Kill) && hands(2, FailpointAct::Exit));
         assert!(!hands(2, FailpointAct::Stop) && !hands(0, FailpointAct::Kill));
     }
