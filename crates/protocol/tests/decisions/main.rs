@@ -1,4 +1,11 @@
 //! One turn at a time: what a master in a known situation does with what is pending, as text.
+//!
+//! How much these tests notice (`cargo mutants -p protocol`, these tests alone, without the explorations of `simulator`): of 413 changes
+//! 22 do not compile and 370 of the other 391 were caught (94.6 %); for each of those that were not a test was added, but for two:
+//!
+//! | not caught here | why |
+//! |---|---|
+//! | `Signals::serialize` and `deserialize` do nothing | only compiled with the feature `serde`; `simulator`'s tests of `conform` read and write them |
 
 mod neighbours;
 mod overtaken;
