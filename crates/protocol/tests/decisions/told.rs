@@ -82,6 +82,8 @@ fn a_reload_tells_each_worker_what_concerns_it() {
     let stage = CohortStage::Preparing { remaining_ms: 1_000 };
     state.cohort = Some(Cohort { origin: Origin::Reload, configuration, stage });
     state.workers.insert(7, Worker { revision: 2, duty: Duty::Preparing });
+    // An operator told it to leave before it was needed.
+    state.workers.insert(8, Worker { revision: 2, duty: Duty::Draining });
     let prepared = Wakeup { reports: vec![(7, Report::Prepared)], ..Wakeup::default() };
     let halts =
         "Introduce(7) | Tell(1, StopAccepting) | Tell(2, StopAccepting) | Tell(3, Drain) | Tell(4, Drain)";
@@ -96,4 +98,81 @@ fn workers_of_the_dead_that_were_there_before_an_upgrade_leave_when_that_is_read
     let bereft =
         step(&beside_ready(), &Wakeup { reports: vec![(1, Report::Draining)], ..Wakeup::default() }).0;
     check(&State { orphans: true, ..bereft }, &Wakeup::default(), "DrainOrphans");
+}
+
+/// A reload of a generation of one worker, for two; the new ones are prepared to a different degree.
+fn reloading() -> State {
+    let loading = step(&serving(1, None), &signals(&[Signal::Hup])).0;
+    let loaded = Wakeup { results: vec![Outcome::ConfigurationLoaded { workers: 2 }], ..Wakeup::default() };
+    let preparing = step(&loading, &loaded).0;
+    step(&preparing, &Wakeup { reports: vec![(2, Report::Prepared)], ..Wakeup::default() }).0
+}
+
+#[test]
+fn a_worker_of_the_old_configuration_that_dies_does_not_end_a_reload() {
+    let died = Wakeup { exits: vec![1], ..Wakeup::default() };
+    check(&reloading(), &died, "a worker died: replacing it");
+    assert!(step(&reloading(), &died).0.cohort.is_some());
+}
+
+#[test]
+fn only_what_never_answered_is_killed_when_a_reload_is_late() {
+    let mut state = reloading();
+    state.workers.insert(9, Worker { revision: 1, duty: Duty::Preparing });
+    let late = Wakeup { elapsed_ms: Limits::default().ready_ms, ..Wakeup::default() };
+    check(
+        &state,
+        &late,
+        "KillWorker(3) | Tell(2, Drain) | DropConfiguration \
+         | the workers of the new configuration did not come up: the old configuration stays",
+    );
+}
+
+#[test]
+fn a_replacement_is_told_to_accept_when_it_is_prepared() {
+    let replacing = step(&serving(1, None), &Wakeup { exits: vec![1], ..Wakeup::default() }).0;
+    let prepared = Wakeup { reports: vec![(2, Report::Prepared)], ..Wakeup::default() };
+    check(&replacing, &prepared, "Introduce(2) | Tell(2, Accept)");
+}
+
+#[test]
+fn what_waits_is_dropped_by_whoever_leaves_and_that_is_said() {
+    let waiting = step(&reloading(), &signals(&[Signal::Hup, Signal::Usr2])).0;
+    let (leaving, stopped) = (
+        "DropConfiguration | deferred HUP is dropped: this generation is stopped \
+         | deferred USR2 is dropped: this generation is stopped",
+        "Tell(1, Terminate) | Tell(2, Terminate) | Tell(3, Terminate) | TerminateOrphans",
+    );
+    check(&waiting, &signals(&[Signal::Term]), &format!("{leaving} | {stopped}"));
+    let gone = step(&waiting, &signals(&[Signal::Term])).0;
+    assert!(gone.deferred.is_empty());
+}
+
+#[test]
+fn the_name_is_tried_again_beside_a_new_generation_that_goes_back_and_not_beside_one_that_comes() {
+    let bereft =
+        step(&beside_ready(), &Wakeup { reports: vec![(1, Report::Draining)], ..Wakeup::default() }).0;
+    let asks = Wakeup { from_successor: vec![PeerMessage::TakeOver], ..Wakeup::default() };
+    let yielding = step(&bereft, &asks).0;
+    let failed = Wakeup { results: vec![Outcome::PidFileNotWritten], ..Wakeup::default() };
+    let Limits { rewrite_ms, .. } = Limits::default();
+    let unnamed = step(&yielding, &failed).0;
+    assert_eq!(unnamed.deadline_ms(), Some(rewrite_ms));
+    check(&unnamed, &Wakeup { elapsed_ms: rewrite_ms, ..Wakeup::default() }, "WritePidFile");
+    let named_late = State { rewrite_ms: Some(rewrite_ms), ..beside_ready() };
+    assert_eq!(named_late.deadline_ms(), None);
+    check(&named_late, &Wakeup { elapsed_ms: rewrite_ms, ..Wakeup::default() }, "");
+}
+
+#[test]
+fn only_the_last_one_left_serves_without_a_name() {
+    let failed = Wakeup { results: vec![Outcome::PidFileNotWritten], ..Wakeup::default() };
+    let stage = |predecessor: Option<u32>, orphans| {
+        let announcing = State { stage: Stage::Announcing, orphans, ..serving(2, predecessor) };
+        step(&announcing, &failed).0.stage
+    };
+    assert_eq!(stage(None, true), Stage::Serving);
+    for (predecessor, orphans) in [(None, false), (Some(1), true), (Some(1), false)] {
+        assert!(matches!(stage(predecessor, orphans), Stage::Terminating { code: 1, .. }));
+    }
 }
