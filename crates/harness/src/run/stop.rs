@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use facts::{
     Event, Nanos, Role,
     event::View,
-    plan::{Signal, Which},
+    plan::{Launch, Signal, Which},
 };
 use ledger::clock::now;
 
@@ -103,7 +103,20 @@ impl Run<'_> {
         }
         // Its workers left before it, but their ends may come in later than its own.
         self.watcher.turn(TURN)?;
+        self.until_started_left(give_up)?;
         Ok(true)
+    }
+
+    /// A supervisor that was started in the foreground ends behind its last master, of itself.
+    fn until_started_left(&mut self, give_up: Nanos) -> Result<(), Error> {
+        let targets = &self.targets;
+        let stays = |target: usize| targets[target].target.launch == Launch::Stays;
+        while now() < give_up
+            && self.watcher.census.living().any(|one| one.role == Role::Other && stays(one.target))
+        {
+            self.watcher.turn(TURN)?;
+        }
+        Ok(())
     }
 
     fn until_all_left(&mut self, patience: Duration) -> Result<bool, Error> {
