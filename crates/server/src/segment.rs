@@ -31,7 +31,7 @@ const PLACES: usize = 256;
 pub(crate) const COUNTERS: usize = 512;
 
 /// Longest list.
-const LIST: usize = COUNTERS * 10;
+pub(crate) const LIST: usize = COUNTERS * 10;
 
 /// Bytes of the name, which every layout has in the same place.
 const NAME_BYTES: usize = 512;

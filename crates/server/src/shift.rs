@@ -5,7 +5,7 @@ use balance::Order;
 use conf::Configuration;
 use serde::{Deserialize, Serialize};
 
-use crate::zone::{Crowded, Zone, Zones};
+use crate::zone::{Full, Zone, Zones};
 
 /// As in a configuration.
 const WEIGHT_MAX: u32 = 1_000_000;
@@ -54,8 +54,10 @@ pub(crate) enum Refusal {
     NoMember { upstream: String, name: String, known: String },
     #[error("nobody in upstream \"{0}\" would get a request: leave one server up, with a weight")]
     NobodyLeft(String),
-    #[error("no order can be given in upstream \"{0}\": too many processes share its zone")]
-    Crowded(String),
+    #[error(
+        "no order can be given in upstream \"{0}\": its zone is full (512 servers, 256 processes, 1280 orders)"
+    )]
+    Full(String),
 }
 
 impl Change {
@@ -113,7 +115,7 @@ pub(crate) fn order(
             false => Err(Refusal::NobodyLeft(name.clone())),
         }
     };
-    zone.order(change).map_err(|Crowded| Refusal::Crowded(name.clone()))??;
+    zone.order(change).map_err(|Full| Refusal::Full(name.clone()))??;
     Ok(format!("upstream \"{name}\": {}", told(zone, &members)))
 }
 
@@ -187,6 +189,19 @@ mod tests {
         assert_eq!(in_force(&zones), [(7, false), (95, false)]);
         order(&said("127.0.0.1:1=1,up 127.0.0.1:2=down")).expect("ordered");
         assert_eq!(in_force(&zones), [(1, false), (95, true)], "all at once");
+    }
+
+    #[test]
+    fn a_zone_that_has_no_room_for_an_order_refuses_it() {
+        let configuration = configuration(TEXT);
+        let zones = zone::open(&configuration, &[], Occasion::Start).expect("zones");
+        let orders = &zones.last().and_then(Option::as_ref).expect("a zone").orders;
+        let own = orders.join().expect("a place");
+        // Of servers that this configuration does not name.
+        orders.replace(own, orders.stamp(), &vec![7; crate::segment::LIST]).expect("nobody was faster");
+        let why = order(&configuration, &zones, &said("127.0.0.1:1=5")).expect_err("refused").to_string();
+        assert!(why.contains("its zone is full"), "{why}");
+        assert_eq!(in_force(&zones), [(50, false), (50, false)]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use conf::{AtReload, Configuration, Peer, Upstream};
 
 pub(crate) use self::shared::{Counts, Shared};
 use self::standings::Seen;
-use crate::segment::{Kind, Segment, Unusable};
+use crate::segment::{Kind, LIST, Segment, Unusable};
 
 /// The zone of one upstream, as one configuration knows it.
 #[derive(Debug)]
@@ -159,14 +159,14 @@ impl Zone {
     pub(crate) fn order<E>(
         &self,
         change: impl Fn(&[Order]) -> Result<Vec<Option<Order>>, E>,
-    ) -> Result<Result<(), E>, Crowded> {
-        let own = self.orders.join().ok_or(Crowded)?;
+    ) -> Result<Result<(), E>, Full> {
+        let own = self.orders.join().ok_or(Full)?;
         let done = loop {
             let (stamp, mut given) = orders::read_with_stamp(&self.orders);
             let before: Vec<Order> = self.peers.iter().map(|peer| self.order_of(peer, &given)).collect();
             let after = match change(&before) {
                 Ok(after) => after,
-                Err(error) => break Err(error),
+                Err(error) => break Ok(Err(error)),
             };
             for (peer, order) in self.peers.iter().zip(after).filter_map(|(peer, order)| Some((peer, order?)))
             {
@@ -174,12 +174,17 @@ impl Zone {
                 let number = stamp.number() + 1;
                 given.push(orders::Given { key: peer.key, order, said: peer.configured, number });
             }
-            if self.orders.replace(own, stamp, &orders::to_words(&given)).is_some() {
-                break Ok(());
+            let words = orders::to_words(&given);
+            // Nobody who was faster can be waited for here: it would not fit the next time either.
+            if words.len() > LIST {
+                break Err(Full);
+            }
+            if self.orders.replace(own, stamp, &words).is_some() {
+                break Ok(Ok(()));
             }
         };
         self.orders.leave(own);
-        Ok(done)
+        done
     }
 
     /// Orders that this configuration does not obey are over, so that they do not come back with a later one. For when no other
@@ -214,10 +219,10 @@ impl Zone {
     }
 }
 
-/// Too many processes share a segment.
+/// Too many processes share a segment, or more orders are in force than it has room for.
 #[derive(Debug, thiserror::Error)]
-#[error("too many processes share this zone")]
-pub(crate) struct Crowded;
+#[error("this zone is full")]
+pub(crate) struct Full;
 
 /// What is known of a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
