@@ -39,7 +39,7 @@ pub enum Cause {
     },
     /// Nobody listened at the address.
     NobodyListened {
-        /// Since when, at the latest; nanoseconds from the start of the run.
+        /// Since when, at the latest, and not later than the refusal; nanoseconds from the start of the run.
         since_ns: Nanos,
         /// Who kept the last socket there, as last seen; empty where we may not know.
         kept_by: Vec<Holder>,
@@ -157,7 +157,8 @@ impl<'h> Causes<'h> {
             |lapse: &&Lapse| lapse.from.earliest <= at && lapse.until.is_none_or(|until| at <= until.latest);
         let lapse = lapses.iter().find(covers)?;
         Some(Cause::NobodyListened {
-            since_ns: lapse.from.latest.saturating_sub(self.started),
+            // A refusal before the look that found nobody there is the earlier witness.
+            since_ns: lapse.from.latest.min(at).saturating_sub(self.started),
             kept_by: lapse.keepers.iter().map(holder).collect(),
         })
     }
@@ -239,7 +240,7 @@ impl std::fmt::Display for Cause {
                 )
             }
             Cause::NobodyListened { since_ns, kept_by } => {
-                write!(f, "cause: nobody listened since +{:.3}s", seconds(since_ns))?;
+                write!(f, "cause: nobody listened, at the latest since +{:.3}s", seconds(since_ns))?;
                 last_kept(f, kept_by)
             }
         }
@@ -349,10 +350,12 @@ mod tests {
 
     #[test]
     fn a_refusal_is_explained_by_an_address_that_nobody_listened_at() {
-        let deserted = Event::NobodyListens { target: web(), keepers: None };
-        let built = Built::good().inserted_between(1190, 1198, deserted);
+        let deserted = || Event::NobodyListens { target: web(), keepers: None };
+        let built = Built::good().inserted_between(1190, 1198, deserted());
         let refused = Outcome::Refused;
-        assert_eq!(cause(built.clone(), refused, 1), "cause: nobody listened since +1.198s");
+        assert_eq!(cause(built.clone(), refused, 1), "cause: nobody listened, at the latest since +1.198s");
+        let before_the_look = Built::good().inserted_between(1190, 1230, deserted());
+        assert_eq!(cause(before_the_look, refused, 1), "cause: nobody listened, at the latest since +1.201s");
         let back = built.inserted(1199, Event::SomebodyListens { target: web() });
         assert_eq!(cause(back, refused, 1), "cause unknown");
         assert_eq!(cause(Built::good(), refused, 1), "cause unknown");

@@ -21,6 +21,8 @@ pub(crate) type Wrong = Vec<(PathBuf, NotUnderstood)>;
 /// A folder of scenarios.
 pub(crate) struct Catalogue {
     folder: PathBuf,
+    /// Files that lie elsewhere and were named.
+    guests: Vec<PathBuf>,
 }
 
 impl Catalogue {
@@ -35,11 +37,21 @@ impl Catalogue {
             })?,
         };
         match folder.is_dir() {
-            true => Ok(Catalogue { folder }),
+            true => Ok(Catalogue { folder, guests: Vec::new() }),
             false => {
                 Err(NotUnderstood::Said(format!("open the scenarios in {}: not a folder", folder.display())))
             }
         }
+    }
+
+    /// The same shelf, and those of these paths that are files of somewhere else: targets and parts they find here.
+    pub(crate) fn with_guests<'w>(self, words: impl Iterator<Item = &'w str>) -> Catalogue {
+        let home = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
+        let is_elsewhere =
+            |path: &&Path| path.is_file() && fs::canonicalize(path).is_ok_and(|path| !path.starts_with(&home));
+        let files = words.filter(|word| word.ends_with(".toml")).map(Path::new);
+        let guests = files.filter(is_elsewhere).map(Path::to_owned).collect();
+        Catalogue { guests, ..self }
     }
 
     /// Where it is, as the user named it.
@@ -52,7 +64,9 @@ impl Catalogue {
         let mut files = Vec::new();
         self.collect(&self.folder, &mut Vec::new(), &mut files)
             .map_err(|source| NotUnderstood::Said(format!("read {}: {source}", self.folder.display())))?;
+        files.extend(self.guests.iter().cloned());
         files.sort();
+        files.dedup();
         Ok(files)
     }
 

@@ -18,7 +18,7 @@ use crate::{case_run::Runner, timed::measures_time};
 
 /// So many cases at a time for each core. A case mostly waits: the shipped ones take a tenth to a quarter of a core each,
 /// and with more of them at a time waits would begin to time out.
-const JOBS_PER_CORE: usize = 2;
+const JOBS_PER_CORE: usize = 3;
 /// Never more than this by itself: each has its own processes, sockets and files.
 const MOST_JOBS: usize = 8;
 

@@ -79,8 +79,7 @@ impl<'a> Selection<'a> {
     /// decide; what else a word may mean nobody can tell of a file that was not understood.
     pub(crate) fn needs(&self, file: &Path, all: &[PathBuf]) -> bool {
         let holds = |file: &Path, word: &str| {
-            let path = word.split("::").next().unwrap_or_default();
-            is_named(file.to_string_lossy().trim_end_matches(".toml"), path)
+            is_named(file.to_string_lossy().trim_end_matches(".toml"), file_of(word))
         };
         let words = &self.asked.filters;
         let names_files = |word: &String| all.iter().any(|file| holds(file, word));
@@ -121,6 +120,11 @@ impl<'a> Selection<'a> {
         let first = self.asked.seed.unwrap_or(plan.seed);
         (0..u64::from(times)).map(|nth| plan.clone().seeded(first.wrapping_add(nth))).collect()
     }
+}
+
+/// The file that a word may name: what stands before the arms of its matrix.
+pub(crate) fn file_of(word: &str) -> &str {
+    word.split("::").next().unwrap_or_default()
 }
 
 /// Whether a word of the command line is part of a name: as cases are named, or as the path of a file.

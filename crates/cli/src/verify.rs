@@ -3,6 +3,7 @@
 mod written;
 
 use std::{
+    path::Path,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -21,7 +22,7 @@ use crate::{
     profiles::Skips,
     programs::{Missing, programs},
     schedule::Schedule,
-    selection::Selection,
+    selection::{Selection, file_of},
 };
 
 /// Runs what was asked for.
@@ -36,6 +37,7 @@ fn attempt(asked: &arguments::Verify) -> Result<Exit, Exit> {
         Exit::BadScenario
     };
     let catalogue = Catalogue::open(asked.shelf.scenarios.as_deref()).map_err(bad)?;
+    let catalogue = catalogue.with_guests(asked.filters.iter().map(|word| file_of(word)));
     let selection = Selection::of(asked, catalogue.folder())?;
     let plans = asked_for(&catalogue, &selection).map_err(bad)?;
     missing(&plans, &asked.require)?;
@@ -47,11 +49,11 @@ fn attempt(asked: &arguments::Verify) -> Result<Exit, Exit> {
         complain("no case is in this part");
         return Ok(Exit::Passed);
     }
+    all_match(&idle)?;
     if chosen.is_empty() {
-        complain("no case matches; `changeover scenario list` names them all");
+        complain("no case matches all of that; `changeover scenario list` names every case");
         return Err(Exit::NothingMatched);
     }
-    all_match(&idle)?;
     if asked.list {
         chosen.iter().for_each(|plan| print(&format!("{}  {}", plan.case.id, plan.case.title)));
         return Ok(Exit::Passed);
@@ -119,7 +121,12 @@ fn missing(plans: &[Plan], required: &[String]) -> Result<(), Exit> {
 /// Complains about each filter that means no case: a misspelt one must not look like a pass.
 fn all_match(idle: &[&str]) -> Result<(), Exit> {
     for filter in idle {
-        complain(&format!("no case matches `{filter}`; `changeover scenario list` names them all"));
+        let file = Path::new(file_of(filter));
+        let why = match file.extension() {
+            Some(end) if end == "toml" && !file.exists() => "no such file, and no case of that name",
+            _ => "no case of that name",
+        };
+        complain(&format!("`{filter}`: {why}; `changeover scenario list` names them all"));
     }
     if idle.is_empty() { Ok(()) } else { Err(Exit::NothingMatched) }
 }

@@ -51,6 +51,25 @@ fn a_case_is_named_by_its_name_or_by_its_file() {
 }
 
 #[test]
+fn a_file_that_lies_elsewhere_is_a_case_too() {
+    let shelf = three();
+    shelf.put("mine/loud-one.toml", &quiet("four", "'mine'"));
+    for word in ["mine/loud-one.toml", "./mine/loud-one.toml"] {
+        let said = shelf.verify(&[word, "--list"]);
+        assert_eq!(said.code, Some(0), "{word}: {}", said.err);
+        assert!(said.out.ends_with("mine/loud-one  four\n") && said.out.lines().count() == 1, "{word}: {}", said.out);
+    }
+    let gone = shelf.verify(&["mine/other.toml"]);
+    assert_eq!(gone.code, Some(4), "{}{}", gone.out, gone.err);
+    assert!(gone.err.contains("`mine/other.toml`: no such file, and no case of that name"), "{}", gone.err);
+    shelf.put("mine/wrong.toml", &QUIET.replace("lost == 0", "lots == 0"));
+    let wrong = shelf.verify(&["mine/wrong.toml"]);
+    assert_eq!(wrong.code, Some(65), "{}{}", wrong.out, wrong.err);
+    assert!(wrong.err.contains("mine/wrong.toml:"), "{}", wrong.err);
+    check(&shelf, &["loud"], &["crash/loud"]);
+}
+
+#[test]
 fn cases_can_be_listed_without_running() {
     let shelf = three();
     let listed = shelf.verify(&["--list", "-E", "tag(crash)"]);

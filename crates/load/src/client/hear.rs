@@ -29,6 +29,9 @@ pub(super) struct Talking {
     out: Vec<u8>,
     /// The message that is under way; empty before it is said.
     said: Vec<u8>,
+    /// The client has taken its leave, and waits for the other side to do so (RFC 6455 §7.1.1): who closes at once
+    /// resets what the other still says.
+    takes_leave: bool,
     /// The other side's leave was because it goes away itself.
     goes_away: bool,
     /// Messages said on this connection.
@@ -72,6 +75,11 @@ impl Talking {
         self.open.is_some()
     }
 
+    /// The client has taken its leave: nothing is said on the connection any more.
+    pub(super) fn takes_leave(&self) -> bool {
+        self.takes_leave
+    }
+
     /// What is known of a message.
     pub(super) fn describe(&self, attempt: &mut Attempt) {
         let Some(head) = self.open else { return };
@@ -91,6 +99,8 @@ impl Talking {
             match self.decoder.next() {
                 Err(_) => return Heard::Ended(End::NotHttp),
                 Ok(None) => return Heard::Nothing,
+                Ok(Some(Said::Close(_))) if self.takes_leave => return Heard::Gone,
+                Ok(Some(_)) if self.takes_leave => {}
                 Ok(Some(Said::Ping(payload))) => push_pong(&mut self.out, &payload),
                 Ok(Some(Said::Close(code))) => {
                     push_close(&mut self.out, code);
@@ -108,15 +118,16 @@ impl Client {
     /// Nothing more is asked of it: it does not hold on to a connection that only lives for more.
     pub(crate) fn retire(&mut self) {
         match &mut self.manner {
+            Manner::Talking(talking) if talking.takes_leave => {}
             Manner::Talking(talking) if talking.is_open() => {
                 push_close(&mut talking.out, Some(NORMAL));
-                // Who does not read it sees the end of the stream behind it.
+                talking.takes_leave = true;
+                // What cannot be written now follows when the other side says something.
                 self.flush();
             }
-            Manner::Following(_) => {}
-            _ => return,
+            Manner::Following(_) => self.let_go(),
+            _ => {}
         }
-        self.let_go();
     }
 
     /// Takes its leave of a connection that has lived for as long as it is to.

@@ -58,11 +58,11 @@ impl Client {
     pub(crate) fn listen(&mut self, wire: &mut Wire) -> Option<Unasked> {
         let end = match self.heed(wire) {
             Heard::Nothing | Heard::Echo => return None,
-            Heard::Gone => {
+            Heard::Ended(end) if !self.takes_leave() => end,
+            Heard::Gone | Heard::Ended(_) => {
                 self.leave();
                 return None;
             }
-            Heard::Ended(end) => end,
         };
         let outcome = fault::classify(Stage::Waiting, end, Connection::Reused, self.method);
         let outcome = self.ended(outcome, end);
@@ -86,13 +86,19 @@ impl Client {
             socket.distrust_hints();
         }
         match self.heed(wire) {
-            Heard::Nothing | Heard::Echo => Step::Next,
-            Heard::Gone => {
+            Heard::Nothing | Heard::Echo if !self.takes_leave() => Step::Next,
+            Heard::Ended(end) if !self.takes_leave() => Step::Failed(end),
+            // Who has taken its leave does not wait longer than until it comes again.
+            _ => {
                 self.leave();
                 Step::Next
             }
-            Heard::Ended(end) => Step::Failed(end),
         }
+    }
+
+    /// It has said its last word on this connection: however that ends, nobody misses an answer.
+    fn takes_leave(&self) -> bool {
+        matches!(&self.manner, Manner::Talking(talking) if talking.takes_leave())
     }
 
     /// Leaves a connection that the other side has ended as it may.

@@ -101,6 +101,11 @@ impl Peer {
         Some(())
     }
 
+    /// Reads to the end; true when that came in order, and not by a reset.
+    pub(crate) fn ends_in_order(&mut self) -> bool {
+        self.stream.read_to_end(&mut self.unread).is_ok()
+    }
+
     /// Writes `text`, in which `|` is a line end.
     pub(crate) fn say(&mut self, text: &str) {
         self.write(text.replace('|', "\r\n").as_bytes());

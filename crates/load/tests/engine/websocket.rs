@@ -1,10 +1,13 @@
 //! Upgraded connections: what was said on them, and how they end.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use facts::{
     Record,
-    plan::{Behaviour, Population},
+    plan::{Behaviour, Pace, Population},
     record::flag,
 };
 
@@ -84,7 +87,7 @@ fn a_handshake_and_every_message_have_a_record() {
 
 #[test]
 fn a_ping_is_answered_whether_anything_is_asked_or_not() {
-    let ponged = std::sync::Arc::new(AtomicUsize::new(0));
+    let ponged = Arc::new(AtomicUsize::new(0));
     let counted = ponged.clone();
     served(5, move |peer| {
         loop {
@@ -133,7 +136,7 @@ fn a_message_under_a_farewell_may_be_said_again() {
 
 #[test]
 fn who_lasts_for_a_time_takes_his_leave_and_comes_again() {
-    let farewells = std::sync::Arc::new(AtomicUsize::new(0));
+    let farewells = Arc::new(AtomicUsize::new(0));
     let seen = farewells.clone();
     let server = Server::start(move |mut peer, _| {
         upgrade(&mut peer);
@@ -152,6 +155,32 @@ fn who_lasts_for_a_time_takes_his_leave_and_comes_again() {
     // A handshake and a message on each connection.
     assert!(records.iter().enumerate().all(|(n, r)| usize::from(r.connection as u16) == n / 2 + 1));
     assert!(farewells.load(Ordering::SeqCst) >= 4);
+}
+
+#[test]
+fn who_takes_his_leave_waits_for_the_other_to_say_so_too() {
+    let (in_order, reset) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let seen = (in_order.clone(), reset.clone());
+    let server = Server::start(move |mut peer, _| {
+        upgrade(&mut peer);
+        while let Some((1, payload)) = frame(&mut peer) {
+            write_frame(&mut peer, 1, &payload);
+        }
+        // Behind the farewell something may still be on its way, and the answer to it is.
+        write_frame(&mut peer, 1, b"late");
+        write_frame(&mut peer, 8, &1000_u16.to_be_bytes());
+        let ends = if peer.ends_in_order() { &seen.0 } else { &seen.1 };
+        ends.fetch_add(1, Ordering::SeqCst);
+    });
+    let brief = Population {
+        behaviour: Behaviour::Websocket { lasts_ms: Some(0) },
+        pace: Pace::Think { nanos: 100_000_000 },
+        ..websocket()
+    };
+    let records = run(brief, server.address, 12);
+    assert_eq!(outcomes(&records), [("ok", records.len())].into());
+    let ends = (in_order.load(Ordering::SeqCst), reset.load(Ordering::SeqCst));
+    assert!(ends.0 >= 4 && ends.1 == 0, "{ends:?}");
 }
 
 #[test]
