@@ -20,7 +20,11 @@ pub(crate) fn steps(index: &Index) -> Verdict {
     }
     let done = |step: usize| events().any(|event| is_end_of(event, step));
     match (0..index.plan.steps.len()).find(|step| !done(*step)) {
-        Some(step) => Verdict::unknown(format!("step {} ({}) was never done", step + 1, text(index, step))),
+        Some(step) => {
+            let begun = events().any(|event| matches!(event, Event::StepBegan { step: s, .. } if *s == step));
+            let what = if begun { "was begun and not ended" } else { "was never begun" };
+            Verdict::unknown(format!("step {} ({}) {what}", step + 1, text(index, step)))
+        }
         None => Verdict::pass(format!("{} steps were done", index.plan.steps.len())),
     }
 }

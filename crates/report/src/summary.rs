@@ -44,8 +44,8 @@ impl Tally {
         let mut parts = vec![format!("{} passed{}", self.passed, self.aside())];
         for (count, what) in [
             (self.failed, "failed"),
-            (self.unknown, "unknown"),
-            (self.broken, "broken"),
+            (self.unknown, "unknown (counts as failed)"),
+            (self.broken, "broken (counts as failed)"),
             (self.skipped, "skipped"),
         ] {
             if count > 0 {
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(tally(&all).closing_line(), "3 passed, 4 failed, 1 skipped");
         let summary = tally(&all).summary(Duration::from_millis(61_200), Paint::Plain);
         let expected = "Summary [  61.2s] 8 cases: 3 passed (1 failed as known, 1 planted losses caught), \
-                        2 failed, 1 unknown, 1 broken, 1 skipped";
+                        2 failed, 1 unknown (counts as failed), 1 broken (counts as failed), 1 skipped";
         assert_eq!(summary, expected);
     }
 }

@@ -60,9 +60,12 @@ pub fn evidence(result: &CaseResult, paint: Paint) -> String {
         let told = first_lives(judgement);
         let bad: Vec<&Judged> =
             judgement.verdicts.iter().filter(|judged| judged.verdict.rank() > 0).collect();
+        let (told_once, bad): (Vec<&Judged>, Vec<&Judged>) =
+            bad.into_iter().partition(|one| is_cut_off(judgement) && is_of_the_end(one));
         let (shared, own): (Vec<&Judged>, Vec<&Judged>) = bad.iter().partition(|one| is_shared(one, &bad));
         text.extend(own.into_iter().map(|judged| complaint(judged, &told, paint)));
         text.push_str(&shared_complaints(&shared, paint));
+        text.push_str(&of_the_end(&told_once, paint));
         text.push_str(&remarks(judgement));
         text.push_str(&indented(&phase_table(judgement)));
         text.push_str(&indented(&kernel(judgement)));
@@ -104,7 +107,31 @@ pub(crate) fn shown(result: &CaseResult) -> String {
     }
 }
 
-/// `    fail  scenarios/upgrade/x.toml:31:10  lost(upgrade..settled) == 0`, and below it why.
+/// The checks that say themselves what a run lacks that was cut off.
+const WHAT_IS_MISSING: [&str; 2] = ["sealed", "steps"];
+
+/// Whether the history of the run is not whole: then that is the one reason of nearly all that is unknown.
+fn is_cut_off(judgement: &Judgement) -> bool {
+    let unknown = |judged: &Judged| matches!(judged.verdict, Verdict::Unknown { .. });
+    judgement.verdicts.iter().any(|judged| judged.expectation.text == "sealed" && unknown(judged))
+}
+
+fn is_of_the_end(judged: &Judged) -> bool {
+    let says_itself = WHAT_IS_MISSING.contains(&judged.expectation.text.as_str());
+    matches!(judged.verdict, Verdict::Unknown { .. }) && !says_itself
+}
+
+/// `    unknown  9 others: not before the end of a whole run`
+fn of_the_end(judged: &[&Judged], paint: Paint) -> String {
+    match judged.len() {
+        0 => String::new(),
+        count => {
+            let word = paint.doubtful("unknown");
+            format!("    {word}  {count} others: nobody can tell before the end of a whole run; result.json says each\n")
+        }
+    }
+}
+
 /// Whether several checks that always hold are unknown for one reason: a run that was cut off, say.
 fn is_shared(one: &Judged, bad: &[&Judged]) -> bool {
     let is_default = |judged: &Judged| judged.expectation.place.is_none();
@@ -128,7 +155,8 @@ fn shared_complaints(shared: &[&Judged], paint: Paint) -> String {
     text
 }
 
-/// Lives that are told below the table are not told here.
+/// `    fail  scenarios/upgrade/x.toml:31:10  lost(upgrade..settled) == 0`, and below it why. Lives that are told below
+/// the table are not told here.
 fn complaint(judged: &Judged, told: &[String], paint: Paint) -> String {
     let mut text = headline(judged, word(&judged.verdict), paint);
     let is_new = |line: &&str| !told.iter().any(|life| life == line);
@@ -239,6 +267,34 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_cut_off_says_once_why_the_rest_is_unknown() {
+        let mut result = example::failed();
+        let judgement = result.judgement.as_mut().expect("it was judged");
+        let sealed = |why: &str| checks::Judged {
+            expectation: facts::plan::Expectation {
+                place: None,
+                text: "sealed".into(),
+                claim: facts::plan::Claim::Check("sealed".into()),
+            },
+            verdict: Verdict::unknown(why),
+        };
+        judgement.verdicts.push(sealed("the run was interrupted"));
+        let text = evidence(&result, Paint::Plain);
+        let lines: Vec<&str> = text.lines().take(6).collect();
+        assert_eq!(
+            lines,
+            [
+                "    fail  a.toml:31:10  lost(upgrade) == 0",
+                "          `lost(upgrade) == 0` is not true",
+                "          lost(upgrade) = 3",
+                "    unknown  sealed",
+                "          the run was interrupted",
+                "    unknown  1 others: nobody can tell before the end of a whole run; result.json says each",
+            ]
+        );
+    }
+
+    #[test]
     fn a_failure_shows_its_evidence() {
         let expected = "    \
     fail  a.toml:31:10  lost(upgrade) == 0
@@ -287,14 +343,14 @@ mod tests {
     fn what_is_unknown_for_one_reason_is_told_once() {
         let mut result = example::failed();
         let judgement = result.judgement.as_mut().expect("it was judged");
-        for (name, why) in [("generator", "cut off"), ("sealed", "interrupted"), ("covered", "cut off")] {
+        for (name, why) in [("generator", "cut off"), ("steps", "interrupted"), ("covered", "cut off")] {
             let mut one = judgement.verdicts[1].clone();
             (one.expectation.place, one.expectation.text) = (None, name.into());
             one.verdict = Verdict::unknown(why);
             judgement.verdicts.push(one);
         }
         let text = evidence(&result, Paint::Plain);
-        let told = "    unknown  sealed\n          interrupted\n    unknown  generator, covered\n          cut off\n";
+        let told = "    unknown  steps\n          interrupted\n    unknown  generator, covered\n          cut off\n";
         assert!(text.contains(told), "{text}");
     }
 
