@@ -60,6 +60,7 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
         sense::check_must(must, &expectations, known_failure.is_some(), &self.reading, mistakes);
         sense::check_deadline(file, &steps, limit, &self.reading, mistakes);
         sense::check_origins(file, &targets, &self.reading, mistakes);
+        self.check_configurations(&populations, &manuals, mistakes);
         let requires = self.requires(&targets, &steps, mistakes);
         let network = network::network(&file.network, &requires, &self.reading, mistakes);
         let plan = Plan {
@@ -202,6 +203,29 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
             .collect::<Vec<_>>();
         sense::check_ordinary(self.file, &populations, &self.reading, mistakes);
         populations
+    }
+
+    /// A configuration that passes no upgrades would answer each handshake with a page, and the run would blame the server.
+    fn check_configurations(&self, populations: &[Population], manuals: &[Manual], mistakes: &mut Mistakes) {
+        for population in populations {
+            let Some((_, load)) =
+                self.file.load.iter().find(|(name, _)| *name.get_ref() == population.name)
+            else {
+                continue;
+            };
+            let Some((_, target)) = self.file.target.iter().nth(population.target) else { continue };
+            let Some(kind) = mistakes.keep(self.reading.text(&load.get_ref().kind)) else { continue };
+            let config = target.get_ref().config.as_ref().map(|config| self.reading.text(config));
+            let Some(config) = mistakes.keep(config.transpose()) else { continue };
+            let config = config.as_ref().map_or("default", |config| config.as_str());
+            let only = manuals.get(population.target).and_then(|manual| manual.only_in(kind.as_str()));
+            if let Some(only) = only.filter(|only| !only.contains(&config)) {
+                let target = &self.file.target.keys().nth(population.target).map_or("", |name| name.get_ref());
+                let message = format!("the configuration `{config}` of `{target}` serves no `{}`", kind.as_str());
+                let help = format!("write `config = \"{}\"` in `[target.{target}]`", only.join("\"` or `\""));
+                mistakes.add(Mistake::new(codes::CONTRADICTION, kind.at(), message).help(help));
+            }
+        }
     }
 
     /// Why a target cannot serve some of its clients.

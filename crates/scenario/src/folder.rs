@@ -54,6 +54,9 @@ pub(crate) struct Shape {
     /// Kinds of clients that this server cannot serve whatever its configuration, and why.
     #[serde(default)]
     pub(crate) lacks: Named<Word>,
+    /// Kinds of clients that only these configurations serve.
+    #[serde(default)]
+    pub(crate) only_in: Named<Vec<Word>>,
     /// How each of its configurations chooses a member.
     #[serde(default)]
     method: Named<Word>,
@@ -130,6 +133,7 @@ impl Folder {
         }
         mistakes.keep(check_verbs(&shape.verbs, &self.reading));
         mistakes.keep(check_kinds(&shape.lacks, &self.reading));
+        mistakes.keep(check_kinds(&shape.only_in, &self.reading));
         let optional = |word: Option<&Word>, mistakes: &mut Mistakes| {
             word.map(|word| template(word, mistakes)).unwrap_or_default()
         };
@@ -281,9 +285,9 @@ impl Folder {
     }
 }
 
-/// A kind that is misspelled would never be skipped.
-fn check_kinds(lacks: &Named<Word>, reading: &Reading) -> Result<(), Mistake> {
-    lacks.keys().try_for_each(|kind| reading.one_of(kind, &KINDS).map(drop))
+/// A kind that is misspelled would never be skipped, nor refused.
+fn check_kinds<T>(kinds: &Named<T>, reading: &Reading) -> Result<(), Mistake> {
+    kinds.keys().try_for_each(|kind| reading.one_of(kind, &KINDS).map(drop))
 }
 
 /// Verbs are known words: a misspelt one would be a verb that the target lacks.

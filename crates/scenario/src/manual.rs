@@ -50,6 +50,13 @@ impl Manual<'_> {
         Some(format!("{} cannot serve `{kind}`: {}", folder.kind, why.get_ref()))
     }
 
+    /// The configurations that serve clients of this kind, where the folder says that only some do.
+    pub(crate) fn only_in(&self, kind: &str) -> Option<Vec<&str>> {
+        let Manual::Folder(folder) = self else { return None };
+        let (_, configurations) = folder.shape.only_in.iter().find(|(of, _)| of.get_ref() == kind)?;
+        Some(configurations.iter().map(|name| name.get_ref().as_str()).collect())
+    }
+
     fn lacking(&self, verb: &str, at: &At) -> Lacking {
         match self {
             Manual::Folder(folder) => Lacking::Skip(format!("{} cannot `{verb}`", folder.kind)),

@@ -372,6 +372,12 @@ fn parts_that_would_show_nothing_together_are_refused() {
         ),
         "all weights are 0 then",
     );
+    let talkers = "load.talkers = { to = 'web', kind = 'websocket', connections = 1, think = '1s' }\n";
+    said(
+        &format!("{WEB}{STEADY}{talkers}"),
+        "CO0024]: the configuration `default` of `web` serves no `websocket` (write `config = \"streams\"` in `[target.web]`)",
+    );
+    plan(&format!("target.web = {{ kind = 'nginx', config = 'streams', weights = {{ a = 1 }} }}\n{STEADY}{talkers}origin.a = {{}}\n"));
     said(&format!("{WEB}{STEADY}must = 'fail'\n"), "CO0024]: `must = \"fail\"`, and no line of `expect`");
     said(
         &format!(
@@ -507,8 +513,9 @@ fn a_network_that_cannot_be_is_refused() {
 #[test]
 fn every_kind_of_client_has_keys_of_its_own() {
     use facts::plan::{AtDrain, Behaviour, Fires, Framing, Method, Pace, Population};
+    let web = "target.web = { kind = 'nginx', config = 'streams', weights = { a = 1 } }\norigin.a = {}\n";
     let of = |keys: &str| -> Population {
-        plan(&format!("{WEB}{STEADY}load.users = {{ to = 'web', {keys} }}\n")).populations.remove(0)
+        plan(&format!("{web}{STEADY}load.users = {{ to = 'web', {keys} }}\n")).populations.remove(0)
     };
     let upload = of("kind = 'upload', rate = 5, lasts = '2s', framing = 'expect', body = 9");
     assert_eq!(upload.behaviour, Behaviour::Upload { over_ms: 2000, framing: Framing::Expect });
