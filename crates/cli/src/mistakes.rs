@@ -27,13 +27,19 @@ pub(crate) enum NotUnderstood {
 }
 
 impl NotUnderstood {
-    /// All of many in one.
+    /// All of many in one; what many files find in the folder of one target, once.
     pub(crate) fn all(many: Vec<NotUnderstood>) -> NotUnderstood {
-        let mut mistakes = Vec::new();
+        let mut mistakes: Vec<(Diagnostic, String)> = Vec::new();
         for one in many {
             match one {
                 NotUnderstood::Said(_) => return one,
-                NotUnderstood::Mistakes(more) => mistakes.extend(more),
+                NotUnderstood::Mistakes(more) => {
+                    for mistake in more {
+                        if !mistakes.contains(&mistake) {
+                            mistakes.push(mistake);
+                        }
+                    }
+                }
             }
         }
         NotUnderstood::Mistakes(mistakes)

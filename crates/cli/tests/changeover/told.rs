@@ -134,3 +134,16 @@ fn every_code_can_be_explained() {
     assert!(page.out.contains("error[CD0008]"), "{}", page.out);
     assert_eq!(changeover(here.path(), &["explain", "CO9999"]).code, Some(2));
 }
+
+#[test]
+fn a_mistake_in_a_target_is_told_once_however_many_scenarios_run_it() {
+    let shelf = ghost();
+    shelf.put("scenarios/another.toml", QUIET);
+    let target = shelf.path().join("scenarios/targets/ghost/target.toml");
+    let text = std::fs::read_to_string(target).expect("a target");
+    shelf.put("scenarios/targets/ghost/target.toml", &format!("{text}\n[lakcs]\n"));
+    let said = changeover(shelf.path(), &["scenario", "check"]);
+    assert_eq!(said.code, Some(65), "{}{}", said.out, said.err);
+    assert_eq!(said.err.matches("unknown key `lakcs`").count(), 1, "{}", said.err);
+    assert!(said.out.contains("2 with mistakes"), "{}", said.out);
+}
