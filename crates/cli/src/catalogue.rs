@@ -47,8 +47,9 @@ impl Catalogue {
     /// The same shelf, and those of these paths that are files of somewhere else: targets and parts they find here.
     pub(crate) fn with_guests<'w>(self, words: impl Iterator<Item = &'w str>) -> Catalogue {
         let home = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
-        let is_elsewhere =
-            |path: &&Path| path.is_file() && fs::canonicalize(path).is_ok_and(|path| !path.starts_with(&home));
+        let is_elsewhere = |path: &&Path| {
+            path.is_file() && fs::canonicalize(path).is_ok_and(|path| !path.starts_with(&home))
+        };
         let files = words.filter(|word| word.ends_with(".toml")).map(Path::new);
         let guests = files.filter(is_elsewhere).map(Path::to_owned).collect();
         Catalogue { guests, ..self }

@@ -127,7 +127,9 @@ fn of_the_end(judged: &[&Judged], paint: Paint) -> String {
         0 => String::new(),
         count => {
             let word = paint.doubtful("unknown");
-            format!("    {word}  {count} others: nobody can tell before the end of a whole run; result.json says each\n")
+            format!(
+                "    {word}  {count} others: nobody can tell before the end of a whole run; result.json says each\n"
+            )
         }
     }
 }
@@ -350,7 +352,8 @@ mod tests {
             judgement.verdicts.push(one);
         }
         let text = evidence(&result, Paint::Plain);
-        let told = "    unknown  steps\n          interrupted\n    unknown  generator, covered\n          cut off\n";
+        let told =
+            "    unknown  steps\n          interrupted\n    unknown  generator, covered\n          cut off\n";
         assert!(text.contains(told), "{text}");
     }
 

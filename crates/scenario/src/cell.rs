@@ -208,8 +208,7 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
     /// A configuration that passes no upgrades would answer each handshake with a page, and the run would blame the server.
     fn check_configurations(&self, populations: &[Population], manuals: &[Manual], mistakes: &mut Mistakes) {
         for population in populations {
-            let Some((_, load)) =
-                self.file.load.iter().find(|(name, _)| *name.get_ref() == population.name)
+            let Some((_, load)) = self.file.load.iter().find(|(name, _)| *name.get_ref() == population.name)
             else {
                 continue;
             };
@@ -220,8 +219,10 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
             let config = config.as_ref().map_or("default", |config| config.as_str());
             let only = manuals.get(population.target).and_then(|manual| manual.only_in(kind.as_str()));
             if let Some(only) = only.filter(|only| !only.contains(&config)) {
-                let target = &self.file.target.keys().nth(population.target).map_or("", |name| name.get_ref());
-                let message = format!("the configuration `{config}` of `{target}` serves no `{}`", kind.as_str());
+                let target =
+                    &self.file.target.keys().nth(population.target).map_or("", |name| name.get_ref());
+                let message =
+                    format!("the configuration `{config}` of `{target}` serves no `{}`", kind.as_str());
                 let help = format!("write `config = \"{}\"` in `[target.{target}]`", only.join("\"` or `\""));
                 mistakes.add(Mistake::new(codes::CONTRADICTION, kind.at(), message).help(help));
             }

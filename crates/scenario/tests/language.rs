@@ -377,7 +377,9 @@ fn parts_that_would_show_nothing_together_are_refused() {
         &format!("{WEB}{STEADY}{talkers}"),
         "CO0024]: the configuration `default` of `web` serves no `websocket` (write `config = \"streams\"` in `[target.web]`)",
     );
-    plan(&format!("target.web = {{ kind = 'nginx', config = 'streams', weights = {{ a = 1 }} }}\n{STEADY}{talkers}origin.a = {{}}\n"));
+    plan(&format!(
+        "target.web = {{ kind = 'nginx', config = 'streams', weights = {{ a = 1 }} }}\n{STEADY}{talkers}origin.a = {{}}\n"
+    ));
     said(&format!("{WEB}{STEADY}must = 'fail'\n"), "CO0024]: `must = \"fail\"`, and no line of `expect`");
     said(
         &format!(

@@ -57,7 +57,11 @@ fn a_file_that_lies_elsewhere_is_a_case_too() {
     for word in ["mine/loud-one.toml", "./mine/loud-one.toml"] {
         let said = shelf.verify(&[word, "--list"]);
         assert_eq!(said.code, Some(0), "{word}: {}", said.err);
-        assert!(said.out.ends_with("mine/loud-one  four\n") && said.out.lines().count() == 1, "{word}: {}", said.out);
+        assert!(
+            said.out.ends_with("mine/loud-one  four\n") && said.out.lines().count() == 1,
+            "{word}: {}",
+            said.out
+        );
     }
     let gone = shelf.verify(&["mine/other.toml"]);
     assert_eq!(gone.code, Some(4), "{}{}", gone.out, gone.err);
