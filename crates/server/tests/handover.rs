@@ -6,7 +6,8 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpListener, TcpStream},
+    thread,
 };
 
 use daemon::{DEADLINE, Server};
@@ -26,11 +27,31 @@ fn start() -> Server {
     Server::start_with(|server| {
         let text = format!(
             "worker_processes 2; pid server.pid; error_log error.log info; events {{ worker_connections 15000; }}\n\
-             http {{ server {{ listen {} backlog=4096; location / {{ return 200 $connection_requests; }} }} }}",
-            server.address
+             http {{ server {{
+                 listen {} backlog=4096;
+                 location / {{ return 200 $connection_requests; }}
+                 location /early {{ proxy_pass http://{}; }}
+             }} }}",
+            server.address,
+            hasty(),
         );
         fs::write(server.path("nginx.conf"), text).expect("write the configuration");
     })
+}
+
+/// A back end that answers every head, waits for no body, and closes.
+fn hasty() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = listener.local_addr().expect("has an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("accepts");
+            let _ = stream.read(&mut [0; 4096]).expect("a head");
+            let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n1";
+            stream.write_all(answer).expect("answers");
+        }
+    });
+    address
 }
 
 /// A client that keeps its connection.
@@ -110,10 +131,22 @@ fn ten_thousand_idle_connections_go_on_in_the_new_generation() {
         (0..100).map(|_| Client::connect(&server)).collect(),
     );
     heads.iter_mut().for_each(|client| client.0.write_all(b"GET / HTTP/1.1\r\nHo").expect("sends"));
+    // Requests whose body ends after the switch: one is answered then, one long before.
+    let post = |path: &str| format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12");
+    let (mut bodies, mut early): (Vec<Client>, Vec<Client>) = (
+        (0..100).map(|_| Client::connect(&server)).collect(),
+        (0..100).map(|_| Client::connect(&server)).collect(),
+    );
+    bodies.iter_mut().for_each(|client| client.0.write_all(post("/").as_bytes()).expect("sends"));
+    early.iter_mut().for_each(|client| assert_eq!(client.send(&post("/early")), answered(1, 1)));
     let (old, _) = server.upgrade();
     server.signal(old, Signal::SIGWINCH);
     server.signal(old, Signal::SIGQUIT);
+    server.wait("the old generation drains", |s| s.log().matches("gracefully shutting down").count() >= 2);
+    early.iter_mut().for_each(|client| client.0.write_all(b"345").expect("sends"));
+    bodies.iter_mut().for_each(|client| assert_eq!(client.send("345"), answered(1, 1)));
     server.wait("the old generation is gone", |s| s.pid("server.pid.oldbin").is_none());
+    early.iter_mut().chain(&mut bodies).for_each(|client| assert_eq!(client.get(), answered(2, 2)));
     clients.iter_mut().for_each(|client| assert_eq!(client.get(), answered(2, 2)));
     heads.iter_mut().for_each(|client| assert_eq!(client.send("st: a\r\n\r\n"), answered(2, 1)));
     silent.iter_mut().for_each(|client| assert_eq!(client.get(), answered(2, 1)));

@@ -6,7 +6,7 @@ use conf::{Handler, Location, Return, ReturnContent, Server, Settings};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{CONTENT_TYPE, HeaderValue, LOCATION},
+    header::{CONTENT_TYPE, EXPECT, HeaderValue, LOCATION},
     http::request::Parts,
 };
 use tokio::time::Instant;
@@ -91,6 +91,7 @@ pub(super) async fn answer(
     let is_understood = path.is_some() && host.is_some();
     let mut exchange =
         exchange(&connection, begun, request, server, settings, host, path.unwrap_or_default());
+    let rest = body.clone();
     let draft = if let Some(oversize) = connection.oversize() {
         let (status, title) = told(oversize);
         let text = page::of(&format!("{} {title}", status.as_u16()), settings.server_tokens);
@@ -108,10 +109,23 @@ pub(super) async fn answer(
         let handler = location.map_or(&Handler::Nothing, |location| &location.handler);
         handle(&mut exchange, server.answer.as_ref(), handler, body).await?
     };
+    let draft = if rest.is_received() { draft } else { unless_it_never_comes(draft, &exchange) };
     let response = headers::finish(&exchange, draft);
+    if !rest.is_received() && headers::stays(&response) {
+        connection.expect_rest(rest);
+    }
     let entry = access_log::entry(&exchange, &response);
     let execution = execution.map(|execution| execution.answered_with(response.status()));
     Ok(response.map(|content| content.with(busy, execution, entry)))
+}
+
+/// Who waits for a `100 Continue` may send the body after another answer, or the next request at once: nobody can tell (RFC
+/// 9110, section 10.1.1).
+fn unless_it_never_comes(draft: Draft, exchange: &Exchange) -> Draft {
+    match exchange.request.headers.contains_key(EXPECT) {
+        true => Draft { persistence: Persistence::Ends, ..draft },
+        false => draft,
+    }
 }
 
 /// The whole answer to a request whose head is not even complete, and already too large.

@@ -11,6 +11,7 @@ mod next;
 mod passing;
 mod request;
 mod tunnel;
+mod wire;
 
 use std::{
     future::{Future, poll_fn},

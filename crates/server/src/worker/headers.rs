@@ -48,6 +48,11 @@ pub(super) fn finish(exchange: &Exchange, draft: Draft) -> Response<Content> {
     response
 }
 
+/// Whether an answer says that its connection can carry another request.
+pub(super) fn stays<T>(response: &Response<T>) -> bool {
+    response.headers().get(CONNECTION).is_some_and(|value| value == "keep-alive")
+}
+
 fn add(exchange: &Exchange, status: u16, headers: &mut HeaderMap, names: &mut Names) {
     for added in exchange.settings.added_headers.iter().filter(|added| added.statuses.contain(status)) {
         let value = added.value.fill(|variable| exchange.value(variable, status));

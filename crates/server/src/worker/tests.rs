@@ -2,6 +2,7 @@
 
 mod director;
 mod drain;
+mod early;
 mod endpoints;
 mod files;
 mod handover;

@@ -1,25 +1,11 @@
 //! A connection to a peer: made, or kept from an earlier request.
 
-use std::{
-    cell::RefCell,
-    io,
-    net::SocketAddr,
-    os::fd::AsRawFd,
-    pin::Pin,
-    rc::Rc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use nix::{
-    errno::Errno,
-    sys::socket::{MsgFlags, Shutdown, recv, shutdown},
-};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::oneshot,
     task::{AbortHandle, spawn_local},
@@ -29,10 +15,8 @@ use tokio::{
 use super::{
     super::{body::RequestBody, spelling::Names},
     attempt::Failure,
+    wire::Wire,
 };
-
-/// Longest head whose names are passed on as they were written.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// What a connection is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +51,7 @@ impl Link {
             .map_err(Failure::Connect)?;
         // Small requests must not wait for the acknowledgement of their head.
         stream.set_nodelay(true).map_err(Failure::Connect)?;
-        let wire = Wire(Rc::new(Heard { stream, head: RefCell::default() }));
+        let wire = Wire::new(stream);
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
             .handshake(TokioIo::new(wire.clone()))
@@ -91,19 +75,17 @@ impl Link {
     /// Whether the peer has neither closed it nor said anything unasked. Looks into the socket: what has just come is not
     /// known to hyper yet.
     pub(super) fn is_fresh(&self) -> bool {
-        let looked =
-            recv(self.wire.0.stream.as_raw_fd(), &mut [0; 1], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
-        !self.sender.is_closed() && looked == Err(Errno::EAGAIN)
+        !self.sender.is_closed() && self.wire.is_silent()
     }
 
     /// The next that comes is the head of an answer.
     pub(super) fn expect_head(&self) {
-        self.wire.0.head.replace(Some(Vec::new()));
+        self.wire.expect_head();
     }
 
     /// The names in that head, as they were written.
     pub(super) fn names(&self) -> Names {
-        self.wire.0.head.take().map_or_else(Names::default, |head| Names::of_answer(&head))
+        self.wire.take_head().map_or_else(Names::default, |head| Names::of_answer(&head))
     }
 
     /// The socket, to be used once hyper has let go of it.
@@ -119,73 +101,5 @@ impl Link {
     /// Closes it, whatever is still on its way.
     pub(super) fn cut(self) {
         self.task.abort();
-    }
-}
-
-/// The socket, shared so that one can look at it beside hyper.
-#[derive(Debug, Clone)]
-pub(super) struct Wire(Rc<Heard>);
-
-#[derive(Debug)]
-struct Heard {
-    stream: TcpStream,
-    /// What has come since a head was expected, as long as it is.
-    head: RefCell<Option<Vec<u8>>>,
-}
-
-impl Heard {
-    fn note(&self, bytes: &[u8]) {
-        if let Some(head) = &mut *self.head.borrow_mut() {
-            let room = HEAD_BYTES_MAX.saturating_sub(head.len());
-            head.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        }
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
-        loop {
-            std::task::ready!(self.0.stream.poll_read_ready(cx))?;
-            let before = buffer.filled().len();
-            match self.0.stream.try_read_buf(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => {
-                    self.0.note(&buffer.filled()[before..]);
-                    return Poll::Ready(result.map(drop));
-                }
-            }
-        }
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context,
-        buffers: &[io::IoSlice],
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            std::task::ready!(self.0.stream.poll_write_ready(cx))?;
-            match self.0.stream.try_write_vectored(buffers) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
-        Poll::Ready(shutdown(self.0.stream.as_raw_fd(), Shutdown::Write).map_err(io::Error::from))
     }
 }

@@ -129,10 +129,12 @@ impl Events {
 impl Drop for Passing {
     fn drop(&mut self) {
         self.connection.last_words.set(LastWords::None);
-        if let Some(link) = self.link.take()
-            && (self.ended || self.incoming.is_end_stream())
-        {
-            keepalive::keep(&self.connection.service, &self.group, link);
+        let Some(link) = self.link.take() else { return };
+        match self.ended || self.incoming.is_end_stream() {
+            // As nginx, which keeps no connection that has not had all of its request.
+            _ if !self.connection.has_all_of_request() => link.cut(),
+            true => keepalive::keep(&self.connection.service, &self.group, link),
+            false => {}
         }
     }
 }
