@@ -4,7 +4,8 @@
 //! whoever the master runs as. Both sides look.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read, Seek, Write},
     os::fd::{AsFd, AsRawFd, OwnedFd},
     time::{Duration, Instant},
 };
@@ -18,15 +19,22 @@ use nix::{
     },
     unistd::geteuid,
 };
-use rustix::net::{SocketFlags, accept_with};
+use rustix::{
+    fs::{MemfdFlags, memfd_create},
+    net::{SocketFlags, accept_with},
+};
 
 use crate::{
     shift::{Reply, Request},
     status::Status,
+    wire,
 };
 
-/// Longest message: a status with all its answers is far below it.
+/// Longest message. What is longer (a status of some hundred servers) comes as a file without a name, and [`IN_FILE`].
 const MESSAGE_BYTES: usize = 64 * 1024;
+
+/// The message that a longer one comes with.
+const IN_FILE: &[u8] = b"@";
 
 /// Why a master does not tell.
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +77,19 @@ pub(crate) fn admit(listener: impl AsFd) -> Option<OwnedFd> {
 
 /// Tells a caller; false when it has hung up or does not read.
 pub(crate) fn tell(caller: &OwnedFd, message: &str) -> bool {
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-    send(caller.as_raw_fd(), message.as_bytes(), flags).is_ok()
+    let message = message.as_bytes();
+    let told = match message.len() {
+        ..=MESSAGE_BYTES => wire::send(caller.as_fd(), message, &[]),
+        _ => file_of(message).and_then(|file| wire::send(caller.as_fd(), IN_FILE, &[file.as_fd()])),
+    };
+    told.is_ok()
+}
+
+fn file_of(message: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create("message", MemfdFlags::CLOEXEC)?);
+    file.write_all(message)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// What a caller says, if it says anything; `None` if it has hung up.
@@ -141,13 +160,21 @@ impl Master {
             return Err(ControlError::Silent { pid, waited });
         }
         let mut message = vec![0; MESSAGE_BYTES];
-        match recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
-            Ok(0) | Err(Errno::ECONNRESET) => Ok(None),
-            Ok(length) => {
+        match wire::receive_bytes(self.socket.as_fd(), &mut message) {
+            Ok((0, _)) => Ok(None),
+            Ok((length, files)) => {
                 message.truncate(length);
+                let Some(file) = files.into_iter().next() else { return Ok(Some(message)) };
+                message.clear();
+                let read = File::from(file).read_to_end(&mut message);
+                read.map_err(|error| ControlError::Nonsense { pid, why: error.to_string() })?;
                 Ok(Some(message))
             }
-            Err(errno) => Err(ControlError::Unreachable { pid, errno }),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
+            Err(error) => {
+                let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
+                Err(ControlError::Unreachable { pid, errno })
+            }
         }
     }
 

@@ -19,32 +19,59 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create
 use crate::os::SharedWords;
 
 /// Whatever changes the places of numbers or their meaning changes this. A master that knows another one starts with nothing.
-pub(crate) const LAYOUT: u64 = 1;
+pub(crate) const LAYOUT: u64 = 2;
 
 /// "zone" and the file format of nobody else.
 const MAGIC: u64 = 0x6368_616e_7a6f_6e65;
 
-/// Processes at a time: the workers of three generations.
-const PLACES: usize = 256;
+/// More places than a stamp can tell apart are not there.
+const PLACES_MAX: usize = 1 << 15;
 
-/// Counters of each process.
-pub(crate) const COUNTERS: usize = 512;
-
-/// Longest list.
-pub(crate) const LIST: usize = COUNTERS * 10;
+/// Longest list and most counters of anybody: what is larger was not written by us.
+const LONGEST: usize = 1 << 20;
 
 /// Bytes of the name, which every layout has in the same place.
 const NAME_BYTES: usize = 512;
 
 const AT_NAME: usize = 4;
 const AT_CURRENT: usize = AT_NAME + NAME_BYTES / 8;
+/// Three numbers: see [`Room`].
+const AT_ROOM: usize = AT_CURRENT + 1;
 const AT_OWNERS: usize = AT_CURRENT + 4;
-const AT_COUNTERS: usize = AT_OWNERS + PLACES;
-const AT_LISTS: usize = AT_COUNTERS + PLACES * COUNTERS;
-/// A list and its length.
-const LIST_WORDS: usize = LIST + 1;
-/// Pages are only taken once they are written to.
-const WORDS: usize = AT_LISTS + PLACES * 2 * LIST_WORDS;
+
+/// How much there is room for. Pages are only taken once they are written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Processes at a time.
+    pub(crate) places: usize,
+    /// Counters of each process.
+    pub(crate) counters: usize,
+    /// Numbers of the longest list.
+    pub(crate) list: usize,
+}
+
+impl Room {
+    fn at_counters(self) -> usize {
+        AT_OWNERS + self.places
+    }
+
+    fn at_lists(self) -> usize {
+        self.at_counters() + self.places * self.counters
+    }
+
+    /// A list and its length.
+    fn list_words(self) -> usize {
+        self.list + 1
+    }
+
+    fn words(self) -> usize {
+        self.at_lists() + self.places * 2 * self.list_words()
+    }
+
+    fn is_sane(self) -> bool {
+        (1..=PLACES_MAX).contains(&self.places) && self.counters.max(self.list) <= LONGEST
+    }
+}
 
 /// What a segment is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +100,7 @@ pub(crate) enum Unusable {
 pub(crate) struct Segment {
     file: File,
     memory: SharedWords,
+    pub(crate) room: Room,
     pub(crate) kind: Kind,
     pub(crate) name: String,
 }
@@ -88,7 +116,7 @@ impl Stamp {
     }
 
     fn place(self) -> usize {
-        (self.0 >> 1) as usize & (PLACES - 1)
+        (self.0 >> 1) as usize & (PLACES_MAX - 1)
     }
 
     fn side(self) -> usize {
@@ -106,11 +134,11 @@ pub(crate) struct Place(usize);
 
 impl Segment {
     /// An empty list.
-    pub(crate) fn new(kind: Kind, name: &str) -> io::Result<Segment> {
+    pub(crate) fn new(kind: Kind, name: &str, room: Room) -> io::Result<Segment> {
         let file = File::from(memfd_create("zone", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
-        ftruncate(&file, (WORDS * 8) as u64)?;
+        ftruncate(&file, (room.words() * 8) as u64)?;
         fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW)?;
-        let memory = SharedWords::map(&file, WORDS)?;
+        let memory = SharedWords::map(&file, room.words())?;
         let name: String = name.chars().take(NAME_BYTES / 4).collect();
         let words = memory.words();
         for (word, bytes) in words[AT_NAME..].iter().zip(name.as_bytes().chunks(8)) {
@@ -121,8 +149,11 @@ impl Segment {
         words[1].store(LAYOUT, Ordering::Relaxed);
         words[2].store(kind as u64, Ordering::Relaxed);
         words[3].store(name.len() as u64, Ordering::Relaxed);
+        for (word, count) in words[AT_ROOM..].iter().zip([room.places, room.counters, room.list]) {
+            word.store(count as u64, Ordering::Relaxed);
+        }
         words[0].store(MAGIC, Ordering::Release);
-        Ok(Segment { file, memory, kind, name })
+        Ok(Segment { file, memory, room, kind, name })
     }
 
     /// The segment of another generation.
@@ -130,24 +161,28 @@ impl Segment {
         let file = File::from(fd);
         let seals = rustix::fs::fcntl_get_seals(&file).map_err(io::Error::from)?;
         let bytes = file.metadata()?.len();
-        if !seals.contains(SealFlags::SHRINK) || bytes < (AT_CURRENT * 8) as u64 {
+        if !seals.contains(SealFlags::SHRINK) || bytes < (AT_OWNERS * 8) as u64 {
             return Err(Unusable::Strange(format!("{bytes} bytes, seals {seals:?}")));
         }
-        let head = SharedWords::map(&file, AT_CURRENT)?;
+        let head = SharedWords::map(&file, AT_OWNERS)?;
         let [magic, layout, kind, length] = [0, 1, 2, 3].map(|at| head.words()[at].load(Ordering::Acquire));
         if magic != MAGIC {
             return Err(Unusable::Strange(format!("it begins with {magic:x}")));
         }
         let name = name(&head, length);
-        if layout != LAYOUT || bytes != (WORDS * 8) as u64 {
+        if layout != LAYOUT {
             return Err(Unusable::Layout { name, found: layout });
+        }
+        let room = room(&head);
+        if !room.is_sane() || bytes != (room.words() * 8) as u64 {
+            return Err(Unusable::Strange(format!("{bytes} bytes for {room:?}")));
         }
         let kind = match kind {
             1 => Kind::Orders,
             2 => Kind::Standings,
             _ => return Err(Unusable::Strange(format!("it is of kind {kind}"))),
         };
-        Ok(Segment { memory: SharedWords::map(&file, WORDS)?, file, kind, name })
+        Ok(Segment { memory: SharedWords::map(&file, room.words())?, file, room, kind, name })
     }
 
     /// Its descriptor, for other generations.
@@ -155,16 +190,36 @@ impl Segment {
         self.file.as_fd()
     }
 
-    /// A place of our own. `None` if there are too many processes.
+    /// A place of our own: the one that was kept for us, or any. `None` if there are too many processes.
     pub(crate) fn join(&self) -> Option<Place> {
-        self.sweep();
-        let own = token(process::id())?;
-        let place = self
-            .owners()
-            .iter()
-            .position(|owner| owner.compare_exchange(0, own, Ordering::AcqRel, Ordering::Relaxed).is_ok())?;
+        self.join_for(process::id())
+    }
+
+    /// A place for a process, which it may have already. `None` if there are too many processes, or if it has ended.
+    pub(crate) fn join_for(&self, pid: u32) -> Option<Place> {
+        let own = token(pid)?;
+        if let Some(place) = self.owners().iter().position(|owner| owner.load(Ordering::Acquire) == own) {
+            return Some(Place(place));
+        }
+        // Everybody who has a place is looked for in /proc only if that is needed.
+        let place = self.take(own).or_else(|| {
+            self.sweep();
+            self.take(own)
+        })?;
         self.counters(place).iter().for_each(|counter| counter.store(0, Ordering::Release));
         Some(Place(place))
+    }
+
+    fn take(&self, own: u64) -> Option<usize> {
+        let is_taken =
+            |owner: &AtomicU64| owner.compare_exchange(0, own, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        self.owners().iter().position(is_taken)
+    }
+
+    /// Places that nobody has.
+    pub(crate) fn vacancies(&self) -> usize {
+        self.sweep();
+        self.owners().iter().filter(|owner| owner.load(Ordering::Acquire) == 0).count()
     }
 
     /// Gives the place back.
@@ -214,7 +269,7 @@ impl Segment {
     /// Puts a list in the place of the one with this stamp. Its own stamp; `None` if that one does not hold any more.
     pub(crate) fn replace(&self, own: Place, stamp: Stamp, list: &[u64]) -> Option<Stamp> {
         let side = if stamp.place() == own.0 { 1 - stamp.side() } else { 0 };
-        if self.stamp() != stamp || list.len() > LIST {
+        if self.stamp() != stamp || list.len() > self.room.list {
             return None;
         }
         let place = self.list(own.0, side);
@@ -245,16 +300,26 @@ impl Segment {
     }
 
     fn owners(&self) -> &[AtomicU64] {
-        &self.memory.words()[AT_OWNERS..AT_COUNTERS]
+        &self.memory.words()[AT_OWNERS..self.room.at_counters()]
     }
 
     fn counters(&self, place: usize) -> &[AtomicU64] {
-        &self.memory.words()[AT_COUNTERS + place * COUNTERS..][..COUNTERS]
+        let Room { counters, .. } = self.room;
+        &self.memory.words()[self.room.at_counters() + place * counters..][..counters]
     }
 
     fn list(&self, place: usize, side: usize) -> &[AtomicU64] {
-        &self.memory.words()[AT_LISTS + (place * 2 + side) * LIST_WORDS..][..LIST_WORDS]
+        let words = self.room.list_words();
+        // A stamp that nobody of us wrote names no place outside.
+        let place = place.min(self.room.places - 1);
+        &self.memory.words()[self.room.at_lists() + (place * 2 + side) * words..][..words]
     }
+}
+
+fn room(head: &SharedWords) -> Room {
+    let [places, counters, list] = [0, 1, 2]
+        .map(|at| usize::try_from(head.words()[AT_ROOM + at].load(Ordering::Acquire)).unwrap_or(usize::MAX));
+    Room { places, counters, list }
 }
 
 fn name(head: &SharedWords, length: u64) -> String {
@@ -276,100 +341,14 @@ fn token(pid: u32) -> Option<u64> {
     Some(u64::from(pid) << 32 | started & 0xffff_ffff)
 }
 
+/// Whether a process is there, and is more than an exit code.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    token(pid).is_some()
+}
+
 fn lives(known: u64) -> bool {
     token((known >> 32) as u32) == Some(known)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{process::Command, thread};
-
-    use nix::{
-        sys::wait::{Id, WaitPidFlag, waitid},
-        unistd::Pid,
-    };
-
-    use super::*;
-
-    fn read(segment: &Segment) -> (Stamp, Vec<u64>) {
-        let mut list = Vec::new();
-        (segment.read(&mut list), list)
-    }
-
-    #[test]
-    fn a_list_is_replaced_as_a_whole_and_only_by_whoever_knows_it() {
-        let segment = Segment::new(Kind::Orders, "origins").expect("a segment");
-        let (ours, theirs) = (segment.join().expect("a place"), segment.join().expect("another"));
-        let (empty, list) = read(&segment);
-        assert_eq!((empty.number(), list), (0, Vec::new()));
-        let first = segment.replace(ours, empty, &[1, 2]).expect("nobody was faster");
-        assert_eq!(segment.replace(theirs, empty, &[3]), None);
-        assert_eq!(read(&segment), (first, vec![1, 2]));
-        let second = segment.replace(ours, first, &[4]).expect("nobody was faster");
-        assert_eq!(read(&segment), (second, vec![4]));
-        assert_eq!(segment.replace(theirs, second, &vec![0; LIST + 1]), None, "too long");
-    }
-
-    #[test]
-    fn nothing_of_many_changes_at_once_is_lost_or_torn() {
-        const EACH: u64 = 3_000;
-        let segment = Segment::new(Kind::Standings, "origins").expect("a segment");
-        thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    let (own, mut list) = (segment.join().expect("a place"), Vec::new());
-                    for _ in 0..EACH {
-                        loop {
-                            let stamp = segment.read(&mut list);
-                            assert!(list.iter().all(|word| *word == list[0]), "torn: {list:?}");
-                            list.resize(40, 0);
-                            list.iter_mut().for_each(|word| *word += 1);
-                            if segment.replace(own, stamp, &list).is_some() {
-                                break;
-                            }
-                        }
-                    }
-                });
-            }
-        });
-        assert_eq!(read(&segment).1, vec![4 * EACH; 40]);
-    }
-
-    #[test]
-    fn another_generation_finds_what_was_written_and_another_layout_is_refused_by_name() {
-        let segment = Segment::new(Kind::Standings, "origins").expect("a segment");
-        let own = segment.join().expect("a place");
-        segment.replace(own, segment.stamp(), &[7, 8, 9]).expect("nobody was faster");
-        let fd = || segment.descriptor().try_clone_to_owned().expect("a descriptor");
-        let other = Segment::adopt(fd()).expect("the same layout");
-        assert_eq!((other.name.as_str(), other.kind), ("origins", Kind::Standings));
-        assert_eq!(read(&other), read(&segment));
-        segment.memory.words()[1].store(LAYOUT + 1, Ordering::Release);
-        let refused = Segment::adopt(fd()).expect_err("another layout").to_string();
-        assert!(refused.contains("upstream \"origins\"") && refused.contains("layout 2"), "{refused}");
-        let strange = File::open("/dev/null").expect("opens");
-        assert!(Segment::adopt(strange.into()).is_err());
-    }
-
-    #[test]
-    fn what_a_dead_process_counted_counts_no_more() {
-        let segment = Segment::new(Kind::Standings, "origins").expect("a segment");
-        let (ours, theirs) = (segment.join().expect("a place"), segment.join().expect("another"));
-        segment.count(ours, 3, 5);
-        segment.count(theirs, 3, 2);
-        assert_eq!((segment.sum(Some(ours), 3), segment.sum(None, 3)), (2, 7));
-        let mut child = Command::new("cat").stdin(process::Stdio::piped()).spawn().expect("starts");
-        let token = token(child.id()).expect("it lives");
-        segment.owners()[theirs.0].store(token, Ordering::Release);
-        segment.sweep();
-        assert_eq!(segment.sum(Some(ours), 3), 2, "it lives");
-        child.kill().expect("killed");
-        let id = Id::Pid(Pid::from_raw(child.id().cast_signed()));
-        waitid(id, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).expect("it ends");
-        segment.sweep();
-        assert_eq!(segment.sum(Some(ours), 3), 0, "dead, though nobody has reaped it");
-        child.wait().expect("reaped");
-        segment.leave(ours);
-        assert_eq!(segment.sum(None, 3), 0);
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use balance::Order;
 use conf::Configuration;
 use serde::{Deserialize, Serialize};
 
-use crate::zone::{Full, Zone, Zones};
+use crate::zone::{Audience, Full, ORDERS, Zone, Zones};
 
 /// As in a configuration.
 const WEIGHT_MAX: u32 = 1_000_000;
@@ -34,6 +34,13 @@ pub(crate) enum Reply {
     Refused(String),
 }
 
+/// Whether workers of other generations, that came before this one, may still be asked for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    Nobody,
+    OthersServe,
+}
+
 /// Why nothing was changed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -42,6 +49,11 @@ pub(crate) enum Refusal {
          SERVER=WEIGHT,up"
     )]
     NoChange { word: String },
+    #[error(
+        "workers of another generation would not hear of it: they share no zone of upstream \"{0}\"; finish the upgrade first, or \
+         go back"
+    )]
+    Unheard(String),
     #[error("server \"{0}\" is named twice")]
     Twice(String),
     #[error("there is no upstream \"{name}\"; there are: {known}")]
@@ -55,9 +67,10 @@ pub(crate) enum Refusal {
     #[error("nobody in upstream \"{0}\" would get a request: leave one server up, with a weight")]
     NobodyLeft(String),
     #[error(
-        "no order can be given in upstream \"{0}\": its zone is full (512 servers, 256 processes, 1280 orders)"
+        "no order can be given in upstream \"{name}\": {ORDERS} of them are in force, for servers of this and of other \
+         generations; finish the upgrade, or go back, and those of servers that are gone are over"
     )]
-    Full(String),
+    Full { name: String },
 }
 
 impl Change {
@@ -94,6 +107,7 @@ pub(crate) fn order(
     configuration: &Configuration,
     zones: &Zones,
     request: &Request,
+    beside: Beside,
 ) -> Result<String, Refusal> {
     let name = &request.upstream;
     let upstreams = &configuration.http.upstreams;
@@ -103,6 +117,9 @@ pub(crate) fn order(
         return Err(Refusal::NoUpstream { name: name.clone(), known: listed(&known) });
     };
     let zone: &Zone = zones[index].as_ref().ok_or_else(|| Refusal::NoZone(name.clone()))?;
+    if (beside, zone.audience) == (Beside::OthersServe, Audience::Ours) {
+        return Err(Refusal::Unheard(name.clone()));
+    }
     let members: Vec<&str> = upstreams[index].peers.iter().map(|peer| peer.name.as_str()).collect();
     check_members(request, &members)?;
     let change = |before: &[Order]| {
@@ -115,7 +132,7 @@ pub(crate) fn order(
             false => Err(Refusal::NobodyLeft(name.clone())),
         }
     };
-    zone.order(change).map_err(|Full| Refusal::Full(name.clone()))??;
+    zone.order(change).map_err(|Full| Refusal::Full { name: name.clone() })??;
     Ok(format!("upstream \"{name}\": {}", told(zone, &members)))
 }
 
@@ -176,8 +193,8 @@ mod tests {
     #[test]
     fn what_is_ordered_is_told_and_holds() {
         let configuration = configuration(TEXT);
-        let zones = zone::open(&configuration, &[], Occasion::Start).expect("zones");
-        let order = |request: &Request| order(&configuration, &zones, request);
+        let zones = zone::open((&configuration, 2), &[], Occasion::Start).expect("zones");
+        let order = |request: &Request| order(&configuration, &zones, request, Beside::Nobody);
         let told = order(&said("127.0.0.1:1=5 127.0.0.1:2=95")).expect("ordered");
         assert_eq!(told, "upstream \"origins\": 127.0.0.1:1 weight 5; 127.0.0.1:2 weight 95");
         assert_eq!(in_force(&zones), [(5, false), (95, false)]);
@@ -194,22 +211,25 @@ mod tests {
     #[test]
     fn a_zone_that_has_no_room_for_an_order_refuses_it() {
         let configuration = configuration(TEXT);
-        let zones = zone::open(&configuration, &[], Occasion::Start).expect("zones");
+        let zones = zone::open((&configuration, 2), &[], Occasion::Start).expect("zones");
         let orders = &zones.last().and_then(Option::as_ref).expect("a zone").orders;
         let own = orders.join().expect("a place");
         // Of servers that this configuration does not name.
-        orders.replace(own, orders.stamp(), &vec![7; crate::segment::LIST]).expect("nobody was faster");
-        let why = order(&configuration, &zones, &said("127.0.0.1:1=5")).expect_err("refused").to_string();
-        assert!(why.contains("its zone is full"), "{why}");
+        orders.replace(own, orders.stamp(), &vec![7; orders.room.list]).expect("nobody was faster");
+        let why = order(&configuration, &zones, &said("127.0.0.1:1=5"), Beside::Nobody)
+            .expect_err("refused")
+            .to_string();
+        assert!(why.contains("2048 of them are in force"), "{why}");
         assert_eq!(in_force(&zones), [(50, false), (50, false)]);
     }
 
     #[test]
     fn what_cannot_be_is_refused_by_name_and_changes_nothing() {
         let configuration = configuration(TEXT);
-        let zones = zone::open(&configuration, &[], Occasion::Start).expect("zones");
+        let zones = zone::open((&configuration, 2), &[], Occasion::Start).expect("zones");
         let refused = |request: &Request, expected: &str| {
-            let why = order(&configuration, &zones, request).expect_err("refused").to_string();
+            let why =
+                order(&configuration, &zones, request, Beside::Nobody).expect_err("refused").to_string();
             assert!(why.contains(expected), "{why}");
             assert_eq!(in_force(&zones), [(50, false), (50, false)]);
         };
@@ -232,12 +252,25 @@ mod tests {
     }
 
     #[test]
+    fn an_order_that_workers_of_another_generation_would_not_hear_is_refused() {
+        let configuration = configuration(TEXT);
+        let zones = zone::open((&configuration, 2), &[], Occasion::Start).expect("zones");
+        let order = |zones, beside| order(&configuration, zones, &said("127.0.0.1:1=5"), beside);
+        let why = order(&zones, Beside::OthersServe).expect_err("refused").to_string();
+        assert!(why.contains("share no zone of upstream \"origins\""), "{why}");
+        assert_eq!(in_force(&zones), [(50, false), (50, false)]);
+        let next = zone::open((&configuration, 2), &zone::segments(&zones), Occasion::Start).expect("zones");
+        order(&next, Beside::OthersServe).expect("they share it");
+        assert_eq!(in_force(&zones), [(5, false), (50, false)]);
+    }
+
+    #[test]
     fn an_order_outlives_reloads_and_upgrades_until_a_configuration_says_something_else() {
         let (first, other) = (configuration(TEXT), configuration(&TEXT.replace("weight=50", "weight=10")));
-        let before = zone::open(&first, &[], Occasion::Start).expect("zones");
-        order(&first, &before, &said("127.0.0.1:1=5 127.0.0.1:2=95")).expect("ordered");
+        let before = zone::open((&first, 2), &[], Occasion::Start).expect("zones");
+        order(&first, &before, &said("127.0.0.1:1=5 127.0.0.1:2=95"), Beside::Nobody).expect("ordered");
         let next = |configuration: &Configuration, zones: &Zones, occasion| {
-            zone::open(configuration, &zone::segments(zones), occasion).expect("zones")
+            zone::open((configuration, 2), &zone::segments(zones), occasion).expect("zones")
         };
         for occasion in [Occasion::Start, Occasion::Reload] {
             assert_eq!(in_force(&next(&first, &before, occasion)), [(5, false), (95, false)], "{occasion:?}");
@@ -245,7 +278,7 @@ mod tests {
         let after = next(&other, &before, Occasion::Start);
         assert_eq!(in_force(&after), [(10, false), (10, false)], "the configuration wins");
         assert_eq!(in_force(&before), [(5, false), (95, false)], "and whoever comes back finds what held");
-        order(&other, &after, &said("127.0.0.1:1=1")).expect("ordered");
+        order(&other, &after, &said("127.0.0.1:1=1"), Beside::Nobody).expect("ordered");
         assert_eq!(in_force(&before), [(1, false), (95, false)], "all generations obey what is said now");
         after.iter().flatten().for_each(|zone| zone.settle());
         let back = next(&first, &after, Occasion::Reload);

@@ -4,7 +4,7 @@
 use std::{
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
-    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
 };
 
 use nix::sys::socket::{
@@ -138,10 +138,50 @@ pub(crate) fn send_hello(channel: BorrowedFd, hello: &Hello<BorrowedFd>) -> io::
     for number in [hello.generation, hello.pid, hello.from] {
         bytes.extend(number.to_le_bytes());
     }
+    bytes.extend(u32::try_from(hello.zones.len()).unwrap_or(u32::MAX).to_le_bytes());
     let mut fds = vec![hello.pidfd];
-    fds.extend(&hello.zones);
-    fds.truncate(FDS_PER_FRAME);
+    if hello.zones.len() < FDS_PER_FRAME {
+        fds.extend(&hello.zones);
+        return send(channel, &bytes, &fds);
+    }
+    // An older version takes only what it can use, and the bag for memory of a kind that it does not know.
+    let (here, rest) = hello.zones.split_at(FDS_PER_FRAME - 2);
+    let bag = bag_of(rest)?;
+    fds.extend(here);
+    fds.push(bag.as_fd());
     send(channel, &bytes, &fds)
+}
+
+/// A channel in which descriptors wait for whoever gets it.
+fn bag_of(fds: &[BorrowedFd]) -> io::Result<OwnedFd> {
+    let (ours, bag) = channel()?;
+    fds.chunks(FDS_PER_FRAME).try_for_each(|chunk| send(ours.as_fd(), &[VERSION], chunk))?;
+    Ok(bag)
+}
+
+/// The zones of a hello that names so many; those that did not fit into its frame are in a bag behind the others. An older
+/// version does not say how many.
+fn unpack(mut zones: Vec<OwnedFd>, named: Option<u32>) -> io::Result<Vec<OwnedFd>> {
+    let Some(named) = named else { return Ok(zones) };
+    let named = named as usize;
+    if named >= FDS_PER_FRAME {
+        let bag = zones.pop().ok_or_else(|| incomplete(0, named))?;
+        let mut bytes = [0; FRAME_BYTES];
+        while zones.len() < named {
+            match receive_bytes(bag.as_fd(), &mut bytes)? {
+                (0, _) => break,
+                (_, fds) => zones.extend(fds),
+            }
+        }
+    }
+    if zones.len() == named { Ok(zones) } else { Err(incomplete(zones.len(), named)) }
+}
+
+/// The kernel drops what a process has no room for, and tells nobody.
+fn incomplete(got: usize, named: usize) -> io::Error {
+    io::Error::other(format!(
+        "only {got} of {named} pieces of the memory of zones came: there is no room for so many open files; raise the limit (ulimit -n)"
+    ))
 }
 
 /// Gives another master pidfds of workers, as many in a frame as fit: nobody may be reading yet.
@@ -218,7 +258,8 @@ fn parse(bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<Frame> {
             let pidfd = fds.next().ok_or_else(malformed)?;
             // An older version does not say it; no upgrade has failed, most likely.
             let from = number(10).unwrap_or(generation.saturating_sub(1));
-            Ok(Frame::Hello(Hello { generation, from, pid, pidfd, zones: fds.collect() }))
+            let zones = unpack(fds.collect(), number(14))?;
+            Ok(Frame::Hello(Hello { generation, from, pid, pidfd, zones }))
         }
         INTRODUCE => Ok(Frame::Introduce { pidfds: fds }),
         HEIR => {
@@ -249,7 +290,7 @@ pub(crate) fn send(channel: BorrowedFd, bytes: &[u8], fds: &[BorrowedFd]) -> io:
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd;
+    use std::fs::File;
 
     use super::*;
 
@@ -279,6 +320,36 @@ mod tests {
             counts.push((more, sockets.len()));
         }
         assert_eq!(counts, [(true, FDS_PER_FRAME), (false, 1)]);
+    }
+
+    #[test]
+    fn a_hello_carries_any_number_of_zones_in_order_and_one_that_lost_some_is_refused() {
+        let (a, b) = channel().expect("socketpair");
+        let file = tempfile::tempdir().expect("a directory");
+        let zones: Vec<File> = (0..600)
+            .map(|number| {
+                let path = file.path().join(number.to_string());
+                std::fs::write(&path, number.to_string()).expect("writes");
+                File::open(path).expect("opens")
+            })
+            .collect();
+        let own = channel().expect("socketpair").0;
+        for count in [0, 1, FDS_PER_FRAME - 1, FDS_PER_FRAME, FDS_PER_FRAME + 1, 600] {
+            let named = zones[..count].iter().map(AsFd::as_fd).collect();
+            let hello = Hello { generation: 2, from: 1, pid: 7, pidfd: own.as_fd(), zones: named };
+            send_hello(a.as_fd(), &hello).expect("send");
+            let Some(Frame::Hello(hello)) = receive(b.as_fd()).expect("receive") else { panic!("no hello") };
+            let read = |zone: OwnedFd| io::read_to_string(File::from(zone)).expect("reads");
+            let said: Vec<String> = hello.zones.into_iter().map(read).collect();
+            assert_eq!(said, (0..count).map(|number| number.to_string()).collect::<Vec<_>>());
+            // Files are read from where they were left.
+            zones.iter().for_each(|mut zone| std::io::Seek::rewind(&mut zone).expect("rewinds"));
+        }
+        let lost = unpack(Vec::new(), Some(2)).expect_err("lost").to_string();
+        assert!(lost.contains("only 0 of 2") && lost.contains("ulimit -n"), "{lost}");
+        let bag = bag_of(&[own.as_fd()]).expect("a bag");
+        let lost = unpack(vec![bag], Some(300)).expect_err("lost").to_string();
+        assert!(lost.contains("only 1 of 300"), "{lost}");
     }
 
     #[test]

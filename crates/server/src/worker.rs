@@ -111,7 +111,7 @@ async fn serve(start: Start, signals: UnboundedReceiver<Signal>) -> io::Result<i
     let Start { configuration, generation, listeners, channel, journal, .. } = start;
     let Start { zones, access_logs, prefix, log, .. } = start;
     let names = (start.lineage, start.handover);
-    let service = Service::new((configuration, zones), generation, journal, access_logs, prefix, log);
+    let service = Service::new((configuration, zones), generation, journal, access_logs, prefix, log)?;
     Ok(Life::new(service, listeners, channel, signals, names)?.live().await)
 }
 

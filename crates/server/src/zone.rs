@@ -1,6 +1,10 @@
 //! `zone`: what is known of the peers of an upstream, for all workers of all generations (G12). Two segments hold it: what was
 //! seen of peers, which a reload may forget, and what an operator said of them at run time, which it does not.
 //!
+//! Nothing is ever taken out of a segment, because a process of another generation may be using it. Where one has no room for what a
+//! configuration needs, that configuration goes on in a larger one, with what was seen of its peers until then; the other ends with
+//! the last process that uses it.
+//!
 //! An order holds until a configuration says something else of that peer: it is obeyed by every configuration that was read before
 //! it was given, and by later ones as long as they say of the peer what was said when it was given.
 
@@ -19,18 +23,34 @@ use conf::{AtReload, Configuration, Peer, Upstream};
 
 pub(crate) use self::shared::{Counts, Shared};
 use self::standings::Seen;
-use crate::segment::{Kind, LIST, Segment, Unusable};
+use crate::segment::{self, Kind, Room, Segment, Unusable};
+
+/// Orders are for all generations at once, so there is one room for all: four times the servers that an upstream may have.
+pub(crate) const ORDERS: usize = 4 * 512;
+
+/// Masters that give orders at this moment.
+const ORDERS_ROOM: Room = Room { places: 64, counters: 0, list: ORDERS * orders::WORDS };
 
 /// The zone of one upstream, as one configuration knows it.
 #[derive(Debug)]
 pub(crate) struct Zone {
     pub(crate) orders: Arc<Segment>,
     pub(crate) standings: Arc<Segment>,
+    pub(crate) audience: Audience,
     /// What workers of former configurations go on with, as long as there are any.
     former: Mutex<Vec<Arc<Segment>>>,
     peers: Vec<Known>,
     /// Orders that there were when this configuration was read.
     orders_before: u64,
+}
+
+/// Who hears the orders of a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Workers of this configuration and of those after it: those before had no such zone, or one that we cannot read.
+    Ours,
+    /// All workers that there are.
+    Everybody,
 }
 
 /// A peer, as all configurations know it.
@@ -53,12 +73,13 @@ pub(crate) enum Occasion {
     Reload,
 }
 
-/// The zones of a configuration, with what is in the segments that there are already.
+/// The zones of a configuration with so many workers, with what is in the segments that there are already.
 pub(crate) fn open(
-    configuration: &Configuration,
+    (configuration, workers): (&Configuration, u32),
     have: &[Arc<Segment>],
     occasion: Occasion,
 ) -> io::Result<Zones> {
+    let workers = workers as usize;
     let upstreams = configuration.http.upstreams.iter();
     let zone = |upstream: &Upstream| match &upstream.zone {
         Some(zone) => {
@@ -67,11 +88,17 @@ pub(crate) fn open(
             let mut former = find(have, Kind::Standings, upstream);
             // They say how many orders there were: without those they are of no use.
             let goes_on = orders.is_some() && !is_forgotten && !former.is_empty();
-            let standings = goes_on.then(|| former.remove(0));
-            former.retain(|segment| segment.is_used());
-            let orders = or_new(orders, Kind::Orders, upstream)?;
-            let standings = or_new(standings, Kind::Standings, upstream)?;
-            Ok(Some(Arc::new(Zone::new((orders, standings, former), upstream))))
+            let found = goes_on.then(|| Arc::clone(&former[0]));
+            let (orders, audience) = match orders {
+                Some(orders) => (orders, Audience::Everybody),
+                None => {
+                    let orders = Segment::new(Kind::Orders, &upstream.name, ORDERS_ROOM)?;
+                    (Arc::new(orders), Audience::Ours)
+                }
+            };
+            let standings = standings::go_on(found, upstream, &keys(&upstream.peers), workers)?;
+            former.retain(|segment| !Arc::ptr_eq(segment, &standings) && segment.is_used());
+            Ok(Some(Arc::new(Zone::new((orders, audience), (standings, former), upstream))))
         }
         None => Ok(None),
     };
@@ -82,10 +109,6 @@ pub(crate) fn open(
 fn find(have: &[Arc<Segment>], kind: Kind, upstream: &Upstream) -> Vec<Arc<Segment>> {
     let found = have.iter().filter(|segment| segment.kind == kind && segment.name == upstream.name);
     found.cloned().collect()
-}
-
-fn or_new(found: Option<Arc<Segment>>, kind: Kind, upstream: &Upstream) -> io::Result<Arc<Segment>> {
-    found.map_or_else(|| Segment::new(kind, &upstream.name).map(Arc::new), Ok)
 }
 
 /// The segments of zones.
@@ -107,12 +130,13 @@ pub(crate) fn adopt(fds: Vec<OwnedFd>) -> (Vec<Arc<Segment>>, Vec<Unusable>) {
 
 impl Zone {
     fn new(
-        (orders, standings, former): (Arc<Segment>, Arc<Segment>, Vec<Arc<Segment>>),
+        (orders, audience): (Arc<Segment>, Audience),
+        (standings, former): (Arc<Segment>, Vec<Arc<Segment>>),
         upstream: &Upstream,
     ) -> Zone {
         let orders_before = orders.stamp().number();
         let former = Mutex::new(former);
-        Zone { orders, standings, former, peers: known(&upstream.peers), orders_before }
+        Zone { orders, standings, audience, former, peers: known(&upstream.peers), orders_before }
     }
 
     /// What holds of each peer now, and how many orders there ever were.
@@ -176,7 +200,7 @@ impl Zone {
             }
             let words = orders::to_words(&given);
             // Nobody who was faster can be waited for here: it would not fit the next time either.
-            if words.len() > LIST {
+            if words.len() > ORDERS_ROOM.list {
                 break Err(Full);
             }
             if self.orders.replace(own, stamp, &words).is_some() {
@@ -208,6 +232,20 @@ impl Zone {
         self.orders.leave(own);
     }
 
+    /// Keeps a place for a worker that was just started; false if too many processes share the zone.
+    pub(crate) fn admit(&self, worker: u32) -> bool {
+        self.standings.join_for(worker).is_some() || !segment::is_alive(worker)
+    }
+
+    /// Why a worker is not let in.
+    pub(crate) fn is_crowded(&self) -> String {
+        format!(
+            "{} processes share the zone of upstream \"{}\", and there is no room for another until one of them ends: those of \
+             former configurations and generations wait for their last connections",
+            self.standings.room.places, self.standings.name
+        )
+    }
+
     fn former(&self) -> Vec<Arc<Segment>> {
         self.former.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -235,12 +273,19 @@ pub(crate) struct Member {
     pub(crate) conns: u32,
 }
 
-/// A name that stands several times is several peers.
 fn known(peers: &[Peer]) -> Vec<Known> {
-    let known = |(index, peer): (usize, &Peer)| {
-        let before = peers[..index].iter().filter(|other| other.name == peer.name).count();
-        let key = crate::names::fnv1a(format!("{}#{before}", peer.name).as_bytes());
-        Known { key, configured: Order { weight: peer.weight, down: peer.down } }
-    };
-    peers.iter().enumerate().map(known).collect()
+    let configured = peers.iter().map(|peer| Order { weight: peer.weight, down: peer.down });
+    keys(peers).into_iter().zip(configured).map(|(key, configured)| Known { key, configured }).collect()
 }
+
+/// A name that stands several times is several peers.
+fn keys(peers: &[Peer]) -> Vec<u64> {
+    let key = |(index, peer): (usize, &Peer)| {
+        let before = peers[..index].iter().filter(|other| other.name == peer.name).count();
+        crate::names::fnv1a(format!("{}#{before}", peer.name).as_bytes())
+    };
+    peers.iter().enumerate().map(key).collect()
+}
+
+#[cfg(test)]
+mod tests;

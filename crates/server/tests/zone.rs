@@ -260,6 +260,45 @@ fn a_member_that_fails_every_post_is_ejected_for_all_workers_where_it_is_said() 
 }
 
 #[test]
+fn orders_go_on_in_an_upgrade_to_other_members_and_of_more_zones_than_one_message_carries() {
+    let configuration = |server: &Server, net: u32| {
+        let upstream = |name: u32, servers: &str| {
+            format!("upstream u{name} {{ zone u{name}; server 127.0.0.1:1; {servers} }} ")
+        };
+        let servers: String =
+            (0..400).map(|peer| format!("server 127.{net}.{}.{}:1; ", peer / 200, peer % 200 + 1)).collect();
+        let small: String = (0..139).map(|name| upstream(name, "")).collect();
+        let upstreams = small + &upstream(139, &servers);
+        let text = format!(
+            "worker_processes 1; pid server.pid; error_log error.log notice; events {{}}
+             http {{ {upstreams} server {{ listen {}; location / {{ proxy_pass http://u139; }} }} }}",
+            server.address
+        );
+        fs::write(server.path("nginx.conf"), text).expect("write the configuration");
+    };
+    let server = Server::start_with(|server| configuration(server, 1));
+    let down = |peer: &str| {
+        let (code, out, wrong) = order(&server, &["down", "u139", peer]);
+        assert_eq!(code, Some(0), "{out}{wrong}");
+    };
+    down("127.0.0.1:1");
+    configuration(&server, 2);
+    server.upgrade();
+    down("127.2.0.1:1");
+    let (_, out, _) = order(&server, &["status", "--json"]);
+    let told: Value = serde_json::from_str(&out).expect("JSON");
+    let generations = told["masters"].as_array().expect("masters").iter();
+    let members = generations.map(|master| master["clusters"][139]["members"].as_array().expect("members"));
+    let down: Vec<Vec<&str>> = members
+        .map(|members| {
+            let down = members.iter().filter(|member| member["down"] == true);
+            down.map(|member| member["name"].as_str().expect("a name")).collect()
+        })
+        .collect();
+    assert_eq!(down, [vec!["127.0.0.1:1"], vec!["127.0.0.1:1", "127.2.0.1:1"]]);
+}
+
+#[test]
 fn what_cannot_be_ordered_is_said_in_one_line() {
     let director = Director::start("", EVEN, GOOD);
     let refused = |words: &[&str], expected: &str| {

@@ -26,7 +26,8 @@ use crate::{
     names,
     orphan::{self, Lineage},
     os::{self, Forked},
-    privileges, wire, worker, zone,
+    privileges, wire, worker,
+    zone::{self, Zone},
 };
 
 /// How long a new worker waits for its listeners, which its master sends right after the fork.
@@ -47,6 +48,8 @@ impl Master {
             Forked::Child => process::exit(self.be_worker(settings, theirs)),
             Forked::Parent(pid) => {
                 let child = Child { pid, pidfd: hold(pid)?, channel: ours };
+                // Before it gets its listeners: it finds its place there.
+                settings.zones.iter().flatten().try_for_each(|zone| admit(zone, pid))?;
                 let sockets: Vec<BorrowedFd> = settings.listeners.iter().map(|l| l.socket.as_fd()).collect();
                 // A child that gets no listeners ends by its own deadline, and is reaped like any other.
                 if let Err(error) = wire::send_listeners(child.channel.as_fd(), &sockets) {
@@ -153,6 +156,16 @@ pub(super) fn hold(pid: Pid) -> io::Result<OwnedFd> {
         // It is ours and unreaped, so the number is still its own.
         let _ = kill(pid, Signal::SIGKILL).and_then(|()| waitpid(pid, None));
     })
+}
+
+/// A worker that the others would know nothing of, and that heard no order, is ended at once.
+fn admit(zone: &Zone, worker: Pid) -> io::Result<()> {
+    if zone.admit(worker.as_raw().unsigned_abs()) {
+        return Ok(());
+    }
+    // It is ours and unreaped, so the number is still its own.
+    let _ = kill(worker, Signal::SIGKILL).and_then(|()| waitpid(worker, None));
+    Err(io::Error::other(zone.is_crowded()))
 }
 
 fn receive_listeners(channel: &OwnedFd) -> io::Result<Vec<OwnedFd>> {

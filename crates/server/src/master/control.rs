@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     control,
-    shift::{self, Reply, Request},
+    shift::{self, Beside, Reply, Request},
     status::{Answer, Cluster, Member, Neighbour, NeighbourStage, Stage, Status, Worker},
     zone::Zone,
 };
@@ -87,7 +87,11 @@ impl Master {
     }
 
     fn shift(&mut self, request: &Request) -> Reply {
-        match shift::order(&self.settings.configuration, &self.settings.zones, request) {
+        let beside = match self.predecessor.is_none() && self.orphans.is_empty() {
+            true => Beside::Nobody,
+            false => Beside::OthersServe,
+        };
+        match shift::order(&self.settings.configuration, &self.settings.zones, request, beside) {
             Ok(done) => {
                 self.log.notice(&done);
                 self.remember(done.clone());

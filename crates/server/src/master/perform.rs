@@ -138,7 +138,8 @@ impl Master {
         let workers = worker_count(&configuration);
         let listeners = listeners::open(&configuration, workers, &self.settings.listeners);
         let pid_file = self.home.pid_file(&configuration);
-        let zones = zone::open(&configuration, &zone::segments(&self.settings.zones), Occasion::Reload);
+        let zones =
+            zone::open((&configuration, workers), &zone::segments(&self.settings.zones), Occasion::Reload);
         AccessLogs::open(&self.home.prefix, &configuration).map_err(|error| vec![error.to_string()])?;
         if pid_file != self.settings.pid_file {
             self.try_pid_file(&pid_file).map_err(|error| vec![error])?;

@@ -206,7 +206,7 @@ struct Greeting {
 fn go_on(configuration: &Configuration, left: Vec<OwnedFd>, log: &Log) -> io::Result<Zones> {
     let (segments, refused) = zone::adopt(left);
     refused.iter().for_each(|why| log.warn(&why.to_string()));
-    zone::open(configuration, &segments, Occasion::Start)
+    zone::open((configuration, worker_count(configuration)), &segments, Occasion::Start)
 }
 
 fn greet(channel: Option<OwnedFd>) -> io::Result<Option<Greeting>> {

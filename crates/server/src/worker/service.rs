@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::PathBuf,
     rc::{Rc, Weak},
     sync::Arc,
@@ -86,18 +86,16 @@ impl Service {
         access_logs: AccessLogs,
         prefix: PathBuf,
         log: Log,
-    ) -> Rc<Self> {
+    ) -> io::Result<Rc<Self>> {
         let http = &configuration.http;
-        let group = |(upstream, zone): (&Upstream, Option<Arc<Zone>>)| {
-            zone.map_or_else(
-                || Group::new(upstream.clone()),
-                |zone| Group::shared(upstream.clone(), &zone, &log),
-            )
+        let group = |(upstream, zone): (&Upstream, Option<Arc<Zone>>)| match zone {
+            Some(zone) => Group::shared(upstream.clone(), &zone),
+            None => Ok(Group::new(upstream.clone())),
         };
         let zones = zones.into_iter().chain(std::iter::repeat(None));
-        let groups = http.upstreams.iter().zip(zones).map(group).collect();
+        let groups = http.upstreams.iter().zip(zones).map(group).collect::<io::Result<_>>()?;
         let splits = http.splits.iter().map(split).collect();
-        Rc::new(Service {
+        Ok(Rc::new(Service {
             configuration,
             generation,
             journal,
@@ -119,7 +117,7 @@ impl Service {
             departures: Departures::default(),
             connections: RefCell::default(),
             freed: Notify::new(),
-        })
+        }))
     }
 
     pub(super) fn stage(&self) -> Stage {

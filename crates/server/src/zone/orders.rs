@@ -15,7 +15,7 @@ pub(super) struct Given {
     pub(super) number: u64,
 }
 
-const WORDS: usize = 4;
+pub(super) const WORDS: usize = 4;
 
 pub(super) fn read(segment: &Segment) -> (u64, Vec<Given>) {
     let (stamp, given) = read_with_stamp(segment);

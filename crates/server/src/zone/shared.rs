@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     place: Place,
     /// Orders that the pool obeys.
     obeyed: Cell<Option<u64>>,
+    /// Where the peers stand in the list, by their index: nobody is ever taken out of it.
+    places: Vec<usize>,
     /// Connections of this worker, by the index of the peer.
     own: RefCell<Vec<u32>>,
     words: RefCell<Vec<u64>>,
@@ -42,22 +44,18 @@ pub(crate) enum Counts {
 struct Taken {
     stamp: Stamp,
     list: List,
-    /// By the index of the peer.
-    places: Vec<usize>,
 }
 
 impl Shared {
-    /// `None` if too many processes share the zone, or too many peers are in it.
+    /// `None` if too many processes share the zone: then this one can neither be told nor be seen.
     pub(crate) fn join(zone: &Arc<Zone>, counts: Counts) -> Option<Shared> {
+        let keys: Vec<u64> = zone.peers.iter().map(|peer| peer.key).collect();
+        let places = standings::add(&zone.standings, &keys, None)?;
         let place = zone.standings.join()?;
-        let (_, mut list) = standings::read_list(&zone.standings, &mut Vec::new());
-        if !zone.peers.iter().all(|peer| list.place(peer.key).is_some()) {
-            zone.standings.leave(place);
-            return None;
-        }
         Some(Shared {
             zone: Arc::clone(zone),
             place,
+            places,
             obeyed: Cell::new(None),
             own: RefCell::new(vec![0; zone.peers.len()]),
             words: RefCell::default(),
@@ -95,10 +93,7 @@ impl Shared {
                 self.obeyed.set(None);
                 continue;
             }
-            let keys = self.zone.peers.iter();
-            // `join` has seen that there is room, and nobody was taken out.
-            let places: Vec<usize> = keys.filter_map(|peer| list.place(peer.key)).collect();
-            for (index, place) in places.iter().enumerate() {
+            for (index, place) in self.places.iter().enumerate() {
                 let own = self.own.borrow()[index];
                 let conns = Conns { own, others: self.others(*place) };
                 pool.recall(index, list.seen[*place].standing, conns);
@@ -107,7 +102,7 @@ impl Shared {
                 pool.even_out();
                 list.orders = self.obeyed.get().unwrap_or_default();
             }
-            return Taken { stamp, list, places };
+            return Taken { stamp, list };
         }
     }
 
@@ -120,9 +115,9 @@ impl Shared {
 
     /// Whether nobody was faster.
     fn give(&self, pool: &Pool, taken: Taken) -> bool {
-        let Taken { stamp, mut list, places } = taken;
-        let mut conns = Vec::with_capacity(places.len());
-        for (index, place) in places.iter().enumerate() {
+        let Taken { stamp, mut list } = taken;
+        let mut conns = Vec::with_capacity(self.places.len());
+        for (index, place) in self.places.iter().enumerate() {
             let Some((standing, own)) = pool.standing(index) else { continue };
             list.seen[*place].standing = standing;
             conns.push(own.own);

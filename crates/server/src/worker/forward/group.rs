@@ -1,15 +1,12 @@
 //! A group of peers: who they are, what is known of their health, and the connections to them that wait.
 
-use std::{rc::Rc, sync::Arc};
+use std::{io, rc::Rc, sync::Arc};
 
 use balance::{Availability, Ejection, Method, Pool, Setup};
 use conf::{Peer, PeerRole, Upstream};
 
 use super::{health::Health, keepalive::Idle};
-use crate::{
-    log::Log,
-    zone::{Counts, Shared, Zone},
-};
+use crate::zone::{Counts, Shared, Zone};
 
 /// The peers of one upstream, as one worker knows them.
 #[derive(Debug)]
@@ -28,20 +25,11 @@ impl Group {
     }
 
     /// What others know is known.
-    pub(in crate::worker) fn shared(upstream: Upstream, zone: &Arc<Zone>, log: &Log) -> Rc<Group> {
-        match Shared::join(zone, counts(&upstream)) {
-            Some(shared) => {
-                let health = Health::shared(pool(&upstream), shared);
-                Rc::new(Group { upstream, health, idle: Idle::default() })
-            }
-            None => {
-                let name = &upstream.name;
-                log.alert(&format!(
-                    "there is no room left in the zone of upstream \"{name}\": this worker keeps to itself what it knows"
-                ));
-                Group::new(upstream)
-            }
-        }
+    pub(in crate::worker) fn shared(upstream: Upstream, zone: &Arc<Zone>) -> io::Result<Rc<Group>> {
+        let shared = Shared::join(zone, counts(&upstream));
+        let shared = shared.ok_or_else(|| io::Error::other(zone.is_crowded()))?;
+        let health = Health::shared(pool(&upstream), shared);
+        Ok(Rc::new(Group { upstream, health, idle: Idle::default() }))
     }
 }
 
