@@ -13,6 +13,7 @@ mod attempts;
 mod consistent_hash;
 mod ejection;
 mod hash;
+mod health;
 mod ip_hash;
 mod least_conn;
 mod list;
@@ -25,6 +26,7 @@ mod standing;
 
 pub use attempts::Attempts;
 pub use ejection::{Ejection, Trust};
+pub use health::Health;
 pub use ip_hash::hashed_part;
 pub use peer::{Availability, Conns, Order, Setup};
 pub use pool::{Ended, Method, Pool};

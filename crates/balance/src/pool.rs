@@ -178,6 +178,15 @@ impl Pool {
         }
     }
 
+    /// The index of the peer that was picked last and has not ended.
+    pub fn asked(&self, attempts: &Attempts) -> Option<usize> {
+        let list = match attempts.in_use {
+            InUse::Primaries => &self.primaries,
+            InUse::Backups => &self.backups,
+        };
+        attempts.current.map(|place| list.peers[place].index)
+    }
+
     /// Everything that was seen of a peer, and its connections. `None` if there is none of this index.
     pub fn standing(&self, index: usize) -> Option<(Standing, Conns)> {
         let peers = self.primaries.peers.iter().chain(&self.backups.peers);

@@ -33,6 +33,8 @@ pub use http::{
 };
 pub use template::{Part, Template, Variable};
 
+use std::time::Duration;
+
 use diagnostic::Diagnostic;
 
 use problems::Problems;
@@ -41,6 +43,14 @@ use tree::Directive;
 
 /// The file named in a diagnostic about the directives given with `-g`.
 pub const COMMAND_LINE: &str = "command line";
+
+/// A time as it is written in a configuration: `500ms`, `10s`, `1h30m`; a bare number is seconds.
+///
+/// # Errors
+/// It is none; the message says how one is written.
+pub fn read_time(text: &str) -> Result<Duration, String> {
+    value::time(text).map_err(|wrong| format!("{}: {}", wrong.message, wrong.help))
+}
 
 /// Reads a configuration: `text` of `file`, after the directives of `-g`, `overrides`.
 ///

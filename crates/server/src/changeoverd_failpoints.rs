@@ -28,6 +28,7 @@ mod signal;
 mod socket_path;
 mod status;
 mod supervisor;
+mod upstream;
 mod version;
 mod wire;
 mod worker;

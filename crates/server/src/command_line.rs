@@ -1,6 +1,6 @@
 //! nginx's command line, as far as it means something here.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
@@ -47,6 +47,12 @@ pub(crate) struct CommandLine {
     /// With -s weight, down, drain and undrain: of whom, as they say
     #[arg(value_name = "WORDS", requires = "signal")]
     pub(crate) words: Vec<String>,
+    /// With -s weight, down and drain: also if no server is left that serves
+    #[arg(long = "force", requires = "signal")]
+    pub(crate) force: bool,
+    /// With -s drain: how long to wait at most (30s, 5m); what is left then is told, and the exit code is 1
+    #[arg(long = "timeout", value_name = "TIME", requires = "signal", value_parser = conf::read_time)]
+    pub(crate) timeout: Option<Duration>,
     /// Print the status as JSON
     #[arg(long = "json", requires = "signal")]
     pub(crate) json: bool,
@@ -87,7 +93,7 @@ pub(crate) enum Order {
     Weight,
     /// Send servers nothing any more: -s down UPSTREAM SERVER...
     Down,
-    /// The same, and wait until the last request that they have has ended
+    /// The same, and wait until the last request that they have has ended: -s drain UPSTREAM SERVER... --timeout 30s
     Drain,
     /// Send servers their share again: -s undrain UPSTREAM SERVER...
     Undrain,

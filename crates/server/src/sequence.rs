@@ -41,11 +41,17 @@ pub(crate) fn carry_out(order: Order, line: &CommandLine, pid_file: &Path) -> Do
     if let Some(word) = line.words.first().filter(|_| !takes_words) {
         return fail(&format!("this order takes no words: leave \"{word}\" out"));
     }
+    if line.force && !takes_words {
+        return fail("this order needs no --force: leave it out");
+    }
+    if line.timeout.is_some() && order != Order::Drain {
+        return fail("this order does not wait for connections: leave --timeout out, or write: -s drain");
+    }
     let pid = pid_file::read(pid_file)?;
     let signal = match order {
         Order::Status => return status(pid, line.json),
         Order::Weight | Order::Down | Order::Drain | Order::Undrain => {
-            return shift_members(order, &line.words, pid_file);
+            return shift_members(order, line, pid_file);
         }
         Order::Upgrade => return upgrade(pid, pid_file),
         Order::Rollback => return rollback(pid, pid_file),
@@ -88,19 +94,22 @@ fn everybody(first: u32) -> Result<Vec<Status>, ControlError> {
 /// What a shift takes, after its name.
 const SHIFT_USAGE: [&str; 2] = ["UPSTREAM SERVER=WEIGHT | down | up...", "UPSTREAM SERVER..."];
 
-fn shift_members(order: Order, words: &[String], pid_file: &Path) -> Done {
+fn shift_members(order: Order, line: &CommandLine, pid_file: &Path) -> Done {
     let usage = SHIFT_USAGE[usize::from(order != Order::Weight)];
-    let (upstream, members) = match words {
+    let (upstream, members) = match line.words.as_slice() {
         [upstream, members @ ..] if !members.is_empty() => (upstream.clone(), members),
         _ => return fail(&format!("it is not said of whom: write {usage} behind it")),
     };
     let changes: Result<Vec<_>, _> = members.iter().map(|word| read_change(order, word)).collect();
-    let request = Request { upstream, changes: changes? };
+    let request = Request { upstream, changes: changes?, forced: line.force };
     match Master::call(pid_file::read(pid_file)?)?.ask(&request, Instant::now() + ANSWER_DEADLINE)? {
         Reply::Refused(why) => fail(&why),
         Reply::Done(what) => {
             say(&what);
-            if order == Order::Drain { until_drained(pid_file, &request.upstream, members) } else { Ok(0) }
+            match order {
+                Order::Drain => until_drained(pid_file, &request.upstream, members, line.timeout),
+                _ => Ok(0),
+            }
         }
     }
 }
@@ -114,25 +123,38 @@ fn read_change(order: Order, word: &str) -> Result<(String, Change), Refusal> {
 }
 
 /// The end of a connection to a peer is no event for a master: it is asked again and again.
-fn until_drained(pid_file: &Path, upstream: &str, names: &[String]) -> Done {
-    let mut patience = Instant::now() + PATIENCE;
+fn until_drained(pid_file: &Path, upstream: &str, names: &[String], timeout: Option<Duration>) -> Done {
+    let (began, whom) = (Instant::now(), names.join(", "));
+    let mut next_word = began;
     loop {
-        // Another one may lead by now.
-        let status = Watched::call(pid_file::read(pid_file)?)?.last;
-        let clusters = status.clusters.iter().filter(|cluster| cluster.name == upstream);
-        let members = clusters.flat_map(|cluster| &cluster.members);
-        let busy: u32 =
-            members.filter(|member| names.contains(&member.name)).map(|member| member.conns).sum();
+        let busy = busy(pid_file, upstream, names)?;
         if busy == 0 {
-            say(&format!("no connection to {} is left", names.join(", ")));
+            say(&format!("no connection to {whom} is left"));
             return Ok(0);
         }
-        if Instant::now() > patience {
-            say(&format!("still waiting for {busy} connections to {} to end", names.join(", ")));
-            patience += PATIENCE;
+        let left = if busy == 1 { "1 connection".to_owned() } else { format!("{busy} connections") };
+        if timeout.is_some_and(|timeout| began.elapsed() >= timeout) {
+            return fail(&format!(
+                "not drained after {} s: {left} to {whom} left; it gets no new requests, ask again with -s drain or -s status",
+                began.elapsed().as_secs()
+            ));
+        }
+        if Instant::now() >= next_word {
+            say(&format!("waiting for {left} to {whom} to end"));
+            next_word += PATIENCE;
         }
         thread::sleep(LOOK_PAUSE);
     }
+}
+
+/// Connections to these servers. Each master knows of its own workers and of those before; another one may lead by now.
+fn busy(pid_file: &Path, upstream: &str, names: &[String]) -> Result<u32, Box<dyn Error>> {
+    let of_master = |status: Status| {
+        let clusters = status.clusters.into_iter().filter(|cluster| cluster.name == upstream);
+        let members = clusters.flat_map(|cluster| cluster.members);
+        members.filter(|member| names.contains(&member.name)).map(|member| member.conns).sum()
+    };
+    Ok(everybody(pid_file::read(pid_file)?)?.into_iter().map(of_master).max().unwrap_or_default())
 }
 
 fn upgrade(pid: u32, pid_file: &Path) -> Done {

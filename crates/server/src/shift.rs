@@ -1,11 +1,14 @@
 //! `-s weight`, `down`, `drain`, `undrain`: what an operator says of the members of an upstream while everything runs. The words of
 //! the command line become a request to a master, which gives the order to all workers of all generations at once.
 
-use balance::Order;
+use balance::{Health, Order};
 use conf::Configuration;
 use serde::{Deserialize, Serialize};
 
-use crate::zone::{Audience, Full, ORDERS, Zone, Zones};
+use crate::{
+    upstream::time_of_day,
+    zone::{Audience, Full, Member, ORDERS, Zone, Zones},
+};
 
 /// As in a configuration.
 const WEIGHT_MAX: u32 = 1_000_000;
@@ -17,6 +20,9 @@ pub(crate) struct Request {
     pub(crate) upstream: String,
     /// Of each member, by the name that the configuration gives it.
     pub(crate) changes: Vec<(String, Change)>,
+    /// Also if nobody is left who serves. An older version does not ask.
+    #[serde(default)]
+    pub(crate) forced: bool,
 }
 
 /// What becomes of a member. What is not said stays.
@@ -64,8 +70,15 @@ pub(crate) enum Refusal {
     NoZone(String),
     #[error("upstream \"{upstream}\" has no server \"{name}\"; it has: {known}")]
     NoMember { upstream: String, name: String, known: String },
-    #[error("nobody in upstream \"{0}\" would get a request: leave one server up, with a weight")]
+    #[error(
+        "nobody in upstream \"{0}\" would get a request: leave one server up, with a weight, or say it with --force"
+    )]
     NobodyLeft(String),
+    #[error(
+        "no server of upstream \"{upstream}\" that serves now would be left: {others}; wait until one is admitted again, or say it \
+         with --force"
+    )]
+    NobodyServes { upstream: String, others: String },
     #[error(
         "no order can be given in upstream \"{name}\": {ORDERS} of them are in force, for servers of this and of other \
          generations; finish the upgrade, or go back, and those of servers that are gone are over"
@@ -122,18 +135,51 @@ pub(crate) fn order(
     }
     let members: Vec<&str> = upstreams[index].peers.iter().map(|peer| peer.name.as_str()).collect();
     check_members(request, &members)?;
-    let change = |before: &[Order]| {
+    let change = |before: &[Member]| {
         let said = |name: &str| request.changes.iter().find(|(member, _)| member == name);
-        let order = |(member, before): (&&str, &Order)| said(member).map(|(_, change)| change.of(*before));
+        let order = |(name, member): (&&str, &Member)| said(name).map(|(_, change)| change.of(member.order));
         let orders: Vec<Option<Order>> = members.iter().zip(before).map(order).collect();
-        let after = orders.iter().zip(before).map(|(order, before)| order.unwrap_or(*before));
-        match after.into_iter().any(|order| order.weight > 0 && !order.down) {
-            true => Ok(orders),
-            false => Err(Refusal::NobodyLeft(name.clone())),
+        let after = orders.iter().zip(before).map(|(order, member)| order.unwrap_or(member.order));
+        let after: Vec<Member> =
+            before.iter().zip(after).map(|(member, order)| Member { order, ..*member }).collect();
+        if !request.forced {
+            check_service(name, &members, before, &after)?;
         }
+        Ok(orders)
     };
     zone.order(change).map_err(|Full| Refusal::Full { name: name.clone() })??;
     Ok(format!("upstream \"{name}\": {}", told(zone, &members)))
+}
+
+/// An order does not end the service.
+fn check_service(upstream: &str, names: &[&str], before: &[Member], after: &[Member]) -> Result<(), Refusal> {
+    if !after.iter().any(gets_requests) {
+        return Err(Refusal::NobodyLeft(upstream.to_owned()));
+    }
+    let serves = |member: &Member| gets_requests(member) && member.health == Health::Good;
+    // Where nobody serves there is nothing to end.
+    if after.iter().any(serves) || !before.iter().any(serves) {
+        return Ok(());
+    }
+    let left = names.iter().zip(after).filter(|(_, member)| gets_requests(member));
+    let others: Vec<String> =
+        left.map(|(name, member)| format!("{name} is {}", in_words(member.health))).collect();
+    Err(Refusal::NobodyServes { upstream: upstream.to_owned(), others: others.join(", ") })
+}
+
+fn gets_requests(member: &Member) -> bool {
+    member.order.weight > 0 && !member.order.down
+}
+
+fn in_words(health: Health) -> String {
+    match health {
+        Health::Good => "up".to_owned(),
+        Health::Resting { until_seconds } => {
+            format!("left alone after failures until {}", time_of_day(until_seconds))
+        }
+        Health::Ejected { until_seconds } => format!("ejected until {}", time_of_day(until_seconds)),
+        Health::OnTrial => "on trial".to_owned(),
+    }
 }
 
 fn check_members(request: &Request, members: &[&str]) -> Result<(), Refusal> {
@@ -182,7 +228,7 @@ mod tests {
 
     fn said(text: &str) -> Request {
         let changes = text.split_whitespace().map(|word| change(word).expect("a change"));
-        Request { upstream: "origins".to_owned(), changes: changes.collect() }
+        Request { upstream: "origins".to_owned(), changes: changes.collect(), forced: false }
     }
 
     fn in_force(zones: &Zones) -> Vec<(u32, bool)> {
@@ -249,6 +295,47 @@ mod tests {
         for word in ["a:1", "a:1=", "=5", "a:1=-1", "a:1=1000001", "a:1=1,2", "a:1=up,down", "a:1=drain"] {
             assert!(wrong(word).contains("with a weight from 0 to 1000000"), "{word}");
         }
+    }
+
+    /// As if a worker had seen a member fail so often that it is left alone.
+    fn eject(zones: &Zones, member: usize) {
+        let zone = zones.last().and_then(Option::as_ref).expect("a zone");
+        let shared = zone::Shared::join(zone, zone::Counts::Told).expect("there is room");
+        let upstream = configuration(TEXT).http.upstreams.pop().expect("an upstream");
+        let mut pool = balance::Pool::new(balance::Method::RoundRobin, &crate::upstream::setups(&upstream));
+        let now = jiff::Timestamp::now().as_second();
+        let fail = |pool: &mut balance::Pool| {
+            let mut attempts = pool.attempts(b"");
+            while pool.pick(&mut attempts, now, || 0).is_some_and(|picked| picked != member) {
+                pool.finish(&mut attempts, balance::Ended::Succeeded, now);
+            }
+            pool.finish(&mut attempts, balance::Ended::Failed, now);
+        };
+        shared.act(&mut pool, fail);
+    }
+
+    #[test]
+    fn the_last_server_that_serves_is_not_taken_away_unless_that_is_meant() {
+        let configuration = configuration(TEXT);
+        let zones = zone::open((&configuration, 2), &[], Occasion::Start).expect("zones");
+        eject(&zones, 1);
+        let order = |request: &Request| order(&configuration, &zones, request, Beside::Nobody);
+        let forced = |text| Request { forced: true, ..said(text) };
+        for word in ["127.0.0.1:1=down", "127.0.0.1:1=0", "127.0.0.1:1=down 127.0.0.1:2=95"] {
+            let why = order(&said(word)).expect_err("refused").to_string();
+            let reason = "left: 127.0.0.1:2 is left alone after failures until ";
+            assert!(why.contains(reason) && why.contains("--force"), "{why}");
+            assert_eq!(in_force(&zones), [(50, false), (50, false)], "{word}");
+        }
+        order(&said("127.0.0.1:2=down")).expect("it serves nobody");
+        order(&said("127.0.0.1:1=5 127.0.0.1:2=up")).expect("the other one serves");
+        order(&forced("127.0.0.1:1=down")).expect("it is meant");
+        assert_eq!(in_force(&zones), [(5, true), (50, false)]);
+        order(&said("127.0.0.1:2=40")).expect("nobody serves, so nothing ends");
+        let why = order(&said("127.0.0.1:2=down")).expect_err("refused").to_string();
+        assert!(why.contains("nobody in upstream \"origins\" would get a request"), "{why}");
+        order(&forced("127.0.0.1:2=down")).expect("it is meant");
+        assert_eq!(in_force(&zones), [(5, true), (40, true)]);
     }
 
     #[test]

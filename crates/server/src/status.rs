@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::upstream::time_of_day;
+
 /// A master at one instant. Nothing in it changes by itself: two equal ones mean that nothing happened between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Status {
@@ -104,6 +106,31 @@ pub(crate) struct Member {
     pub(crate) ejected: bool,
     /// Requests under way.
     pub(crate) conns: u32,
+    /// What all this means for its next request. An older version does not tell.
+    #[serde(default)]
+    pub(crate) state: MemberState,
+    /// Until when it is left alone, in seconds since 1970.
+    #[serde(default)]
+    pub(crate) until_seconds: Option<i64>,
+}
+
+/// What a server of an upstream gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MemberState {
+    /// Its share.
+    #[default]
+    Up,
+    /// Nothing, and it has nothing any more.
+    Down,
+    /// Nothing any more; what it has goes on.
+    Draining,
+    /// Nothing, after `max_fails` failures, until it is tried.
+    Failed,
+    /// Nothing, by `changeover_eject`, until it is tried.
+    Ejected,
+    /// As much as it has earned since it was ejected.
+    OnTrial,
 }
 
 /// Another master.
@@ -170,8 +197,12 @@ impl fmt::Display for Status {
             line(f, "orphans", &format!("{} workers of dead generations", self.orphans))?;
         }
         for cluster in &self.clusters {
-            let members: Vec<String> = cluster.members.iter().map(Member::to_string).collect();
-            line(f, "upstream", &format!("{}: {}", cluster.name, or_none(&members)))?;
+            line(f, "upstream", &cluster.name)?;
+            let width = cluster.members.iter().map(|member| member.name.len()).max().unwrap_or_default();
+            cluster
+                .members
+                .iter()
+                .try_for_each(|member| writeln!(f, "    {:<width$}  {member}", member.name))?;
         }
         line(f, "deferred", &or_none(&self.deferred))?;
         self.answers.iter().try_for_each(|answer| line(f, &answer.at, &answer.says))
@@ -180,13 +211,28 @@ impl fmt::Display for Status {
 
 impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} weight {}", self.name, self.weight)?;
+        f.write_str(self.state.word())?;
+        if let Some(until) = self.until_seconds {
+            write!(f, " until {}, then tried", time_of_day(until))?;
+        }
+        write!(f, ", weight {}", self.weight)?;
         if self.weight != self.configured {
             write!(f, " ({} configured)", self.configured)?;
         }
-        let also = [(self.down, " down"), (self.ejected, " ejected")];
-        also.iter().filter(|(is_so, _)| *is_so).try_for_each(|(_, word)| f.write_str(word))?;
-        write!(f, " {} failed, {} under way", self.fails, self.conns)
+        write!(f, ", {} failed, {} under way", self.fails, self.conns)
+    }
+}
+
+impl MemberState {
+    fn word(self) -> &'static str {
+        match self {
+            MemberState::Up => "up",
+            MemberState::Down => "down",
+            MemberState::Draining => "draining",
+            MemberState::Failed => "left alone after failures",
+            MemberState::Ejected => "ejected",
+            MemberState::OnTrial => "on trial",
+        }
     }
 }
 

@@ -18,12 +18,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use balance::{Order, Standing, Trust};
+use balance::{Health, Order, Setup, Standing};
 use conf::{AtReload, Configuration, Peer, Upstream};
 
 pub(crate) use self::shared::{Counts, Shared};
 use self::standings::Seen;
-use crate::segment::{self, Kind, Room, Segment, Unusable};
+use crate::{
+    segment::{self, Kind, Room, Segment, Unusable},
+    upstream,
+};
 
 /// Orders are for all generations at once, so there is one room for all: four times the servers that an upstream may have.
 pub(crate) const ORDERS: usize = 4 * 512;
@@ -54,9 +57,10 @@ pub(crate) enum Audience {
 }
 
 /// A peer, as all configurations know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
     key: u64,
+    setup: Setup,
     /// What the configuration says.
     configured: Order,
 }
@@ -136,7 +140,7 @@ impl Zone {
     ) -> Zone {
         let orders_before = orders.stamp().number();
         let former = Mutex::new(former);
-        Zone { orders, standings, audience, former, peers: known(&upstream.peers), orders_before }
+        Zone { orders, standings, audience, former, peers: known(upstream), orders_before }
     }
 
     /// What holds of each peer now, and how many orders there ever were.
@@ -155,7 +159,10 @@ impl Zone {
 
     /// What holds of each peer, what the configuration says, its failures, and its connections.
     pub(crate) fn members(&self) -> Vec<Member> {
-        let (_, orders) = self.obeyed();
+        self.members_under(&orders::read(&self.orders).1)
+    }
+
+    fn members_under(&self, given: &[orders::Given]) -> Vec<Member> {
         let known = standings::read(&self.standings);
         let former = self.former().into_iter().map(|segment| (standings::read(&segment), segment));
         let former: Vec<_> = former.collect();
@@ -163,32 +170,32 @@ impl Zone {
             let place = seen.iter().position(|seen| seen.key == key);
             place.map_or(0, |place| segment.sum(None, place))
         };
-        let member = |(peer, order): (&Known, Order)| {
+        let member = |peer: &Known| {
             let seen = known.iter().find(|seen| seen.key == peer.key);
             let standing = seen.map_or(Standing::NEW, |seen| seen.standing);
             let elsewhere = former.iter().map(|(seen, segment)| conns(peer.key, segment, seen));
             Member {
-                order,
+                order: self.order_of(peer, given),
                 configured: peer.configured,
                 fails: standing.fails,
-                is_ejected: !matches!(standing.trust, Trust::In { .. }),
+                // A single one is asked however it fares.
+                health: if self.peers.len() == 1 { Health::Good } else { peer.setup.health(&standing) },
                 conns: conns(peer.key, &self.standings, &known) + elsewhere.sum::<u32>(),
             }
         };
-        self.peers.iter().zip(orders).map(member).collect()
+        self.peers.iter().map(member).collect()
     }
 
     /// Gives orders for peers by their index, all at once. `change` makes them of what holds, with `None` for whom nothing is
     /// ordered, or says why not.
     pub(crate) fn order<E>(
         &self,
-        change: impl Fn(&[Order]) -> Result<Vec<Option<Order>>, E>,
+        change: impl Fn(&[Member]) -> Result<Vec<Option<Order>>, E>,
     ) -> Result<Result<(), E>, Full> {
         let own = self.orders.join().ok_or(Full)?;
         let done = loop {
             let (stamp, mut given) = orders::read_with_stamp(&self.orders);
-            let before: Vec<Order> = self.peers.iter().map(|peer| self.order_of(peer, &given)).collect();
-            let after = match change(&before) {
+            let after = match change(&self.members_under(&given)) {
                 Ok(after) => after,
                 Err(error) => break Ok(Err(error)),
             };
@@ -268,14 +275,15 @@ pub(crate) struct Member {
     pub(crate) order: Order,
     pub(crate) configured: Order,
     pub(crate) fails: u32,
-    /// By `changeover_eject`, or it is on trial.
-    pub(crate) is_ejected: bool,
+    pub(crate) health: Health,
     pub(crate) conns: u32,
 }
 
-fn known(peers: &[Peer]) -> Vec<Known> {
-    let configured = peers.iter().map(|peer| Order { weight: peer.weight, down: peer.down });
-    keys(peers).into_iter().zip(configured).map(|(key, configured)| Known { key, configured }).collect()
+fn known(upstream: &Upstream) -> Vec<Known> {
+    let configured = upstream.peers.iter().map(|peer| Order { weight: peer.weight, down: peer.down });
+    let setups = upstream::setups(upstream).into_iter().zip(configured);
+    let known = |(key, (setup, configured))| Known { key, setup, configured };
+    keys(&upstream.peers).into_iter().zip(setups).map(known).collect()
 }
 
 /// A name that stands several times is several peers.

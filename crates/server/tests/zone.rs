@@ -3,9 +3,14 @@
 mod daemon;
 
 use std::{
+    cell::RefCell,
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use assert_cmd::Command;
@@ -257,6 +262,166 @@ fn a_member_that_fails_every_post_is_ejected_for_all_workers_where_it_is_said() 
     };
     assert_eq!(post(""), (30, false), "as nginx: it is never left alone");
     assert_eq!(post("changeover_eject 50% of=4 rest=60s;"), (4, true));
+}
+
+/// A member that the test holds in its hand.
+struct Puppet {
+    address: SocketAddr,
+    state: Arc<(Mutex<Mood>, Condvar)>,
+    asked: Arc<AtomicUsize>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mood {
+    /// Answers 500.
+    Bad,
+    /// Answers.
+    Good,
+    /// Answers when it is told what.
+    Silent,
+}
+
+impl Puppet {
+    fn start() -> Puppet {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let address = listener.local_addr().expect("an address");
+        let state = Arc::new((Mutex::new(Mood::Bad), Condvar::new()));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let puppet = Puppet { address, state: Arc::clone(&state), asked: Arc::clone(&asked) };
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (state, asked) = (Arc::clone(&state), Arc::clone(&asked));
+                std::thread::spawn(move || answer(stream, &state, &asked));
+            }
+        });
+        puppet
+    }
+
+    fn becomes(&self, mood: Mood) {
+        *self.state.0.lock().expect("nobody panicked") = mood;
+        self.state.1.notify_all();
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+fn answer(mut stream: TcpStream, (mood, changed): &(Mutex<Mood>, Condvar), asked: &AtomicUsize) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if stream.read(&mut byte).unwrap_or_default() == 0 {
+            return;
+        }
+        head.push(byte[0]);
+    }
+    asked.fetch_add(1, Ordering::SeqCst);
+    let mood = changed
+        .wait_while(mood.lock().expect("nobody panicked"), |mood| *mood == Mood::Silent)
+        .expect("nobody panicked");
+    let status = if *mood == Mood::Good { "200 OK" } else { "500 Internal Server Error" };
+    // A client that has left is no matter here.
+    let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 1\r\nConnection: close\r\n\r\nb");
+}
+
+#[test]
+fn an_ejected_member_is_told_of_is_not_relied_upon_and_comes_back_by_doubling() {
+    let puppet = Puppet::start();
+    let inside = format!("{ZONE} changeover_eject 50% of=4 rest=3s;");
+    let director = Director::start(&inside, ["", ""], &format!("proxy_pass http://{};", puppet.address));
+    let [a, b] = director.members.map(|member| member.to_string());
+    assert_eq!(director.ask(20, "POST").matches('5').count(), 4);
+    let status = |word: &str| {
+        let (_, told, _) = director.order(&["status"]);
+        let row = told
+            .lines()
+            .find(|line| line.contains(&b) && line.contains(" under way"))
+            .unwrap_or_default()
+            .to_owned();
+        assert!(row.contains(word), "{word} in {row}");
+    };
+    status(" ejected until ");
+    let log = director.server.log();
+    assert_eq!(log.matches(&format!("server {b} is ejected until ")).count(), 1, "once for all workers");
+    assert!(log.contains("4 of its last 4 answers were faults"), "{log}");
+    for what in ["drain", "down"] {
+        let (code, _, why) = director.order(&[what, "origins", &a]);
+        assert_eq!(code, Some(1), "{why}");
+        assert!(why.contains(&format!("{b} is ejected until ")) && why.contains("--force"), "{why}");
+    }
+    assert_eq!(director.ask(4, "POST"), "aaaa", "nothing was ordered");
+    let until_tried = |before: usize| {
+        director.server.wait("one request tries it", |_| {
+            director.ask_once("POST");
+            puppet.asked() > before
+        });
+    };
+    until_tried(4);
+    assert_eq!(director.ask(20, "POST"), "a".repeat(20), "one request was enough");
+    assert_eq!(puppet.asked(), 5);
+    assert!(director.server.log().contains(&format!("server {b} is ejected again until ")));
+    puppet.becomes(Mood::Silent);
+    let held: RefCell<Vec<TcpStream>> = RefCell::default();
+    let mut asked = 5;
+    for round in [1, 2, 4, 8] {
+        // Nobody can get more than it has earned while nothing of it is answered.
+        director.server.wait("a round is begun", |_| {
+            let mut client = TcpStream::connect(&director.server.address).expect("connects");
+            client.write_all(b"POST / HTTP/1.0\r\nContent-Length: 0\r\n\r\n").expect("sends");
+            held.borrow_mut().push(client);
+            puppet.asked() == asked + round
+        });
+        asked += round;
+        assert_eq!(director.ask(20, "POST"), "a".repeat(20), "round of {round}");
+        status("on trial");
+        assert_eq!(puppet.asked(), asked);
+        puppet.becomes(Mood::Good);
+        let answers = held.take().into_iter().map(|mut client| {
+            let mut answer = String::new();
+            client.set_read_timeout(Some(DEADLINE)).expect("sets a timeout");
+            client.read_to_string(&mut answer).expect("an answer");
+            answer
+        });
+        let of_b: Vec<String> = answers.filter(|answer| !answer.ends_with('a')).collect();
+        assert!(of_b.len() == round && of_b.iter().all(|answer| answer.contains("200 OK")), "{of_b:?}");
+        puppet.becomes(Mood::Silent);
+    }
+    puppet.becomes(Mood::Good);
+    director.server.wait("it is admitted", |server| {
+        director.ask_once("POST");
+        server.log().contains(&format!("server {b} is admitted again"))
+    });
+    assert_eq!(director.share('b', 40), 20);
+    status(" up, weight 1, 0 failed, 0 under way");
+    assert_eq!(director.order(&["drain", "origins", &a]).0, Some(0), "the other one serves");
+    assert_eq!(director.ask(4, "GET"), "bbbb");
+}
+
+#[test]
+fn a_drain_says_what_it_waits_for_and_ends_when_it_is_told_to() {
+    let puppet = Puppet::start();
+    puppet.becomes(Mood::Silent);
+    let director = Director::start(ZONE, EVEN, &format!("proxy_pass http://{};", puppet.address));
+    let b = director.members[1].to_string();
+    let mut clients: Vec<TcpStream> =
+        (0..2).map(|_| TcpStream::connect(&director.server.address).expect("connects")).collect();
+    clients.iter_mut().for_each(|client| client.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("sends"));
+    director.server.wait("one is with the member", |_| puppet.asked() == 1);
+    let (code, out, why) = director.order(&["drain", "origins", &b, "--timeout", "300ms"]);
+    assert_eq!(code, Some(1), "{out}{why}");
+    assert!(out.contains(&format!("waiting for 1 connection to {b} to end")), "{out}");
+    assert!(why.contains(&format!("1 connection to {b} left")), "{why}");
+    assert!(director.order(&["status"]).1.contains(" draining, weight 50, 0 failed, 1 under way"));
+    let (code, _, why) = director.order(&["status", "--timeout", "1s"]);
+    assert!(code == Some(1) && why.contains("leave --timeout out"), "{why}");
+    let (code, _, why) = director.order(&["status", "--force"]);
+    assert!(code == Some(1) && why.contains("leave it out"), "{why}");
+    let (code, _, why) = director.order(&["drain", "origins", &b, "--timeout", "soon"]);
+    assert!(code == Some(2) && why.contains("write a number and a unit"), "{why}");
+    puppet.becomes(Mood::Good);
+    assert_eq!(director.order(&["drain", "origins", &b, "--timeout", "10s"]).0, Some(0));
+    assert!(director.order(&["status"]).1.contains(" down, weight 50"));
 }
 
 #[test]

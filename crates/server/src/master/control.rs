@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, os::fd::OwnedFd, sync::Arc};
 
+use balance::Health;
 use conf::Upstream;
 use protocol::master::{self as protocol_master, Duty, Predecessor, Successor, SuccessorStage};
 
@@ -12,8 +13,8 @@ use super::{
 use crate::{
     control,
     shift::{self, Beside, Reply, Request},
-    status::{Answer, Cluster, Member, Neighbour, NeighbourStage, Stage, Status, Worker},
-    zone::Zone,
+    status::{Answer, Cluster, Member, MemberState, Neighbour, NeighbourStage, Stage, Status, Worker},
+    zone::{self, Zone},
 };
 
 /// Answers that are kept for whoever asks later.
@@ -155,15 +156,7 @@ impl Master {
         let upstreams = self.settings.configuration.http.upstreams.iter().zip(&self.settings.zones);
         let cluster = |(upstream, zone): (&Upstream, &Option<Arc<Zone>>)| {
             let members = zone.as_ref()?.members().into_iter().zip(&upstream.peers);
-            let members = members.map(|(known, peer)| Member {
-                name: peer.name.clone(),
-                weight: known.order.weight,
-                configured: known.configured.weight,
-                down: known.order.down,
-                fails: known.fails,
-                ejected: known.is_ejected,
-                conns: known.conns,
-            });
+            let members = members.map(|(known, peer)| member(&known, peer));
             Some(Cluster { name: upstream.name.clone(), members: members.collect() })
         };
         upstreams.filter_map(cluster).collect()
@@ -178,6 +171,30 @@ impl Master {
                 duty: duty(worker.duty).to_owned(),
             })
             .collect()
+    }
+}
+
+fn member(known: &zone::Member, peer: &conf::Peer) -> Member {
+    let (state, until_seconds) = match known.health {
+        _ if (known.order.down || known.order.weight == 0) && known.conns > 0 => {
+            (MemberState::Draining, None)
+        }
+        _ if known.order.down || known.order.weight == 0 => (MemberState::Down, None),
+        Health::Good => (MemberState::Up, None),
+        Health::Resting { until_seconds } => (MemberState::Failed, Some(until_seconds)),
+        Health::Ejected { until_seconds } => (MemberState::Ejected, Some(until_seconds)),
+        Health::OnTrial => (MemberState::OnTrial, None),
+    };
+    Member {
+        name: peer.name.clone(),
+        weight: known.order.weight,
+        configured: known.configured.weight,
+        down: known.order.down,
+        fails: known.fails,
+        ejected: matches!(known.health, Health::Ejected { .. } | Health::OnTrial),
+        conns: known.conns,
+        state,
+        until_seconds,
     }
 }
 

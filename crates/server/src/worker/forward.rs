@@ -63,7 +63,8 @@ pub(super) async fn forward(
 
 /// Who is asked; `$proxy_host` is known from here on.
 fn find(exchange: &mut Exchange, proxy: &ProxyPass) -> Option<Rc<Group>> {
-    let groups = &exchange.connection.service.groups;
+    let service = &exchange.connection.service;
+    let (groups, log) = (&service.groups, &service.log);
     match &proxy.target {
         ProxyTarget::Upstream { index, host } => {
             exchange.proxy_host.clone_from(host);
@@ -81,7 +82,7 @@ fn find(exchange: &mut Exchange, proxy: &ProxyPass) -> Option<Rc<Group>> {
             let name = &exchange.proxy_host;
             let known = groups.iter().find(|group| group.upstream.name == *name).cloned();
             // As in nginx, nothing is remembered of a peer that only this request names.
-            known.or_else(|| Upstream::of_text(name).map(Group::new))
+            known.or_else(|| Upstream::of_text(name).map(|upstream| Group::new(upstream, log)))
         }
     }
 }

@@ -89,8 +89,8 @@ impl Service {
     ) -> io::Result<Rc<Self>> {
         let http = &configuration.http;
         let group = |(upstream, zone): (&Upstream, Option<Arc<Zone>>)| match zone {
-            Some(zone) => Group::shared(upstream.clone(), &zone),
-            None => Ok(Group::new(upstream.clone())),
+            Some(zone) => Group::shared(upstream.clone(), &zone, &log),
+            None => Ok(Group::new(upstream.clone(), &log)),
         };
         let zones = zones.into_iter().chain(std::iter::repeat(None));
         let groups = http.upstreams.iter().zip(zones).map(group).collect::<io::Result<_>>()?;

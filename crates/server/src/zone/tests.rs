@@ -1,6 +1,6 @@
 //! Whatever configurations and generations follow each other, a zone has room for what they need, and orders are obeyed.
 
-use balance::{Availability, Method, Pool, Setup};
+use balance::{Method, Pool};
 
 use super::*;
 
@@ -24,16 +24,8 @@ fn only(zones: &Zones) -> &Arc<Zone> {
 }
 
 fn pool(zone: &Zone) -> Pool {
-    let setup = |index: usize| Setup {
-        name: name(index),
-        weight: 1,
-        max_conns: 0,
-        max_fails: 1,
-        fail_timeout_seconds: 60,
-        availability: Availability::Primary,
-        ejection: None,
-    };
-    Pool::new(Method::RoundRobin, &(0..zone.peers.len()).map(setup).collect::<Vec<_>>())
+    let setups: Vec<Setup> = zone.peers.iter().map(|peer| peer.setup.clone()).collect();
+    Pool::new(Method::RoundRobin, &setups)
 }
 
 /// How many different peers a worker asks in as many requests as there are peers.
@@ -53,9 +45,10 @@ fn asked(zone: &Arc<Zone>) -> usize {
 }
 
 fn take_down(zone: &Zone, peer: usize) {
-    let change = |before: &[Order]| {
-        let down =
-            |(index, order): (usize, &Order)| (index == peer).then_some(Order { down: true, ..*order });
+    let change = |before: &[Member]| {
+        let down = |(index, member): (usize, &Member)| {
+            (index == peer).then_some(Order { down: true, ..member.order })
+        };
         Ok::<_, ()>(before.iter().enumerate().map(down).collect())
     };
     zone.order(change).expect("there is room").expect("ordered");

@@ -2,27 +2,38 @@
 
 use std::cell::RefCell;
 
-use balance::{Attempts, Ended, Pool};
+use balance::{Attempts, Ended, Pool, Setup};
+use conf::Upstream;
 
 use super::super::service::now_seconds;
-use crate::zone::Shared;
+use crate::{
+    log::Log,
+    upstream::{self, News},
+    zone::Shared,
+};
 
 /// A pool, and with whom it is shared.
 #[derive(Debug)]
 pub(in crate::worker) struct Health {
     pool: RefCell<Pool>,
+    /// `None` if nobody else's.
     shared: Option<Shared>,
+    upstream: String,
+    setups: Vec<Setup>,
+    log: Log,
 }
 
 impl Health {
-    /// Nobody else's.
-    pub(super) fn own(pool: Pool) -> Health {
-        Health { pool: RefCell::new(pool), shared: None }
-    }
-
-    /// Everybody's.
-    pub(super) fn shared(pool: Pool, shared: Shared) -> Health {
-        Health { pool: RefCell::new(pool), shared: Some(shared) }
+    /// Nothing is known of anybody, but what is `shared`.
+    pub(super) fn new(upstream: &Upstream, shared: Option<Shared>, log: &Log) -> Health {
+        let setups = upstream::setups(upstream);
+        Health {
+            pool: RefCell::new(Pool::new(upstream::method(upstream), &setups)),
+            shared,
+            upstream: upstream.name.clone(),
+            setups,
+            log: log.clone(),
+        }
     }
 
     /// The attempts of a new request.
@@ -41,7 +52,19 @@ impl Health {
     /// The end of the attempt that was begun last.
     pub(super) fn finish(&self, attempts: &mut Attempts, ended: Ended) {
         let now = now_seconds();
-        self.act(attempts, |pool, attempts| pool.finish(attempts, ended, now));
+        let news = self.act(attempts, |pool, attempts| {
+            let index = pool.asked(attempts)?;
+            let (before, _) = pool.standing(index)?;
+            pool.finish(attempts, ended, now);
+            let (after, _) = pool.standing(index)?;
+            upstream::news(self.setups.get(index)?, &before, &after)
+        });
+        // Of all that share it one: whose answer did it.
+        match news {
+            Some(News::Bad(news)) => self.log.warn(&format!("upstream \"{}\": {news}", self.upstream)),
+            Some(News::Good(news)) => self.log.notice(&format!("upstream \"{}\": {news}", self.upstream)),
+            None => {}
+        }
     }
 
     fn act<T>(&self, attempts: &mut Attempts, act: impl Fn(&mut Pool, &mut Attempts) -> T) -> T {
