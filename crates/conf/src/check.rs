@@ -27,22 +27,30 @@ fn one(rule: &Rule, mut directive: Directive, problems: &mut Problems) -> Option
     // The inside of a block is looked at even if its head is wrong.
     if let (Form::Block(inside), Some(inner)) = (rule.form, directive.block.take()) {
         directive.block = Some(match inside {
-            Context::SplitClients => parts(inner, problems),
+            Context::SplitClients => pairs(inner, ("a part is a size and one value", "10% VALUE;"), problems),
+            Context::Map => {
+                pairs(inner, ("a map has pairs of a text and its value", "TEXT VALUE;"), problems)
+            }
             _ => block(inside, inner, problems),
         });
     }
     formed.then_some(directive)
 }
 
-/// The inside of `split_clients`: a size and a value, as often as one likes.
-fn parts(directives: Vec<Directive>, problems: &mut Problems) -> Vec<Directive> {
-    let is_part = |part: &Directive| part.block.is_none() && part.arguments.len() == 1;
-    let (parts, others): (Vec<_>, Vec<_>) = directives.into_iter().partition(is_part);
+/// The inside of `split_clients` or `map`: pairs, as often as one likes.
+fn pairs(directives: Vec<Directive>, (what, usage): (&str, &str), problems: &mut Problems) -> Vec<Directive> {
+    let is_pair = |pair: &Directive| pair.block.is_none() && pair.arguments.len() == 1;
+    let (pairs, others): (Vec<_>, Vec<_>) = directives.into_iter().partition(is_pair);
     for other in others {
-        let message = "a part is a size and one value".to_owned();
-        problems.add(codes::ARGUMENTS, other.span(), message, "here", Some("write: 10% VALUE;".to_owned()));
+        problems.add(
+            codes::ARGUMENTS,
+            other.span(),
+            what.to_owned(),
+            "here",
+            Some(format!("write: {usage}")),
+        );
     }
-    parts
+    pairs
 }
 
 fn form(rule: &Rule, directive: &Directive, problems: &mut Problems) -> bool {

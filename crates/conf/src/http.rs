@@ -1,5 +1,6 @@
 //! What `http` says: upstreams, servers, locations, and the settings each level hands down to the next.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -16,6 +17,26 @@ pub struct Http {
     pub servers: Vec<Server>,
     /// Every `split_clients`, in order.
     pub splits: Vec<SplitClients>,
+    /// Every `map`, in order.
+    pub maps: Vec<Map>,
+}
+
+/// A `map`: a variable whose value depends on another one (`ngx_http_map_module`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Map {
+    /// What is looked up.
+    pub source: Template,
+    /// By what is looked up, in lower case.
+    pub values: BTreeMap<String, Template>,
+    /// The value of everything else; empty if nothing is said.
+    pub default: Template,
+}
+
+impl Map {
+    /// What stands for a text, whose case does not matter.
+    pub fn value(&self, text: &str) -> &Template {
+        self.values.get(&text.to_lowercase()).unwrap_or(&self.default)
+    }
 }
 
 /// A `split_clients`: a variable whose value depends on which part of all keys a key falls into.

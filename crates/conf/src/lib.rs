@@ -27,9 +27,9 @@ pub use codes::CODES;
 pub use configuration::{Configuration, Destination, ErrorLog, Journal, Level, User, WorkerProcesses};
 pub use http::{
     AddedHeader, AtReload, Browser, Ejection, Endpoint, Handler, HeaderBuffers, Http, Keepalive, Listen,
-    Location, Matching, Method, Network, NextCondition, NextUpstream, Peer, PeerRole, ProxyPass, ProxyTarget,
-    ProxyUri, ProxyVersion, Queues, RealIp, Return, ReturnContent, Server, ServerName, Settings, Share,
-    SplitClients, Statuses, Upstream, Zone,
+    Location, Map, Matching, Method, Network, NextCondition, NextUpstream, Peer, PeerRole, ProxyPass,
+    ProxyTarget, ProxyUri, ProxyVersion, Queues, RealIp, Return, ReturnContent, Server, ServerName, Settings,
+    Share, SplitClients, Statuses, Upstream, Zone,
 };
 pub use template::{Part, Template, Variable};
 

@@ -7,15 +7,15 @@ use diagnostic::{Code, Diagnostic};
 
 use crate::access_log::LogFormat;
 use crate::codes;
-use crate::template::Template;
+use crate::template::{Template, Variable};
 
 /// The diagnostics of one source file so far.
 #[derive(Debug)]
 pub(crate) struct Problems {
     file: String,
     found: Vec<Diagnostic>,
-    /// Names of `split_clients`, in their order.
-    variables: Vec<String>,
+    /// What `map` and `split_clients` define, by name.
+    variables: Vec<(String, Variable)>,
     formats: Vec<(String, LogFormat)>,
 }
 
@@ -64,8 +64,8 @@ impl Problems {
     }
 
     /// From here on there is a variable of this name.
-    pub(crate) fn define(&mut self, name: String) {
-        self.variables.push(name);
+    pub(crate) fn define(&mut self, name: String, variable: Variable) {
+        self.variables.push((name, variable));
     }
 
     /// A value with variables, or a report of what is wrong with it at `span`.

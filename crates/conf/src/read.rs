@@ -5,6 +5,7 @@ mod http;
 mod listen;
 mod location;
 mod main;
+mod map;
 mod server;
 mod settings;
 mod split_clients;

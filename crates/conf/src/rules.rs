@@ -11,6 +11,8 @@ pub(crate) enum Context {
     Upstream,
     /// Sizes stand where other blocks have names of directives.
     SplitClients,
+    /// Texts stand there.
+    Map,
     Server,
     Location,
 }
@@ -23,6 +25,7 @@ impl Context {
             Context::Http => "\"http\"",
             Context::Upstream => "\"upstream\"",
             Context::SplitClients => "\"split_clients\"",
+            Context::Map => "\"map\"",
             Context::Server => "\"server\"",
             Context::Location => "\"location\"",
         }
@@ -126,6 +129,14 @@ pub(crate) const RULES: &[Rule] = &[
         Repeat::Many,
         "split_clients KEY $VARIABLE { 10% VALUE; * VALUE; }",
     ),
+    block(
+        "map",
+        HTTP,
+        2..=2,
+        Context::Map,
+        Repeat::Many,
+        "map TEXT $VARIABLE { default VALUE; TEXT VALUE; }",
+    ),
     many(
         "listen",
         SERVER,
@@ -174,6 +185,7 @@ pub(crate) const RULES: &[Rule] = &[
     once("uwsgi_temp_path", HTTP_SERVER_LOCATION, 1..=4, "uwsgi_temp_path PATH;"),
     once("scgi_temp_path", HTTP_SERVER_LOCATION, 1..=4, "scgi_temp_path PATH;"),
     once("proxy_buffering", HTTP_SERVER_LOCATION, 1..=1, "proxy_buffering off;"),
+    once("proxy_request_buffering", HTTP_SERVER_LOCATION, 1..=1, "proxy_request_buffering off;"),
     once("proxy_connect_timeout", HTTP_SERVER_LOCATION, 1..=1, "proxy_connect_timeout TIME;"),
     once("proxy_read_timeout", HTTP_SERVER_LOCATION, 1..=1, "proxy_read_timeout TIME;"),
     once("proxy_send_timeout", HTTP_SERVER_LOCATION, 1..=1, "proxy_send_timeout TIME;"),

@@ -78,6 +78,8 @@ pub enum Variable {
     SentHeader(String),
     /// The variable of a `split_clients`: its index in [`crate::Http::splits`].
     Split(usize),
+    /// The variable of a `map`: its index in [`crate::Http::maps`].
+    Mapped(usize),
 }
 
 const NAMED: &[(&str, Variable)] = &[
@@ -153,8 +155,8 @@ impl Template {
     }
 
     /// Cuts a value at its variables (`ngx_http_script_compile`).
-    /// `defined` are the names of `split_clients`.
-    pub(crate) fn parse(text: &str, defined: &[String]) -> Result<Template, Wrong> {
+    /// `defined` is what `map` and `split_clients` define.
+    pub(crate) fn parse(text: &str, defined: &[(String, Variable)]) -> Result<Template, Wrong> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((literal, after)) = rest.split_once('$') {
@@ -203,12 +205,12 @@ pub(crate) fn is_built_in(name: &str) -> bool {
     variable(name, &[]).is_ok()
 }
 
-fn variable(name: &str, defined: &[String]) -> Result<Variable, Wrong> {
+fn variable(name: &str, defined: &[(String, Variable)]) -> Result<Variable, Wrong> {
     if let Some((_, known)) = NAMED.iter().find(|(known, _)| *known == name) {
         return Ok(known.clone());
     }
-    if let Some(index) = defined.iter().position(|known| known == name) {
-        return Ok(Variable::Split(index));
+    if let Some((_, variable)) = defined.iter().find(|(known, _)| known == name) {
+        return Ok(variable.clone());
     }
     let sent = name.strip_prefix("sent_http_").filter(|header| !header.is_empty());
     if let Some(header) = sent {
@@ -223,8 +225,9 @@ fn variable(name: &str, defined: &[String]) -> Result<Variable, Wrong> {
     }
 }
 
-fn unknown(name: &str, defined: &[String]) -> Wrong {
-    let names = || NAMED.iter().map(|(known, _)| *known).chain(defined.iter().map(String::as_str));
+fn unknown(name: &str, defined: &[(String, Variable)]) -> Wrong {
+    let names =
+        || NAMED.iter().map(|(known, _)| *known).chain(defined.iter().map(|(known, _)| known.as_str()));
     let help = match diagnostic::closest(name, names()) {
         Some(near) => format!("did you mean \"${near}\"?"),
         None => {
@@ -239,8 +242,12 @@ fn unknown(name: &str, defined: &[String]) -> Wrong {
 mod tests {
     use super::*;
 
+    fn defined() -> Vec<(String, Variable)> {
+        vec![("variant".to_owned(), Variable::Split(0)), ("mapped".to_owned(), Variable::Mapped(3))]
+    }
+
     fn check(text: &str, expected: &str) {
-        let filled = Template::parse(text, &["variant".to_owned()])
+        let filled = Template::parse(text, &defined())
             .map(|template| template.fill(|variable| format!("<{variable:?}>")));
         assert_eq!(filled.as_deref(), Ok(expected), "{text}");
     }
@@ -254,14 +261,14 @@ mod tests {
         check("$http_x_changeover_id", "<RequestHeader(\"x-changeover-id\")>");
         check("$arg_n.", "<Argument(\"n\")>.");
         check("é$uri", "é<Uri>");
-        check("$variant", "<Split(0)>");
+        check("$variant-$mapped", "<Split(0)>-<Mapped(3)>");
     }
 
     #[test]
     fn mistakes_are_named() {
         let check = |text: &str, message: &str| {
             assert_eq!(
-                Template::parse(text, &["variant".to_owned()]).map_err(|wrong| wrong.message),
+                Template::parse(text, &defined()).map_err(|wrong| wrong.message),
                 Err(message.to_owned()),
                 "{text}"
             );

@@ -219,6 +219,12 @@ fn answers_are_never_buffered() {
         "proxy_buffering on;",
         &["2:17: error[CD0007]: answers of peers are not buffered here (write: proxy_buffering off;)"],
     );
+    check_location(
+        "proxy_request_buffering on;",
+        &[
+            "2:25: error[CD0007]: bodies of requests are not buffered here (write: proxy_request_buffering off;)",
+        ],
+    );
 }
 
 #[test]
@@ -291,6 +297,26 @@ fn parts_of_clients() {
         "split_clients $uri $v { 60% a; 50% b; }",
         &[
             "2:1: error[CD0007]: percent total is greater than 100% (make some part smaller; nothing may follow *)",
+        ],
+    );
+}
+
+#[test]
+fn maps() {
+    check_http(
+        "map $uri v { a b; }",
+        &[
+            "2:10: error[CD0007]: invalid variable name \"v\" (write a name of your own after the key: $variant)",
+        ],
+    );
+    check_http(
+        "map $uri $v { a 1; A 2; ~^b 3; include other.conf; hostnames; }",
+        &[
+            "2:20: error[CD0005]: conflicting parameter \"A\" (remove one of the two; upper and lower case are the same here)",
+            "2:25: error[CD0007]: \"~^b\" would be a regular expression (write a pair for each text; regular expressions \
+             are not known here)",
+            "2:32: error[CD0007]: \"include\" is not known in \"map\" (write the pairs here; the text of this name is \"\\include\")",
+            "2:52: error[CD0004]: a map has pairs of a text and its value (write: TEXT VALUE;)",
         ],
     );
 }
@@ -394,7 +420,7 @@ fn locations() {
          add_header, access_log, root, index, keepalive_timeout, keepalive_time, keepalive_disable, keepalive_requests, client_body_timeout, \
          send_timeout, client_max_body_size, default_type, server_tokens, sendfile, tcp_nopush, tcp_nodelay, \
          client_body_temp_path, proxy_temp_path, fastcgi_temp_path, uwsgi_temp_path, scgi_temp_path, proxy_buffering, \
-         proxy_connect_timeout, proxy_read_timeout, proxy_send_timeout, proxy_ignore_client_abort, proxy_http_version, \
+         proxy_request_buffering, proxy_connect_timeout, proxy_read_timeout, proxy_send_timeout, proxy_ignore_client_abort, proxy_http_version, \
          proxy_next_upstream, proxy_next_upstream_tries, proxy_next_upstream_timeout, set_real_ip_from, real_ip_header, \
          real_ip_recursive, proxy_set_header)",
         ],

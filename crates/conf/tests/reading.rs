@@ -262,6 +262,21 @@ fn parts_of_clients_are_a_variable() {
 }
 
 #[test]
+fn a_map_is_a_variable() {
+    let configuration = parse_http(
+        "map $http_upgrade $connection_upgrade { default upgrade; '' \"\"; }
+         map $arg_k$connection_upgrade $other { One 1; \\default 2; two $pid; }
+         server { listen 1; location / { return 200 $other; } }",
+    );
+    let maps = &configuration.http.maps;
+    let said = |map: usize, text: &str| maps[map].value(text).fill(|variable| format!("<{variable:?}>"));
+    assert_eq!((said(0, ""), said(0, "websocket")), (String::new(), "upgrade".into()));
+    let others = ["one", "ONE", "default", "two", "three"].map(|text| said(1, text));
+    assert_eq!(others, ["1", "1", "2", "<Pid>", ""]);
+    assert_eq!(maps[1].source.fill(|variable| format!("<{variable:?}>")), "<Argument(\"k\")><Mapped(0)>");
+}
+
+#[test]
 fn when_the_next_peer_is_asked_and_whose_word_is_taken() {
     let configuration = parse_http(
         "set_real_ip_from 10.0.0.0/8; set_real_ip_from ::1; real_ip_header X-Forwarded-For; real_ip_recursive on;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{access_log, inside, server, settings, split_clients, upstream};
+use super::{access_log, inside, map, server, settings, split_clients, upstream};
 use crate::address::Address;
 use crate::codes;
 use crate::http::{Http, Settings};
@@ -13,8 +13,13 @@ pub(super) fn http(directives: &[Directive], problems: &mut Problems) -> Http {
     let named = |name: &'static str| directives.iter().filter(move |directive| directive.name.text == name);
     let mut http = Http::default();
     // First, because everything may name their variables.
-    let splits = named("split_clients");
-    http.splits = splits.filter_map(|block| split_clients::split_clients(block, problems)).collect();
+    for block in directives {
+        match block.name.text.as_str() {
+            "split_clients" => split_clients::split_clients(block, &mut http.splits, problems),
+            "map" => map::map(block, &mut http.maps, problems),
+            _ => {}
+        }
+    }
     access_log::formats(directives, problems);
     let settings = settings::settings(directives, &Settings::default(), problems);
     // Before servers, because a `proxy_pass` may name an upstream that is written below it.

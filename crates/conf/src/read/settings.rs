@@ -80,7 +80,14 @@ fn one(directive: &Directive, settings: &mut Settings, problems: &mut Problems) 
         "real_ip_header" => set(&mut settings.real_ip.header, directive, problems, real_ip_header),
         "real_ip_recursive" => set(&mut settings.real_ip.recursive, directive, problems, value::switch),
         // Taken and without effect: files are read and written, and small writes are never held back.
-        "proxy_buffering" => set(&mut (), directive, problems, buffering),
+        "proxy_buffering" => {
+            set(&mut (), directive, problems, |text| buffering(text, "answers of peers", "proxy_buffering"))
+        }
+        "proxy_request_buffering" => {
+            set(&mut (), directive, problems, |text| {
+                buffering(text, "bodies of requests", "proxy_request_buffering")
+            });
+        }
         "sendfile" | "tcp_nopush" | "tcp_nodelay" => set(&mut true, directive, problems, value::switch),
         "root" => set(&mut settings.root, directive, problems, |text| root(text).map(Some)),
         "index" => settings.index = index(directive, problems),
@@ -254,10 +261,10 @@ fn header_value(text: &str) -> Result<&str, Wrong> {
     Ok(text)
 }
 
-/// Answers are passed on as they come.
-fn buffering(text: &str) -> Result<(), Wrong> {
+/// Bodies are passed on as they come.
+fn buffering(text: &str, what: &str, name: &str) -> Result<(), Wrong> {
     match value::switch(text)? {
         false => Ok(()),
-        true => Err(Wrong::value("answers of peers are not buffered here", "write: proxy_buffering off;")),
+        true => Err(Wrong::value(format!("{what} are not buffered here"), format!("write: {name} off;"))),
     }
 }

@@ -4,10 +4,10 @@ use super::{argument_span, inside};
 use crate::codes;
 use crate::http::{Share, SplitClients};
 use crate::problems::{Problems, Wrong};
-use crate::template;
+use crate::template::{self, Variable};
 use crate::tree::Directive;
 
-pub(super) fn split_clients(block: &Directive, problems: &mut Problems) -> Option<SplitClients> {
+pub(super) fn split_clients(block: &Directive, splits: &mut Vec<SplitClients>, problems: &mut Problems) {
     // Before its own name is known: a variable cannot depend on itself.
     let key = problems.template(&argument_span(block, 0), block.argument(0));
     let name = problems.note(&argument_span(block, 1), name(block.argument(1)));
@@ -19,11 +19,13 @@ pub(super) fn split_clients(block: &Directive, problems: &mut Problems) -> Optio
     }
     not_more_than_all(block, &parts, problems);
     // Known even if the rest is wrong, so that its uses are not reported too.
-    problems.define(name?);
-    Some(SplitClients { key: key.unwrap_or_default(), parts })
+    let Some(name) = name else { return };
+    problems.define(name, Variable::Split(splits.len()));
+    splits.push(SplitClients { key: key.unwrap_or_default(), parts });
 }
 
-fn name(text: &str) -> Result<String, Wrong> {
+/// The name of a variable of one's own.
+pub(super) fn name(text: &str) -> Result<String, Wrong> {
     let help = "write a name of your own after the key: $variant";
     let Some(name) = text.strip_prefix('$').filter(|name| !name.is_empty()) else {
         return Err(Wrong::value(format!("invalid variable name \"{text}\""), help));

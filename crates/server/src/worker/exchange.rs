@@ -63,6 +63,7 @@ impl Exchange<'_> {
             Variable::ConnectionAddress => address_of(self.connection.client.address()),
             Variable::ConnectionPort => port(self.connection.client.address()),
             Variable::Split(index) => self.part(*index),
+            Variable::Mapped(index) => self.mapped(*index, status),
             Variable::RequestMethod => self.request.method.to_string(),
             Variable::RequestUri => self.request_uri(),
             Variable::Scheme => "http".to_owned(),
@@ -124,6 +125,13 @@ impl Exchange<'_> {
         let key = split.key.fill(|variable| self.value(variable, 0));
         let part = service.splits[index].part(key.as_bytes());
         part.map_or_else(String::new, |part| split.parts[part].1.clone())
+    }
+
+    /// The value of a `map` for this request.
+    fn mapped(&self, index: usize, status: u16) -> String {
+        let map = &self.connection.service.configuration.http.maps[index];
+        let text = map.source.fill(|variable| self.value(variable, status));
+        map.value(&text).fill(|variable| self.value(variable, status))
     }
 
     fn forwarded_for(&self) -> String {

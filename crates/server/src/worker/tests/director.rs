@@ -155,6 +155,31 @@ fn a_part_of_the_clients_gets_an_upstream_of_its_own() {
 }
 
 #[test]
+fn a_map_says_what_a_peer_hears() {
+    let peer = always(OK);
+    let rig = Rig::accepting(&format!(
+        "map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+         upstream up {{ server {}; keepalive 2; }}
+         server {{
+             listen LISTEN;
+             location / {{
+                 proxy_http_version 1.1; proxy_set_header Connection $connection_upgrade;
+                 proxy_set_header Upgrade $http_upgrade; proxy_pass http://up;
+             }}
+         }}",
+        peer.address
+    ));
+    let mut client = rig.connect();
+    let mut heard = |headers: &str| {
+        client.request("GET /", headers);
+        let head = peer.next().head.to_ascii_lowercase();
+        (head.contains("connection: upgrade\r\n"), head.contains("upgrade: websocket\r\n"))
+    };
+    assert_eq!(heard(""), (false, false));
+    assert_eq!(heard("Connection: Upgrade\r\nUpgrade: websocket\r\n"), (true, true));
+}
+
+#[test]
 fn a_connection_to_a_peer_is_used_again() {
     for answer in [OK, CHUNKED] {
         let peer = always(answer);
