@@ -46,6 +46,7 @@ pub(crate) fn ask(index: &Index, function: Function, arguments: &[Argument]) -> 
         Function::Clients => clients::clients(index, scope),
         Function::Moved => clients::moved(index, arguments),
         Function::MovedMinimum => clients::moved_minimum(index, arguments),
+        Function::Left => clients::left(index, arguments),
         Function::Flaps => clients::flaps(index, scope),
         Function::Variants => clients::variants(index, scope),
         Function::Started => executions::started(index, scope),

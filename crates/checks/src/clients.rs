@@ -65,6 +65,28 @@ pub(crate) fn moved_minimum(index: &Index, arguments: &[Argument]) -> Shown {
     }))
 }
 
+/// `left(origin, before, after)`: of the clients that were at home there before, those at home elsewhere after.
+pub(crate) fn left(index: &Index, arguments: &[Argument]) -> Shown {
+    let (origin, stretches): (Vec<&Argument>, Vec<&Argument>) =
+        arguments.iter().partition(|argument| matches!(argument, Argument::Origin(_)));
+    let [Argument::Origin(origin)] = origin.as_slice() else { return Shown::unknown("an origin is needed") };
+    let stretches: Vec<Argument> = stretches.into_iter().cloned().collect();
+    shown(Homes::of(index, &stretches).and_then(|homes| {
+        let of_origin = homes.pairs.iter().filter(|(before, _)| usize::from(*before) == origin + 1);
+        let (mut all, mut left) = (0.0, 0.0);
+        for (before, after) in of_origin {
+            all += 1.0;
+            left += f64::from(u8::from(before != after));
+        }
+        if all == 0.0 {
+            let name = index.plan.origins.get(*origin).map_or("?", |origin| &origin.name);
+            return Err(format!("no client was at home at {name} before"));
+        }
+        // Whoever is not heard of again may have been at home there, and may have left.
+        Ok(Shown::between(left / (all + homes.missing), (left + homes.missing) / (all + homes.missing)))
+    }))
+}
+
 /// `flaps(..)`: changes of the back end, of each client, beyond one for each change of the configuration.
 pub(crate) fn flaps(index: &Index, scope: Scope) -> Shown {
     let Some(stretch) = index.interval(scope) else {
@@ -259,6 +281,23 @@ mod tests {
         let nobody = shifted(|_, client| if client < 5 { 1 } else { 2 });
         tenths(&nobody, Function::Moved, 0.0, PASS);
         tenths(&nobody, Function::MovedMinimum, 0.0, PASS);
+    }
+
+    #[test]
+    fn who_left_an_origin() {
+        // Of the first four, who are at the first origin, one leaves; others come.
+        let built = shifted(|id, client| match (id < 150, client) {
+            (true, 0..4) | (false, 1..6) => 1,
+            _ => 2,
+        });
+        let left = |origin, part: f64, expected: &str| {
+            let arguments = [vec![Argument::Origin(origin)], stretches()].concat();
+            built.holds(Function::Left, &arguments, Operator::Equal, Value::Number(part), expected);
+        };
+        left(0, 0.25, PASS);
+        left(0, 0.0, FAIL);
+        left(1, 2.0 / 6.0, PASS);
+        left(2, 0.0, UNKNOWN);
     }
 
     #[test]

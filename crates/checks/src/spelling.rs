@@ -116,6 +116,7 @@ pub(crate) fn function(function: Function) -> String {
         Function::Clients => "clients",
         Function::Moved => "moved",
         Function::MovedMinimum => "moved_minimum",
+        Function::Left => "left",
         Function::Flaps => "flaps",
         Function::Variants => "variants",
         Function::Started => "started",

@@ -164,6 +164,8 @@ pub enum Function {
     Moved,
     /// `moved_minimum(before, after)`: the part that had to move for the shares to become those of after.
     MovedMinimum,
+    /// Part of the clients of an origin before that are at another one after.
+    Left,
     /// `flaps(..)`: how often clients changed their back end beyond once per change of the configuration.
     Flaps,
     /// `variants(..)`: the most back ends that any one client was answered by.

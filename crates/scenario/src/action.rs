@@ -105,7 +105,8 @@ impl Begun<'_> {
             Keys { load: Some(load), .. } => self.load(load.get_ref(), &self.reading.at(load)),
             // A verb, where there may be none.
             _ => {
-                let at = keys.verb().map(|(_, on)| self.reading.at(on));
+                let members = keys.member_verb().map(|(_, down)| self.reading.at(&down.target));
+                let at = keys.verb().map(|(_, on)| self.reading.at(&on)).or(members);
                 let message = "a verb is made of primitive steps only";
                 Err(Mistake::new(codes::CONTRADICTION, at.as_ref().unwrap_or(head), message))
             }

@@ -91,7 +91,16 @@ impl<L: Fn(&str) -> Result<String, String>> Cell<'_, L> {
 
     fn steps(&self, targets: &[Target], manuals: &[Manual], scope: &Scope, mistakes: &mut Mistakes) -> Made {
         let (reading, now) = (&self.reading, targets.to_vec());
-        Timeline { reading, scope, manuals, mistakes, now, made: Made::default() }.run(&self.file.step)
+        Timeline {
+            reading,
+            scope,
+            manuals,
+            mistakes,
+            now,
+            drained: Default::default(),
+            made: Made::default(),
+        }
+        .run(&self.file.step)
     }
 
     /// The ids of a file whose steps could not be made, so that they are not also unknown.

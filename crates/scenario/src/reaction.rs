@@ -80,7 +80,11 @@ fn takes_no_time(keys: Keys, reading: &Reading) -> Result<(), Mistake> {
     };
     if let Some((verb, on)) = keys.verb() {
         let message = format!("`{verb}` waits for its end; a reaction does one thing at once");
-        return refused(reading.at(on), &message, "send the signal that begins it: `signal = { to, sig }`");
+        return refused(reading.at(&on), &message, "send the signal that begins it: `signal = { to, sig }`");
+    }
+    if let Some((verb, down)) = keys.member_verb() {
+        let message = format!("`{}` waits for its end; a reaction does one thing at once", verb.names().0);
+        return refused(reading.at(&down.target), &message, "make it a step");
     }
     let waits = [keys.sleep.as_ref(), keys.wait_until.as_ref()];
     if let Some(wait) = waits.into_iter().flatten().next() {

@@ -13,11 +13,11 @@ use serde::Deserialize;
 use crate::spanned::Spanned;
 
 pub(crate) use arguments::{
-    Analysis, Configure, Disk, Down, Exec, Failpoint, Hold, Limit, LoadChange, Net, Send, Signals, Swap, To,
-    Weight,
+    Analysis, Configure, Disk, Down, Drain, Exec, Failpoint, Hold, Limit, LoadChange, Net, Send, Signals,
+    Swap, To, Weight,
 };
 pub use step::KEYS;
-pub(crate) use step::{Keys, On, Step, VERBS};
+pub(crate) use step::{Keys, MemberVerb, On, Step, VERBS};
 
 pub(crate) type Word = Spanned<String>;
 /// A table whose keys are the user's own names.

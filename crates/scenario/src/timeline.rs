@@ -3,6 +3,8 @@
 
 mod verb;
 
+use std::collections::BTreeMap;
+
 use facts::plan::{Action, Begins, Condition, Place, Step, Target};
 
 use crate::{
@@ -29,6 +31,8 @@ pub(crate) struct Timeline<'a> {
     pub(crate) mistakes: &'a mut Mistakes,
     /// What holds at this point of the timeline.
     pub(crate) now: Vec<Target>,
+    /// Members that are drained, and the weights that they had, by the number of their target.
+    pub(crate) drained: BTreeMap<(usize, String), u32>,
     pub(crate) made: Made,
 }
 
@@ -86,9 +90,10 @@ impl Timeline<'_> {
         let keys = step.get_ref().keys();
         let single = action::one_only(keys, self.reading, &self.reading.head(step));
         let (Some(()), first) = (self.mistakes.keep(single), self.made.steps.len()) else { return };
-        match keys.verb() {
-            Some((verb, on)) => self.verb(head, verb, on),
-            None => self.single(step, head),
+        match (keys.verb(), keys.member_verb()) {
+            (Some((verb, on)), _) => self.verb(head, verb, &on),
+            (None, Some((verb, down))) => self.member_verb(head, verb, down),
+            (None, None) => self.single(step, head),
         }
         let last = self.made.steps.len().saturating_sub(1);
         self.identify(step.get_ref(), first, last);
@@ -100,7 +105,7 @@ impl Timeline<'_> {
     /// The steps that are done when the analysis of that number fails. Nothing follows them: what they configure
     /// holds for nobody else.
     fn rescue(&mut self, steps: &[Spanned<shape::Step>], analysis: usize) {
-        let now = self.now.clone();
+        let (now, drained) = (self.now.clone(), self.drained.clone());
         for step in steps {
             if let Some(nested) = &step.get_ref().analysis {
                 let message = "a step of `on_fail` does not analyse again";
@@ -109,7 +114,7 @@ impl Timeline<'_> {
             }
             self.step(step, Some(analysis));
         }
-        self.now = now;
+        (self.now, self.drained) = (now, drained);
     }
 
     fn identify(&mut self, step: &shape::Step, first: usize, last: usize) {

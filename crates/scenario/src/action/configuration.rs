@@ -49,7 +49,13 @@ impl Begun<'_> {
         Ok((Action::Delete { target, member }, said))
     }
 
-    fn weighed(&mut self, target: usize, set: BTreeMap<String, u32>, said: String, at: &At) -> Done {
+    pub(crate) fn weighed(
+        &mut self,
+        target: usize,
+        set: BTreeMap<String, u32>,
+        said: String,
+        at: &At,
+    ) -> Done {
         let now = &mut self.now[target];
         if !sense::spreads(now) {
             return Err(sense::no_members(at, now));

@@ -121,14 +121,14 @@ fn range(expression: &Expression) -> Option<Range> {
 
 fn of_function(function: Function) -> Option<Range> {
     use Function::{
-        Accepting, Done, FirstNew, FirstStart, LastEnd, LastOld, LastStart, LongestGap, Max, Moved,
+        Accepting, Done, FirstNew, FirstStart, LastEnd, LastOld, LastStart, Left, LongestGap, Max, Moved,
         MovedMinimum, OldBin, Percentile, Pid, PidFile, Ready, Reloaded, Share, Took,
     };
     let up_to = |most, whole| Some(Range { least: 0.0, most, whole });
     match function {
         Ready | Reloaded | Done | Pid | PidFile | OldBin => None,
         Accepting => up_to(1.0, true),
-        Share | Moved | MovedMinimum => up_to(1.0, false),
+        Share | Moved | MovedMinimum | Left => up_to(1.0, false),
         Percentile(_) | Max | LongestGap | Took | FirstStart | LastStart | LastEnd | FirstNew(_)
         | LastOld(_) => up_to(f64::INFINITY, false),
         _ => up_to(f64::INFINITY, true),

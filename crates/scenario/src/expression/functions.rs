@@ -33,6 +33,8 @@ pub(super) enum Takes {
     Step,
     /// `moved(before, after, users)`: two stretches of phases, and optionally a population.
     TwoStretches,
+    /// `left(b, before, after, users)`: an origin, and the same.
+    OriginOfStretches,
     /// `flaps(shift, users)`: as `Attempts`, of clients with addresses of their own.
     Clients,
     /// `started(b, shift)`: an origin and a stretch of phases, as its journal tells.
@@ -73,6 +75,9 @@ impl Signature {
             Takes::Phases => format!("{name}(PHASE) or {name}(PHASE..PHASE)"),
             Takes::Step => format!("{name}(ID)"),
             Takes::TwoStretches => format!("{name}(BEFORE, AFTER) or {name}(BEFORE, AFTER, POPULATION)"),
+            Takes::OriginOfStretches => {
+                format!("{name}(ORIGIN, BEFORE, AFTER) or {name}(ORIGIN, BEFORE, AFTER, POPULATION)")
+            }
             Takes::Clients => format!("{name}(PHASE..PHASE) or {name}(PHASE, POPULATION)"),
             Takes::OfJournal => format!("{name}(ORIGIN, PHASE)"),
         }
@@ -84,7 +89,7 @@ const fn row(name: &'static str, function: Function, kind: Kind, takes: Takes) -
 }
 
 /// Every function but the outcome classes, which are named as in `Outcome::name`.
-const FUNCTIONS: [Signature; 52] = [
+const FUNCTIONS: [Signature; 53] = [
     row("ready", Function::Ready, Kind::Truth, Takes::Generation),
     row("workers", Function::Workers, Kind::Number, Takes::Processes),
     row("alive", Function::Alive, Kind::Number, Takes::Processes),
@@ -122,6 +127,7 @@ const FUNCTIONS: [Signature; 52] = [
     row("clients", Function::Clients, Kind::Number, Takes::Clients),
     row("moved", Function::Moved, Kind::Number, Takes::TwoStretches),
     row("moved_minimum", Function::MovedMinimum, Kind::Number, Takes::TwoStretches),
+    row("left", Function::Left, Kind::Number, Takes::OriginOfStretches),
     row("flaps", Function::Flaps, Kind::Number, Takes::Clients),
     row("variants", Function::Variants, Kind::Number, Takes::Clients),
     row("started", Function::Started, Kind::Number, Takes::OfJournal),
@@ -180,6 +186,14 @@ pub(super) fn arguments(
             _ => Err(reader.wrong(at)),
         },
         Takes::TwoStretches => reader.of_two_stretches(words, at),
+        Takes::OriginOfStretches => match words {
+            [origin, words @ ..] if origin.until.is_none() => {
+                let at_origin = text.part(origin.span.clone());
+                let origin = Argument::Origin(scope.origin(&origin.text, &at_origin)?);
+                Ok([vec![origin], reader.of_two_stretches(words, at)?].concat())
+            }
+            _ => Err(reader.wrong(at)),
+        },
         Takes::Attempts
         | Takes::FromPhase
         | Takes::OfOrigin

@@ -132,6 +132,10 @@ fn clients_and_journals_can_be_asked_about() {
         "moved_minimum(steady, upgrade..settled, users) < 5%",
         "(MovedMinimum[0..0 1..2 population 0] Less 0.05)",
     );
+    check("left(b, steady, settled, users) == 0", "(Left[origin 1 0..0 2..2 population 0] Equal 0)");
+    refused("left(steady, settled) == 0", "steady", Asked::Finally);
+    refused("left(b, settled) == 0", "left(b, settled)", Asked::Finally);
+    refused("left(b, steady, settled) > 1", "left(b, steady, settled) > 1", Asked::Finally);
     check("flaps(upgrade, users) == 0", "(Flaps[1..1 population 0] Equal 0)");
     check("last_end(b, upgrade..settled) < 1s", "(LastEnd[origin 1 1..2] Less 1000000000ns)");
     check("exposed(b) <= 6", "(Exposed[origin 1] LessOrEqual 6)");

@@ -1,11 +1,11 @@
 //! What the actions take.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer,
-    de::{SeqAccess, Visitor},
+    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
 use super::{Named, Spanned, Step, Word};
@@ -175,6 +175,55 @@ pub(crate) struct Analysis {
     /// Steps that are done then, instead of all others.
     #[serde(default)]
     pub(crate) on_fail: Vec<Spanned<Step>>,
+}
+
+/// Who is drained: the old generation of a target, or a member that it sends requests to.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum Drain {
+    Generation(String),
+    Member(Down),
+}
+
+impl Drain {
+    /// The target, as it stands there.
+    pub(crate) fn generation(&self, span: Range<usize>) -> Option<Word> {
+        match self {
+            Drain::Generation(target) => Some(Word::new(span, target.clone())),
+            Drain::Member(_) => None,
+        }
+    }
+
+    pub(crate) fn member(&self) -> Option<&Down> {
+        match self {
+            Drain::Generation(_) => None,
+            Drain::Member(member) => Some(member),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Drain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Drain, D::Error> {
+        deserializer.deserialize_any(GenerationOrMember)
+    }
+}
+
+struct GenerationOrMember;
+
+impl<'de> Visitor<'de> for GenerationOrMember {
+    type Value = Drain;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a target such as \"web\", or a table such as `{ target = \"web\", member = \"b\" }`")
+    }
+
+    fn visit_str<E>(self, target: &str) -> Result<Drain, E> {
+        Ok(Drain::Generation(target.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Drain, A::Error> {
+        Down::deserialize(MapAccessDeserializer::new(table)).map(Drain::Member)
+    }
 }
 
 /// One signal, or several to be sent back to back.

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Analysis, Configure, Disk, Down, Exec, Failpoint, Hold, Limit, LoadChange, Net, Send, Spanned, Swap, To,
-    Weight, Word,
+    Analysis, Configure, Disk, Down, Drain, Exec, Failpoint, Hold, Limit, LoadChange, Net, Send, Spanned,
+    Swap, To, Weight, Word,
 };
 
 macro_rules! actions {
@@ -122,8 +122,8 @@ actions! {
     analysis: Spanned<Analysis>,
     /// A new generation starts and gets ready; the old one still serves.
     upgrade: Word,
-    /// The old generation stops serving, but could come back.
-    drain: Word,
+    /// The old generation stops serving, but could come back; or a member gets no new requests, and what it has ends.
+    drain: Spanned<Drain>,
     /// The old generation leaves for good.
     commit: Word,
     /// The old generation serves again and the new one leaves.
@@ -132,25 +132,55 @@ actions! {
     reload: Word,
     /// What `weight`, `down` and `delete` wrote takes effect.
     apply: Word,
+    /// A drained member gets its share again.
+    undrain: Spanned<Down>,
     /// The server ends.
     stop: Word,
 }
 
-/// The portable verbs.
-pub(crate) const VERBS: [&str; 7] = ["upgrade", "drain", "commit", "rollback", "reload", "apply", "stop"];
+/// The portable verbs, as a target's folder knows them.
+pub(crate) const VERBS: [&str; 9] =
+    ["upgrade", "drain", "commit", "rollback", "reload", "apply", "drain_member", "undrain_member", "stop"];
 
 impl Keys<'_> {
     /// The portable verbs: what they mean is the target's business.
-    pub(crate) fn verb(&self) -> Option<(&'static str, &Word)> {
+    pub(crate) fn verb(&self) -> Option<(&'static str, Word)> {
+        let drain = self.drain.as_ref().and_then(|drain| drain.get_ref().generation(drain.span()));
         let verbs = [
-            ("upgrade", self.upgrade),
-            ("drain", self.drain),
-            ("commit", self.commit),
-            ("rollback", self.rollback),
-            ("reload", self.reload),
-            ("apply", self.apply),
-            ("stop", self.stop),
+            ("upgrade", self.upgrade.clone()),
+            ("drain", drain),
+            ("commit", self.commit.clone()),
+            ("rollback", self.rollback.clone()),
+            ("reload", self.reload.clone()),
+            ("apply", self.apply.clone()),
+            ("stop", self.stop.clone()),
         ];
-        verbs.into_iter().find_map(|(verb, on)| Some((verb, on.as_ref()?)))
+        verbs.into_iter().find_map(|(verb, on)| Some((verb, on?)))
+    }
+
+    /// The portable verbs that are done to a member.
+    pub(crate) fn member_verb(&self) -> Option<(MemberVerb, &Down)> {
+        let drained = self.drain.as_ref().and_then(|drain| drain.get_ref().member());
+        let undrained = self.undrain.as_ref().map(Spanned::get_ref);
+        drained
+            .map(|down| (MemberVerb::Drain, down))
+            .or_else(|| undrained.map(|down| (MemberVerb::Undrain, down)))
+    }
+}
+
+/// What is done to one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MemberVerb {
+    Drain,
+    Undrain,
+}
+
+impl MemberVerb {
+    /// As a scenario says it, and as a target's folder does.
+    pub(crate) fn names(self) -> (&'static str, &'static str) {
+        match self {
+            MemberVerb::Drain => ("drain", "drain_member"),
+            MemberVerb::Undrain => ("undrain", "undrain_member"),
+        }
     }
 }
