@@ -25,7 +25,7 @@ pub(crate) const LAYOUT: u64 = 2;
 const MAGIC: u64 = 0x6368_616e_7a6f_6e65;
 
 /// More places than a stamp can tell apart are not there.
-const PLACES_MAX: usize = 1 << 15;
+pub(crate) const PLACES_MAX: usize = 1 << 15;
 
 /// Longest list and most counters of anybody: what is larger was not written by us.
 const LONGEST: usize = 1 << 20;
@@ -238,10 +238,11 @@ impl Segment {
     pub(crate) fn sweep(&self) {
         for (place, owner) in self.owners().iter().enumerate() {
             let known = owner.load(Ordering::Acquire);
-            if known != 0 && !lives(known) {
-                self.counters(place).iter().for_each(|counter| counter.store(0, Ordering::Release));
-                // Somebody else may have been as quick.
-                let _ = owner.compare_exchange(known, 0, Ordering::AcqRel, Ordering::Relaxed);
+            // It is taken first, so that nobody else joins there before it is empty; should we die, it is swept again.
+            let is_ours =
+                |own| owner.compare_exchange(known, own, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+            if known != 0 && !lives(known) && token(process::id()).is_some_and(is_ours) {
+                self.leave(Place(place));
             }
         }
     }

@@ -106,7 +106,13 @@ pub(crate) fn open(
         }
         None => Ok(None),
     };
-    upstreams.map(zone).collect()
+    let named = |upstream: &Upstream| {
+        let unopened = |error: io::Error| {
+            io::Error::other(format!("failed to open the zone of upstream \"{}\": {error}", upstream.name))
+        };
+        zone(upstream).map_err(unopened)
+    };
+    upstreams.map(named).collect()
 }
 
 /// The newest first.

@@ -147,7 +147,7 @@ impl Master {
         Ok(Settings {
             pid_file,
             listeners: listeners.map_err(|error| vec![error.to_string()])?,
-            zones: zones.map_err(|error| vec![format!("failed to open a zone: {error}")])?,
+            zones: zones.map_err(|error| vec![error.to_string()])?,
             configuration: Arc::new(configuration),
         })
     }

@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use balance::Standing;
 use conf::Upstream;
 
-use crate::segment::{Kind, Room, Segment, Stamp};
+use crate::segment::{Kind, PLACES_MAX, Room, Segment, Stamp};
 
 /// What was seen of a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub(super) fn go_on(
 /// For some configurations and generations with as many servers and workers each.
 fn room_for(peers: usize, workers: usize) -> Room {
     let counters = (4 * peers).max(256);
-    Room { places: 8 * workers + 64, counters, list: 1 + counters * WORDS }
+    Room { places: (8 * workers + 64).min(PLACES_MAX), counters, list: 1 + counters * WORDS }
 }
 
 /// Adds those of these peers that nobody has seen, with what was known `before`, and says where all of them stand: they stay

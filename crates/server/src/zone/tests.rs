@@ -109,6 +109,14 @@ fn a_generation_of_any_number_of_workers_finds_room_for_all_of_them() {
 }
 
 #[test]
+fn more_workers_than_a_stamp_can_tell_apart_get_as_many_places_as_there_are() {
+    let zones = next(0..3, 100_000, &Vec::new());
+    let shared = Shared::join(only(&zones), Counts::Told).expect("there is room");
+    assert_eq!(only(&zones).standings.room.places, segment::PLACES_MAX);
+    drop(shared);
+}
+
+#[test]
 fn a_worker_that_finds_no_room_is_not_let_in_and_the_place_of_a_dead_one_is_free_again() {
     let zones = next(0..3, 2, &Vec::new());
     let zone = only(&zones);
