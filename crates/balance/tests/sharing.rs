@@ -1,6 +1,6 @@
 //! Several workers with one memory, orders that change weights, and ejection by rate.
 
-use balance::{Availability, Conns, Ejection, Ended, Method, Order, Pool, Setup, Standing, Trust};
+use balance::{Availability, Conns, Ejection, Ended, Health, Method, Order, Pool, Setup, Standing, Trust};
 use proptest::prelude::*;
 
 fn setup(index: usize, weight: u32) -> Setup {
@@ -155,6 +155,37 @@ fn a_peer_whose_answers_are_faults_is_ejected_and_tried_with_one_request_after_e
     assert_eq!(faulty(&mut pool, 20, 1_006).matches('b').count(), 1);
     assert_eq!(faulty(&mut pool, 20, 1_011).matches('b').count(), 0);
     assert_eq!(faulty(&mut pool, 20, 1_012).matches('b').count(), 1);
+}
+
+#[test]
+fn what_is_told_of_a_peer_is_when_it_is_asked_again() {
+    let health = |pool: &Pool, setup: &Setup| setup.health(&pool.standing(1).expect("a peer").0);
+    let by_fails = setup(1, 1);
+    let by_faults = Setup { ejection: Some(RULE), max_fails: 0, ..setup(1, 1) };
+    let mut failing = pool(Method::RoundRobin, &[1, 1]);
+    let mut faults = watched(2);
+    assert_eq!((health(&failing, &by_fails), health(&faults, &by_faults)), (Health::Good, Health::Good));
+    faulty(&mut faults, 12, 1_000);
+    for _ in 0..4 {
+        let mut attempts = failing.attempts(b"");
+        let ended = match failing.pick(&mut attempts, 1_000, || 0) {
+            Some(1) => Ended::Failed,
+            _ => Ended::Succeeded,
+        };
+        failing.finish(&mut attempts, ended, 1_000);
+    }
+    for (pool, setup, until) in [(failing, by_fails, 1_011), (faults, by_faults, 1_006)] {
+        let told = match health(&pool, &setup) {
+            Health::Resting { until_seconds } | Health::Ejected { until_seconds } => until_seconds,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told, until);
+        assert!(!picks(&mut pool.clone(), 4, until - 1).contains('b'));
+        let mut tried = pool.clone();
+        assert!(picks(&mut tried, 2, until).contains('b'));
+        let after = if setup.ejection.is_some() { Health::OnTrial } else { Health::Good };
+        assert_eq!(health(&tried, &setup), after);
+    }
 }
 
 #[test]

@@ -125,9 +125,18 @@ fn read_change(order: Order, word: &str) -> Result<(String, Change), Refusal> {
 /// The end of a connection to a peer is no event for a master: it is asked again and again.
 fn until_drained(pid_file: &Path, upstream: &str, names: &[String], timeout: Option<Duration>) -> Done {
     let (began, whom) = (Instant::now(), names.join(", "));
-    let mut next_word = began;
+    let (mut next_word, mut heard) = (began, began);
     loop {
-        let busy = busy(pid_file, upstream, names)?;
+        let busy = match busy(pid_file, upstream, names) {
+            Ok(busy) => busy,
+            // One that dies is followed by another.
+            Err(_) if heard.elapsed() < ANSWER_DEADLINE => {
+                thread::sleep(LOOK_PAUSE);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        heard = Instant::now();
         if busy == 0 {
             say(&format!("no connection to {whom} is left"));
             return Ok(0);

@@ -96,3 +96,57 @@ pub(crate) fn time_of_day(seconds: i64) -> String {
         Err(_) => "the end of time".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_000_000;
+
+    fn setup() -> Setup {
+        let ejection = Some(Ejection { percent: 50, answers: 4, window_seconds: 10, rest_seconds: 10 });
+        Setup {
+            name: "a:80".to_owned(),
+            weight: 1,
+            max_conns: 0,
+            max_fails: 3,
+            fail_timeout_seconds: 10,
+            availability: Availability::Primary,
+            ejection,
+        }
+    }
+
+    fn failed(fails: u32) -> Standing {
+        Standing { fails, checked_seconds: NOW, ..Standing::NEW }
+    }
+
+    fn trusted(trust: Trust) -> Standing {
+        Standing { trust, ..Standing::NEW }
+    }
+
+    #[test]
+    fn what_becomes_of_a_server_is_told_once_and_with_its_reason() {
+        let told = |before: Standing, after: Standing, expected: &str| {
+            let told = news(&setup(), &before, &after).expect("news");
+            let (News::Bad(line) | News::Good(line)) = &told;
+            assert!(line.contains(expected), "{line}");
+            assert_eq!(matches!(told, News::Good(_)), expected.contains("admitted"), "{line}");
+        };
+        let counted = trusted(Trust::In { answers: 5, faults: 2, since_seconds: NOW });
+        let (out, trial) = (
+            trusted(Trust::Out { since_seconds: NOW }),
+            trusted(Trust::OnTrial { round: 0, left: 0, good: 0, since_seconds: NOW }),
+        );
+        told(failed(2), failed(3), &format!("left alone until {}: 3 failures", time_of_day(NOW + 11)));
+        told(failed(3), failed(0), "server a:80 is admitted again");
+        told(counted, out, "3 of its last 6 answers were faults");
+        told(counted, out, &format!("ejected until {}", time_of_day(NOW + 11)));
+        told(trial, out, "ejected again until");
+        told(trial, counted, "server a:80 is admitted again");
+        for (before, after) in
+            [(failed(0), failed(2)), (failed(3), failed(4)), (out, out), (out, trial), (trial, trial)]
+        {
+            assert_eq!(news(&setup(), &before, &after), None, "{before:?} {after:?}");
+        }
+    }
+}

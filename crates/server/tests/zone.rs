@@ -184,7 +184,11 @@ fn members_go_down_and_come_back_and_a_drain_waits_for_what_is_under_way() {
         .server
         .wait("the order is given", |server| server.log().contains(&format!("{b} weight 50, down")));
     assert_eq!(director.ask(10, "GET"), "a".repeat(10));
-    assert!(drain.try_wait().expect("looks").is_none(), "it waits for the request");
+    let (old, new) = director.server.upgrade();
+    director.server.signal(new, Signal::SIGKILL);
+    director.server.wait("the old one leads again", |server| server.pid("server.pid") == Some(old));
+    assert_eq!(director.ask(10, "GET"), "a".repeat(10));
+    assert!(drain.try_wait().expect("looks").is_none(), "it waits for the request, whoever leads");
     held.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nb").expect("answers");
     let output = drain.wait_with_output().expect("ends");
     assert!(
@@ -208,10 +212,17 @@ fn failures_are_counted_once_for_all_and_forgotten_at_a_reload_unless_it_is_said
     let director = Director::start(ZONE, peers, bad);
     assert_eq!(director.ask(40, "GET"), "a".repeat(40));
     assert_eq!(director.known()[0], [(1, 0), (1, 3)], "three of two workers together");
+    let told = || {
+        let says = format!("server {} is left alone until ", director.members[1]);
+        director.server.log().matches(&says).count()
+    };
+    assert_eq!(told(), 1);
+    assert!(director.order(&["status"]).1.contains("  left alone after failures until "));
     director.reload();
     assert_eq!(director.known()[0], [(1, 0), (1, 0)], "as nginx");
     director.ask(40, "GET");
     assert_eq!(director.known()[0], [(1, 0), (1, 3)]);
+    assert_eq!(told(), 2);
     let (old, new) = director.server.upgrade();
     director.ask(40, "GET");
     assert_eq!(director.known(), [[(1, 0), (1, 3)], [(1, 0), (1, 3)]], "an upgrade forgets nothing");
