@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use facts::{Blame, Event, Outcome, Verdict};
 
-use crate::{Index, latency::kept_up};
+use crate::{Index, timing::kept_up};
 
 /// Everything that was planned was sent, and the end of every attempt was seen. A generator that was late makes
 /// expectations about time unknown where they stand, and is only noted here: a loss is a loss at any pace.

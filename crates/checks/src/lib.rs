@@ -44,6 +44,7 @@ mod steps;
 mod story;
 mod takings;
 mod tended;
+mod timing;
 mod treatment;
 mod upgrade;
 mod watched;

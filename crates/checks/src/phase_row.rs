@@ -3,13 +3,7 @@
 use facts::{Blame, Nanos, Outcome};
 use serde::Serialize;
 
-use crate::{
-    Counted, Index,
-    ask::was_sent,
-    index::Scope,
-    kernel,
-    latency::{Latencies, kept_up},
-};
+use crate::{Counted, Index, ask::was_sent, index::Scope, kernel, latency::Latencies, timing::kept_up};
 
 /// Counts and latencies of the attempts meant to start in one phase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
