@@ -1,11 +1,14 @@
 //! The books of a run: seven identities, each with its numbers, straight from the records and journals. Ids are dense
 //! (a thread's number, then a count), so that everything is looked up by position and millions of records take no time.
 
-use facts::{
-    Blame, Event, History, Outcome, Plan, Record, Verdict,
-    journal::{Entry, PROBE_BIT},
-    record::TICK_NANOS,
-};
+mod executed;
+mod ids;
+
+use facts::{Event, History, Outcome, Plan, Record, Verdict, record::TICK_NANOS};
+
+use executed::Executed;
+use ids::Ids;
+pub(crate) use ids::THREAD_SHIFT;
 
 /// One identity and whether it holds.
 #[derive(Clone, Debug)]
@@ -15,9 +18,6 @@ pub struct Identity {
     /// Whether it is, with the numbers.
     pub verdict: Verdict,
 }
-
-/// Where ids of a thread begin.
-pub(crate) const THREAD_SHIFT: u32 = 48;
 
 /// The books that need nothing but records and journals, in the order of their numbers.
 pub fn accounts(plan: &Plan, history: &History) -> Vec<Identity> {
@@ -105,174 +105,6 @@ fn outcomes(history: &History) -> Verdict {
     }
 }
 
-/// Which ids there are, each at its place.
-struct Ids {
-    /// For each thread: where its places begin. The last is where all end.
-    begins: Vec<usize>,
-    /// How often each was given as a first attempt.
-    given: Vec<u8>,
-    /// Ids that have no place.
-    strange: u64,
-}
-
-impl Ids {
-    fn of(records: &[Record]) -> Ids {
-        let mut most: Vec<u64> = Vec::new();
-        for record in records {
-            let (thread, count) = split(record.id);
-            if thread >= most.len() {
-                most.resize(thread + 1, 0);
-            }
-            most[thread] = most[thread].max(count);
-        }
-        let mut begins = vec![0];
-        // A count far beyond the records is no count of ours: it gets no place.
-        let limit = 2 * records.len() as u64 + 64;
-        begins.extend(most.iter().scan(0, |end, most| {
-            *end += (*most).min(limit) as usize;
-            Some(*end)
-        }));
-        let places = *begins.last().unwrap_or(&0);
-        let mut ids = Ids { begins, given: vec![0; places], strange: 0 };
-        for record in records {
-            match ids.place(record.id) {
-                Some(place) if record.attempt <= 1 => ids.given[place] = ids.given[place].saturating_add(1),
-                Some(_) => {}
-                None => ids.strange += 1,
-            }
-        }
-        ids
-    }
-
-    fn place(&self, id: u64) -> Option<usize> {
-        let (thread, count) = split(id);
-        let (begin, end) = (*self.begins.get(thread)?, *self.begins.get(thread + 1)?);
-        let place = begin + usize::try_from(count.checked_sub(1)?).ok()?;
-        (place < end).then_some(place)
-    }
-
-    fn verdict(&self) -> Verdict {
-        let twice = self.given.iter().filter(|times| **times > 1).count();
-        let gaps = self.given.iter().filter(|times| **times == 0).count();
-        let all = self.given.len();
-        if all > 0 && twice == 0 && gaps == 0 && self.strange == 0 {
-            return Verdict::pass(format!("{all} ids"));
-        }
-        Verdict::unknown(format!(
-            "of {all} ids {twice} were given twice, {gaps} are missing, {} are strange",
-            self.strange
-        ))
-    }
-}
-
-fn split(id: u64) -> (usize, u64) {
-    ((id >> THREAD_SHIFT) as usize, id & ((1 << THREAD_SHIFT) - 1))
-}
-
-/// How often an id was begun (up to three), and whether an answer was handed to the kernel.
-#[derive(Clone, Copy, Default)]
-struct Marks(u8);
-
-impl Marks {
-    const ANSWERED: u8 = 4;
-
-    fn count(self) -> u8 {
-        self.0 & 3
-    }
-
-    fn is_answered(self) -> bool {
-        self.0 & Marks::ANSWERED != 0
-    }
-
-    fn note(&mut self, entry: &Entry) {
-        let answered = if entry.answered > 0 { Marks::ANSWERED } else { self.0 & Marks::ANSWERED };
-        self.0 = (self.count() + 1).min(3) | answered;
-    }
-}
-
-/// What journals say of each place. A proxy and the back end behind it execute one request once each: they are told
-/// apart, and the worse of the two is what counts.
-struct Executed {
-    marks: Vec<Marks>,
-    unknown: Vec<u64>,
-    probes: u64,
-    entries: u64,
-}
-
-impl Executed {
-    fn of(ids: &Ids, plan: &Plan, history: &History) -> Executed {
-        let mut executed = Executed { marks: Vec::new(), unknown: Vec::new(), probes: 0, entries: 0 };
-        let is_origin = |name: &str| plan.origins.iter().any(|origin| origin.name == name);
-        let (back, front): (Vec<_>, Vec<_>) = history.journals.iter().partition(|(name, _)| is_origin(name));
-        let front = executed.layer(ids, &front);
-        let back = executed.layer(ids, &back);
-        let worse = |(a, b): (Marks, Marks)| if b.count() > a.count() { b } else { a };
-        executed.marks = front.into_iter().zip(back).map(worse).collect();
-        executed
-    }
-
-    fn layer(&mut self, ids: &Ids, journals: &[&(String, Vec<Entry>)]) -> Vec<Marks> {
-        let mut marks = vec![Marks::default(); ids.given.len()];
-        for entry in journals.iter().flat_map(|(_, entries)| entries) {
-            if entry.id & PROBE_BIT != 0 {
-                self.probes += u64::from(entry.taken_port().is_none());
-                continue;
-            }
-            self.entries += 1;
-            match ids.place(entry.id) {
-                Some(place) if ids.given[place] > 0 => marks[place].note(entry),
-                _ => self.unknown.push(entry.id),
-            }
-        }
-        marks
-    }
-
-    fn answered(&self, plan: &Plan, history: &History) -> Verdict {
-        if history.journals.is_empty() {
-            return Verdict::unknown("no server kept a journal");
-        }
-        let ids = Ids::of(&history.records);
-        let keeps = |record: &Record| {
-            let population = plan.populations.get(usize::from(record.population));
-            let target = population.and_then(|population| plan.targets.get(population.target));
-            let own = target.is_some_and(|t| history.journals.iter().any(|(name, _)| *name == t.name));
-            own || record.origin > 0
-        };
-        let keeping: Vec<bool> = (0..plan.populations.len())
-            .map(|p| keeps(&Record { population: p as u8, ..bytemuck::Zeroable::zeroed() }))
-            .collect();
-        let (mut once, mut never, mut twice) = (0_u64, 0_u64, 0_u64);
-        for record in history.records.iter().filter(|record| record.outcome().blame() == Blame::Nobody) {
-            let kept =
-                keeping.get(usize::from(record.population)).copied().unwrap_or(false) || record.origin > 0;
-            let is_message = record.has(facts::record::flag::MESSAGE);
-            let Some(place) = ids.place(record.id).filter(|_| kept && !is_message) else { continue };
-            match self.marks[place].count() {
-                0 => never += 1,
-                1 => once += 1,
-                _ => twice += 1,
-            }
-        }
-        let text = format!("{once} once, {twice} more than once, {never} in no journal");
-        match (once, twice, never) {
-            (_, 1.., _) => Verdict::fail(text),
-            (1.., 0, 0) if history.incomplete.is_empty() => Verdict::pass(text),
-            _ => Verdict::unknown(text),
-        }
-    }
-
-    fn known(&self) -> Verdict {
-        match self.unknown.first() {
-            Some(first) => Verdict::fail(format!(
-                "{} of {} executions were sent by no client, the first is {first:016x}",
-                self.unknown.len(),
-                self.entries
-            )),
-            None => Verdict::pass(format!("{} executions, and {} of probes", self.entries, self.probes)),
-        }
-    }
-}
-
 /// Answers to requests that share a connection come one behind the other.
 fn order(history: &History) -> Verdict {
     let most = history.records.iter().map(|record| record.connection).max().unwrap_or(0) as usize;
@@ -309,6 +141,8 @@ fn disorder<'a>(records: impl Iterator<Item = &'a Record>, most: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
+
+    use facts::journal::{Entry, PROBE_BIT};
 
     use super::*;
     use crate::built::Built;
