@@ -52,6 +52,8 @@ pub enum Variable {
     Status,
     /// `$upstream_addr`: the peers that were tried, in order.
     UpstreamAddress,
+    /// `$upstream_status`: what each of them answered with; 502 or 504 for one that did not.
+    UpstreamStatus,
     /// `$uri`: decoded, without the query.
     Uri,
     /// `$realip_remote_addr`: of the connection, whatever `real_ip_header` says.
@@ -107,6 +109,7 @@ const NAMED: &[(&str, Variable)] = &[
     ("server_protocol", Variable::ServerProtocol),
     ("status", Variable::Status),
     ("upstream_addr", Variable::UpstreamAddress),
+    ("upstream_status", Variable::UpstreamStatus),
     ("uri", Variable::Uri),
     ("document_uri", Variable::Uri),
     ("request", Variable::Request),

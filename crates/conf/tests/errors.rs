@@ -277,7 +277,7 @@ fn parts_of_clients() {
             "2:15: error[CD0009]: unknown \"variant\" variable (known: $args, $query_string, $is_args, $connection, \
              $connection_requests, $host, $hostname, $nginx_version, $pid, $proxy_add_x_forwarded_for, $proxy_host, \
              $realip_remote_addr, $realip_remote_port, $remote_addr, $remote_port, $request_method, $request_uri, \
-             $scheme, $server_addr, $server_name, $server_port, $server_protocol, $status, $upstream_addr, $uri, \
+             $scheme, $server_addr, $server_name, $server_port, $server_protocol, $status, $upstream_addr, $upstream_status, $uri, \
              $document_uri, $request, $remote_user, $time_local, $time_iso8601, $msec, $request_time, $connection_time, \
              $body_bytes_sent, $http_NAME, $arg_NAME, $sent_http_NAME)",
             "2:24: error[CD0005]: the duplicate \"pid\" variable (write a name of your own after the key: $variant)",

@@ -8,7 +8,7 @@ use std::{
 
 use conf::{Address, Server, Settings, Variable};
 use hyper::{
-    Version,
+    StatusCode, Version,
     header::{HOST, HeaderName},
     http::request::Parts,
 };
@@ -35,8 +35,8 @@ pub(super) struct Exchange<'a> {
     pub(super) client: Option<SocketAddr>,
     /// When it was read.
     pub(super) begun: Instant,
-    /// `$upstream_addr`: the peers that were tried.
-    pub(super) tried: RefCell<Vec<String>>,
+    /// `$upstream_addr` and `$upstream_status`: the peers that were tried, and what each came to; 0 as long as it did not.
+    pub(super) tried: RefCell<Vec<(String, u16)>>,
 }
 
 impl Exchange<'_> {
@@ -74,7 +74,11 @@ impl Exchange<'_> {
             }
             Variable::ServerProtocol => protocol(self.request.version).to_owned(),
             Variable::Status => format!("{status:03}"),
-            Variable::UpstreamAddress => self.tried.borrow().join(", "),
+            Variable::UpstreamAddress => self.each_tried(|(peer, _)| peer.clone()),
+            Variable::UpstreamStatus => self.each_tried(|(_, status)| match status {
+                0 => "-".to_owned(),
+                status => status.to_string(),
+            }),
             Variable::Uri => self.path.clone(),
             Variable::Request => self.request_line(),
             Variable::RemoteUser | Variable::SentHeader(_) => String::new(),
@@ -85,6 +89,17 @@ impl Exchange<'_> {
             | Variable::ConnectionTime
             | Variable::BodyBytesSent => late(variable, self.begun, self.connection.accepted, 0),
         }
+    }
+
+    /// What the last peer came to.
+    pub(super) fn came_to(&self, status: StatusCode) {
+        if let Some((_, told)) = self.tried.borrow_mut().last_mut() {
+            *told = status.as_u16();
+        }
+    }
+
+    fn each_tried(&self, say: impl Fn(&(String, u16)) -> String) -> String {
+        self.tried.borrow().iter().map(say).collect::<Vec<_>>().join(", ")
     }
 
     /// `$request_uri`: path and query as they came.

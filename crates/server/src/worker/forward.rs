@@ -111,7 +111,7 @@ impl Request<'_, '_> {
         let upstream = &group.upstream;
         loop {
             let Some(index) = self.asking.next() else {
-                exchange.tried.borrow_mut().push(upstream.name.clone());
+                exchange.tried.borrow_mut().push((upstream.name.clone(), StatusCode::BAD_GATEWAY.as_u16()));
                 say(exchange, &upstream.name, "no live upstreams while connecting to upstream");
                 return Ok(Draft::page(StatusCode::BAD_GATEWAY, exchange.settings));
             };
@@ -128,7 +128,7 @@ impl Request<'_, '_> {
 
     async fn ask(&mut self, peer: &Peer) -> Result<Turn, Hangup> {
         let exchange = self.exchange;
-        exchange.tried.borrow_mut().push(peer.address.to_string());
+        exchange.tried.borrow_mut().push((peer.address.to_string(), 0));
         let attempt = attempt::attempt(exchange, &self.group, peer.address, &self.body);
         let Some(outcome) = unless_abandoned(exchange, attempt).await else {
             // The peer is not to blame.
@@ -146,6 +146,7 @@ impl Request<'_, '_> {
     /// An answer that the configuration takes for a failure is one only while another peer can be asked instead.
     fn answered(&mut self, response: Response<Incoming>, link: Link) -> Turn {
         let status = response.status();
+        self.exchange.came_to(status);
         let reason = NextCondition::Status(status.as_u16());
         if self.asking.left() < 2 || !self.goes_on(reason, self.safety(true)) {
             if status.is_server_error() {
@@ -161,13 +162,14 @@ impl Request<'_, '_> {
     fn failed(&mut self, failure: &Failure, peer: &Peer) -> Turn {
         self.asking.ended(Ended::Failed);
         say(self.exchange, &peer.address.to_string(), &failure.to_string());
-        if self.asking.left() > 0 && self.goes_on(failure.condition(), self.safety(failure.was_sent())) {
-            return Turn::GoesOn;
-        }
         let status = match failure.condition() {
             NextCondition::Timeout => StatusCode::GATEWAY_TIMEOUT,
             _ => StatusCode::BAD_GATEWAY,
         };
+        self.exchange.came_to(status);
+        if self.asking.left() > 0 && self.goes_on(failure.condition(), self.safety(failure.was_sent())) {
+            return Turn::GoesOn;
+        }
         Turn::Over(match self.body.is_received() {
             true => Draft::page(status, self.exchange.settings),
             false => Draft::last_page(status, self.exchange.settings),

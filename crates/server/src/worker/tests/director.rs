@@ -243,6 +243,24 @@ fn a_peer_that_closes_a_kept_connection_loses_no_request() {
 }
 
 #[test]
+fn what_each_peer_came_to_has_a_name() {
+    let (bad, good) = (always(BROKEN), always(OK));
+    let dead = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("an address");
+    let rig = Rig::accepting(&format!(
+        "upstream back {{ server {dead}; server {}; server {} backup; }}
+         server {{
+             listen LISTEN; proxy_next_upstream error http_500; add_header X-Status $upstream_status always;
+             location / {{ proxy_pass http://back; }}
+         }}",
+        bad.address, good.address
+    ));
+    let mut client = rig.connect();
+    let mut status = || client.get().header("x-status").map(str::to_owned);
+    assert_eq!(status().as_deref(), Some("502, 500, 200"));
+    assert_eq!(status().as_deref(), Some("200"), "the others rest");
+}
+
+#[test]
 fn what_is_retried_and_what_is_held_against_a_peer() {
     let post = "Content-Length: 4\r\n\r\nbo";
     let check = |settings: &str, line: &str, expected: &[(u16, &str)]| {
