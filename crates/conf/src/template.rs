@@ -76,6 +76,8 @@ pub enum Variable {
     ConnectionTime,
     /// `$body_bytes_sent`: bytes of the answer's body that were taken to be sent.
     BodyBytesSent,
+    /// `$bytes_sent`: bytes of the whole answer that were written.
+    BytesSent,
     /// `$sent_http_NAME`: a header of the answer; lower case, underscores stand for dashes.
     SentHeader(String),
     /// The variable of a `split_clients`: its index in [`crate::Http::splits`].
@@ -120,6 +122,7 @@ const NAMED: &[(&str, Variable)] = &[
     ("request_time", Variable::RequestTime),
     ("connection_time", Variable::ConnectionTime),
     ("body_bytes_sent", Variable::BodyBytesSent),
+    ("bytes_sent", Variable::BytesSent),
 ];
 
 /// A piece of a template.

@@ -279,7 +279,7 @@ fn parts_of_clients() {
              $realip_remote_addr, $realip_remote_port, $remote_addr, $remote_port, $request_method, $request_uri, \
              $scheme, $server_addr, $server_name, $server_port, $server_protocol, $status, $upstream_addr, $upstream_status, $uri, \
              $document_uri, $request, $remote_user, $time_local, $time_iso8601, $msec, $request_time, $connection_time, \
-             $body_bytes_sent, $http_NAME, $arg_NAME, $sent_http_NAME)",
+             $body_bytes_sent, $bytes_sent, $http_NAME, $arg_NAME, $sent_http_NAME)",
             "2:24: error[CD0005]: the duplicate \"pid\" variable (write a name of your own after the key: $variant)",
         ],
     );

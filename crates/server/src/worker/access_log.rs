@@ -1,7 +1,7 @@
-//! What the access log tells of a request: put together when the head of its answer is known, written when the answer is
-//! over (`ngx_http_log_handler`). Requests that hyper refuses by itself are not told of.
+//! What the access log tells of a request: put together when the head of its answer is known, written when the kernel has all of
+//! the answer, or when there will be no more of it (`ngx_http_log_handler`). Requests that hyper refuses by itself are not told of.
 
-use std::{fmt::Write, rc::Rc};
+use std::{cell::RefCell, fmt::Write, rc::Rc};
 
 use conf::{Escape, Part, Template, Variable};
 use hyper::{Response, header::HeaderName};
@@ -18,7 +18,22 @@ use super::{
 pub(super) struct Entry {
     connection: Rc<Connection>,
     begun: Instant,
+    /// What had been written on its connection before.
+    written_before: u64,
     lines: Vec<Line>,
+}
+
+/// Entries of one connection whose answers hyper has all of, and how long their bodies were. Each holds the connection, so they
+/// must be written at the latest when it ends.
+#[derive(Debug, Default)]
+pub(super) struct Unlogged(RefCell<Vec<(Box<Entry>, u64)>>);
+
+/// How many bytes a client was sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent {
+    pub(super) body: u64,
+    /// With the head, and what else it takes.
+    pub(super) all: u64,
 }
 
 #[derive(Debug)]
@@ -49,7 +64,9 @@ pub(super) fn entry(exchange: &Exchange, response: &Response<Content>) -> Option
         path: log.path.clone(),
         pieces: log.format.line.parts().iter().map(|part| piece(part, log.format.escape, value)).collect(),
     });
-    Some(Entry { connection: Rc::clone(exchange.connection), begun: exchange.begun, lines: lines.collect() })
+    let (connection, begun) = (Rc::clone(exchange.connection), exchange.begun);
+    let (written_before, lines) = (connection.socket.sent(), lines.collect());
+    Some(Entry { connection, begun, written_before, lines })
 }
 
 fn piece(part: &Part, escape: Escape, value: impl Fn(&Variable) -> String) -> Piece {
@@ -79,13 +96,26 @@ fn is_late(variable: &Variable) -> bool {
             | Variable::RequestTime
             | Variable::ConnectionTime
             | Variable::BodyBytesSent
+            | Variable::BytesSent
     )
 }
 
+impl Unlogged {
+    pub(super) fn add(&self, entry: Box<Entry>, body_bytes: u64) {
+        self.0.borrow_mut().push((entry, body_bytes));
+    }
+
+    /// The kernel has all of the answers, or will get no more of them.
+    pub(super) fn written(&self) {
+        self.0.take().into_iter().for_each(|(entry, body_bytes)| entry.write(body_bytes));
+    }
+}
+
 impl Entry {
-    /// The answer is over.
+    /// The answer is over. Answers that were written at once each count as all of them.
     pub(super) fn write(self, body_bytes: u64) {
-        let late = |variable: &Variable| late(variable, self.begun, self.connection.accepted, body_bytes);
+        let sent = Sent { body: body_bytes, all: self.connection.socket.sent() - self.written_before };
+        let late = |variable: &Variable| late(variable, self.begun, self.connection.accepted, sent);
         for Line { path, pieces } in &self.lines {
             let text = |piece: &Piece| match piece {
                 Piece::Text(text) => text.clone(),
@@ -98,7 +128,7 @@ impl Entry {
 }
 
 /// A value that changes until the answer is over, as it is now.
-pub(super) fn late(variable: &Variable, begun: Instant, accepted: Instant, body_bytes: u64) -> String {
+pub(super) fn late(variable: &Variable, begun: Instant, accepted: Instant, sent: Sent) -> String {
     let now = jiff::Zoned::now;
     let seconds = |since: Instant| format!("{:.3}", since.elapsed().as_secs_f64());
     match variable {
@@ -110,7 +140,8 @@ pub(super) fn late(variable: &Variable, begun: Instant, accepted: Instant, body_
         }
         Variable::RequestTime => seconds(begun),
         Variable::ConnectionTime => seconds(accepted),
-        _ => body_bytes.to_string(),
+        Variable::BytesSent => sent.all.to_string(),
+        _ => sent.body.to_string(),
     }
 }
 

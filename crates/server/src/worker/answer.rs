@@ -6,7 +6,7 @@ use conf::{Handler, Location, Return, ReturnContent, Server, Settings};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{CONTENT_TYPE, EXPECT, HeaderValue, LOCATION},
+    header::{CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue, LOCATION},
     http::request::Parts,
 };
 use tokio::time::Instant;
@@ -21,12 +21,16 @@ use super::{
     head_size::Oversize,
     headers::{self, Persistence},
     page, path, real_ip,
+    spelling::Names,
 };
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("closed without an answer")]
 pub(super) struct Hangup;
+
+/// Headers that a short answer has, with the number of its request.
+const HEADERS_USUAL: usize = 6;
 
 /// Types that answers have most often, and that need no copy.
 const KNOWN_TYPES: [&str; 2] = ["text/plain", "text/html"];
@@ -41,6 +45,7 @@ impl Draft {
     pub(super) fn new(status: StatusCode, content_type: &str, content: Content) -> Self {
         let mut response = Response::new(content);
         *response.status_mut() = status;
+        *response.headers_mut() = HeaderMap::with_capacity(HEADERS_USUAL);
         let known = KNOWN_TYPES.iter().find(|known| **known == content_type);
         let value = match known {
             Some(known) => Ok(HeaderValue::from_static(known)),
@@ -114,7 +119,7 @@ pub(super) async fn answer(
     if !rest.is_received() && headers::stays(&response) {
         connection.expect_rest(rest);
     }
-    let entry = access_log::entry(&exchange, &response);
+    let entry = connection.unless_switched(access_log::entry(&exchange, &response).map(Box::new));
     let execution = execution.map(|execution| execution.answered_with(response.status()));
     Ok(response.map(|content| content.with(busy, execution, entry)))
 }
@@ -191,6 +196,7 @@ fn exchange<'a>(
         host,
         proxy_host,
         proxy_uri,
+        names: Names::default(),
         client,
         begun,
         tried,

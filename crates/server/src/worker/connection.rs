@@ -21,9 +21,11 @@ use tokio::time::Instant;
 use self::rest::Rest;
 pub(super) use self::serve::serve;
 use super::{
+    access_log::Entry,
     body::RequestBody,
     echo::Echo,
     forward::Tunnel,
+    framing::Reading,
     handover::Will,
     journal::Execution,
     service::{Service, Ticket},
@@ -74,6 +76,8 @@ pub(super) struct Connection {
     header_timeout: Duration,
     /// What comes after the answer that is being written, if that is a switch of protocols.
     switched: RefCell<Option<Switched>>,
+    /// Of a request after which nothing here is HTTP any more. Holds the connection, to its end.
+    last_entry: RefCell<Option<Box<Entry>>>,
     will: Cell<Will>,
     /// Whether the answer being written has something to say at the end of the worker's time.
     pub(super) last_words: Cell<LastWords>,
@@ -108,6 +112,11 @@ impl Busy {
     pub(super) fn taken(&self, execution: Execution) {
         self.0.socket.unwritten.add(execution);
     }
+
+    /// It will get no more of it.
+    pub(super) fn over(&self, entry: Box<Entry>, body_bytes: u64) {
+        self.0.socket.unlogged.add(entry, body_bytes);
+    }
 }
 
 impl Drop for Busy {
@@ -124,22 +133,23 @@ impl Connection {
         let ticket = (client != Client::SelfTest).then(|| service.admit());
         let number = ticket.as_ref().map_or(0, |ticket| ticket.place);
         let fresh =
-            Connection::fresh(service, |buffers| Socket::new(stream, buffers), (client, local), number);
+            Connection::fresh(service, |reading| Socket::new(stream, reading), (client, local), number);
         Connection { ticket, ..fresh }.register()
     }
 
     fn fresh(
         service: &Rc<Service>,
-        socket: impl FnOnce(HeaderBuffers) -> Socket,
+        socket: impl FnOnce(Reading) -> Socket,
         ends: (Client, Address),
         number: u64,
     ) -> Self {
         let (now, (client, local)) = (Instant::now(), ends);
         let settings = service.configuration.http.server_for(&local, "").map(|server| &server.settings);
+        let buffers = settings.map_or_else(HeaderBuffers::default, |all| all.header_buffers);
         let minute = Duration::from_secs(60);
         Connection {
             service: Rc::clone(service),
-            socket: Rc::new(socket(settings.map_or_else(HeaderBuffers::default, |all| all.header_buffers))),
+            socket: Rc::new(socket(Reading { buffers, spelling: service.spelling })),
             client,
             number,
             accepted: now,
@@ -151,6 +161,7 @@ impl Connection {
             keepalive_timeout: Cell::new(minute),
             send_timeout: Cell::new(minute),
             switched: RefCell::default(),
+            last_entry: RefCell::default(),
             header_timeout: settings.map_or(minute, |settings| settings.client_header_timeout),
             will: Cell::new(Will::Goes),
             last_words: Cell::new(LastWords::None),
@@ -171,6 +182,18 @@ impl Connection {
     /// After the answer that is about to be written nothing here is HTTP any more.
     pub(super) fn becomes(&self, switched: Switched) {
         self.switched.replace(Some(switched));
+    }
+
+    /// What the access log tells of the newest request, for whoever knows when its answer is over: that of a switch is with what
+    /// follows it.
+    pub(super) fn unless_switched(&self, entry: Option<Box<Entry>>) -> Option<Box<Entry>> {
+        match *self.switched.borrow() {
+            Some(_) => {
+                self.last_entry.replace(entry);
+                None
+            }
+            None => entry,
+        }
     }
 
     /// Begins a request.

@@ -135,7 +135,7 @@ fn stream(exchange: &Exchange) -> Draft {
         return draft;
     }
     let stretch = Stretch { sent: 0, bytes, per_second, framing, began: Instant::now(), pause: None };
-    Draft::new(StatusCode::OK, kind, Content::Made(Made::Stretch(stretch)))
+    Draft::new(StatusCode::OK, kind, Content::Made(Box::new(Made::Stretch(stretch))))
 }
 
 fn events(exchange: &Exchange) -> Draft {
@@ -150,7 +150,7 @@ fn events(exchange: &Exchange) -> Draft {
         ended: false,
         connection,
     };
-    let content = Content::Made(Made::Events(events));
+    let content = Content::Made(Box::new(Made::Events(events)));
     let mut draft = Draft::new(StatusCode::OK, "text/event-stream", content);
     draft.response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     draft

@@ -15,7 +15,11 @@ use hyper::{
 
 use tokio::time::Instant;
 
-use super::{access_log::late, connection::Connection};
+use super::{
+    access_log::{Sent, late},
+    connection::Connection,
+    spelling::Names,
+};
 
 /// A request being answered.
 pub(super) struct Exchange<'a> {
@@ -31,6 +35,8 @@ pub(super) struct Exchange<'a> {
     pub(super) proxy_host: String,
     /// What the peers are asked for; empty where nothing is proxied.
     pub(super) proxy_uri: String,
+    /// How the names of its headers were written, where something is proxied and that is worth telling.
+    pub(super) names: Names,
     /// Who asks, as a trusted proxy says where one does; `None` for the self-test.
     pub(super) client: Option<SocketAddr>,
     /// When it was read.
@@ -87,7 +93,10 @@ impl Exchange<'_> {
             | Variable::Milliseconds
             | Variable::RequestTime
             | Variable::ConnectionTime
-            | Variable::BodyBytesSent => late(variable, self.begun, self.connection.accepted, 0),
+            | Variable::BodyBytesSent
+            | Variable::BytesSent => {
+                late(variable, self.begun, self.connection.accepted, Sent { body: 0, all: 0 })
+            }
         }
     }
 

@@ -132,7 +132,7 @@ fn regular(exchange: &Exchange, path: &Path, found: &Metadata, file: File) -> Dr
     let (status, content) = match &exchange.request.method {
         _ if is_same => (StatusCode::NOT_MODIFIED, Content::text("")),
         &Method::HEAD => (StatusCode::OK, Content::text("")),
-        _ => (StatusCode::OK, Content::File(Rest { file, left: found.len() })),
+        _ => (StatusCode::OK, Content::File(Box::new(Rest { file, left: found.len() }))),
     };
     let mut draft = Draft::new(status, content_type(exchange.settings, path), content);
     let sent = draft.response.headers_mut();

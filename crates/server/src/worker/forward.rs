@@ -52,6 +52,8 @@ pub(super) async fn forward(
     body: RequestBody,
 ) -> Result<Draft, Hangup> {
     exchange.proxy_uri = request::uri(exchange, &proxy.uri);
+    let connection = exchange.connection;
+    exchange.names = connection.socket.take_names(connection.requests()).unwrap_or_default();
     let Some(group) = find(exchange, proxy) else {
         let name = exchange.proxy_host.clone();
         say(exchange, &name, &format!("there is no upstream \"{name}\", and names are not resolved"));

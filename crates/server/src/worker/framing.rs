@@ -1,11 +1,14 @@
 //! Where one request ends and the next begins in what a client sends. hyper reads ahead of what it serves and does
 //! not say how far; a server that is about to close must know whether another request is already in its hands.
 
-use std::mem::MaybeUninit;
+use std::{collections::VecDeque, mem::MaybeUninit};
 
 use conf::HeaderBuffers;
 
-use super::head_size::{Oversize, oversize};
+use super::{
+    head_size::{Oversize, oversize},
+    spelling::Names,
+};
 
 /// Longest line of a chunked body that is followed.
 const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -18,8 +21,26 @@ pub(super) struct Framing {
     begun: u64,
     /// The unfinished head or chunk line.
     partial: Vec<u8>,
-    buffers: HeaderBuffers,
+    reading: Reading,
     oversize: Option<Oversize>,
+    /// How requests that were not asked for yet write their headers, by the number of each; only of those that need it.
+    names: VecDeque<(u64, Names)>,
+}
+
+/// How heads are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// What they have to fit into.
+    pub(super) buffers: HeaderBuffers,
+    pub(super) spelling: Spelling,
+}
+
+/// Whether anybody asks how the names of headers are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Spelling {
+    #[default]
+    Forgotten,
+    Kept,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +62,15 @@ enum Place {
 
 impl Framing {
     /// Of a connection on which this many requests have come whole.
-    pub(super) fn after(requests: u64, buffers: HeaderBuffers) -> Framing {
-        Framing { begun: requests, buffers, ..Framing::default() }
+    pub(super) fn after(requests: u64, reading: Reading) -> Framing {
+        Framing { begun: requests, reading, ..Framing::default() }
+    }
+
+    /// How this request wrote the names of its headers, if that is worth telling; asked once of each, in order.
+    pub(super) fn take_names(&mut self, request: u64) -> Option<Names> {
+        let before = self.names.partition_point(|(number, _)| *number < request);
+        self.names.drain(..before);
+        self.names.pop_front_if(|(number, _)| *number == request).map(|(_, names)| names)
     }
 
     /// Which request has too large a head, and what of it. Nothing behind that is understood.
@@ -96,7 +124,7 @@ impl Framing {
         }
         let mut whole = std::mem::take(&mut self.partial);
         whole.extend_from_slice(bytes);
-        if !bytes.contains(&b'\n') && oversize(&whole, self.buffers).is_none() {
+        if !bytes.contains(&b'\n') && oversize(&whole, self.reading.buffers).is_none() {
             self.partial = whole;
             return bytes.len();
         }
@@ -108,11 +136,16 @@ impl Framing {
         let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut []);
         let (head, then) = match request.parse_with_uninit_headers(bytes, &mut headers) {
-            Ok(httparse::Status::Complete(end)) => (&bytes[..end], Some(after_head(request.headers))),
+            Ok(httparse::Status::Complete(end)) => {
+                if self.reading.spelling == Spelling::Kept {
+                    self.names.extend(Names::of_request(request.headers).map(|names| (self.begun, names)));
+                }
+                (&bytes[..end], Some(after_head(request.headers)))
+            }
             Ok(httparse::Status::Partial) => (bytes, None),
             Err(_) => (bytes, Some(Place::Lost)),
         };
-        self.oversize = oversize(head, self.buffers);
+        self.oversize = oversize(head, self.reading.buffers);
         match then {
             _ if self.oversize.is_some() => self.place = Place::Lost,
             Some(place) => self.place = place,

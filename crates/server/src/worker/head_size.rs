@@ -14,6 +14,9 @@ pub(super) enum Oversize {
 
 /// What of a head, which may not be whole yet, fits into no buffer.
 pub(super) fn oversize(head: &[u8], buffers: HeaderBuffers) -> Option<Oversize> {
+    if head.len() <= buffers.first_bytes {
+        return None;
+    }
     let (mut room, mut larger) = (buffers.first_bytes, 0);
     for (index, line) in head.split_inclusive(|byte| *byte == b'\n').enumerate() {
         if line.len() <= room {

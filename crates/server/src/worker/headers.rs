@@ -105,6 +105,9 @@ fn client_stays(request: &Parts) -> bool {
 
 /// `ngx_http_process_user_agent`.
 fn is_from(browser: Browser, request: &Parts) -> bool {
+    if browser == Browser::OldInternetExplorer && request.method != Method::POST {
+        return false;
+    }
     let agent = request.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match browser {
         Browser::Safari => {
@@ -112,8 +115,7 @@ fn is_from(browser: Browser, request: &Parts) -> bool {
         }
         Browser::OldInternetExplorer => {
             let version = agent.split_once("MSIE ").map(|(_, version)| version.as_bytes());
-            request.method == Method::POST
-                && !agent.contains("Opera")
+            !agent.contains("Opera")
                 && matches!(version, Some([b'4' | b'5', ..]) | Some([b'6', b'.', ..]))
                 && !(agent.contains("MSIE 6") && agent.contains("SV1"))
         }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use balance::{Part, Split};
-use conf::{Configuration, Share, SplitClients, Upstream};
+use conf::{Configuration, Handler, Http, Share, SplitClients, Upstream};
 use hyper::header::HeaderValue;
 use ledger::Journal;
 use tokio::{
@@ -19,7 +19,9 @@ use tokio::{
     time::Instant,
 };
 
-use super::{connection::Connection, forward::Group, handover::Departures, spelling::Spellings};
+use super::{
+    connection::Connection, forward::Group, framing::Spelling, handover::Departures, spelling::Spellings,
+};
 use crate::{
     access_log::AccessLogs,
     log::Log,
@@ -55,6 +57,8 @@ pub(super) struct Service {
     counted: Cell<u64>,
     /// Of headers' names.
     pub(super) spellings: Spellings,
+    /// Whether those of clients matter: only peers see them.
+    pub(super) spelling: Spelling,
     /// Connections on their way to another worker.
     pub(super) departures: Departures,
     /// Every open connection by its place, those of the self-test not counted.
@@ -95,6 +99,7 @@ impl Service {
         let zones = zones.into_iter().chain(std::iter::repeat(None));
         let groups = http.upstreams.iter().zip(zones).map(group).collect::<io::Result<_>>()?;
         let splits = http.splits.iter().map(split).collect();
+        let spelling = if is_proxy(http) { Spelling::Kept } else { Spelling::Forgotten };
         Ok(Rc::new(Service {
             configuration,
             generation,
@@ -114,6 +119,7 @@ impl Service {
             admitted: Cell::new(0),
             counted: Cell::new(0),
             spellings: Spellings::default(),
+            spelling,
             departures: Departures::default(),
             connections: RefCell::default(),
             freed: Notify::new(),
@@ -197,6 +203,11 @@ fn split(split: &SplitClients) -> Split {
         Share::Rest => Part::Rest,
     };
     Split::new(&split.parts.iter().map(part).collect::<Vec<_>>())
+}
+
+fn is_proxy(http: &Http) -> bool {
+    let mut locations = http.servers.iter().flat_map(|server| &server.locations);
+    locations.any(|location| matches!(location.handler, Handler::Proxy(_)))
 }
 
 /// Whole seconds, as the balancer of nginx counts them.

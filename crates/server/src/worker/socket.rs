@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use conf::{Address, HeaderBuffers};
+use conf::Address;
 use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -21,7 +21,13 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{framing::Framing, head_size::Oversize, journal::Unwritten};
+use super::{
+    access_log::Unlogged,
+    framing::{Framing, Reading},
+    head_size::Oversize,
+    journal::Unwritten,
+    spelling::Names,
+};
 
 /// Most that is taken from the kernel before hyper asks for it.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
@@ -94,6 +100,10 @@ pub(super) struct Socket {
     written: Cell<Instant>,
     /// Told when a flush has reached the kernel.
     pub(super) unwritten: Unwritten,
+    /// The same.
+    pub(super) unlogged: Unlogged,
+    /// Bytes that the kernel has taken.
+    sent: Cell<u64>,
     /// Since when something is to be written and nothing fits.
     blocked: Cell<Option<Instant>>,
     flushed: Cell<Flushed>,
@@ -116,17 +126,19 @@ enum Shut {
 }
 
 impl Socket {
-    pub(super) fn new(stream: Stream, buffers: HeaderBuffers) -> Self {
+    pub(super) fn new(stream: Stream, reading: Reading) -> Self {
         let now = Instant::now();
         Socket {
             stream: RefCell::new(stream),
-            framing: RefCell::new(Framing::after(0, buffers)),
+            framing: RefCell::new(Framing::after(0, reading)),
             ahead: RefCell::default(),
             reader: RefCell::default(),
             ended: Cell::new(false),
             head_since: Cell::new(now),
             written: Cell::new(now),
             unwritten: Unwritten::default(),
+            unlogged: Unlogged::default(),
+            sent: Cell::new(0),
             blocked: Cell::new(None),
             flushed: Cell::new(Flushed::Yes),
             shutdown: Cell::new(Shut::Obeyed),
@@ -136,13 +148,13 @@ impl Socket {
     /// One on which this many requests have come, and then `unread`, since `since`.
     pub(super) fn resumed(
         stream: Stream,
-        buffers: HeaderBuffers,
+        reading: Reading,
         requests: u64,
         unread: &[u8],
         since: Instant,
     ) -> Self {
-        let socket = Socket::new(stream, buffers);
-        socket.framing.replace(Framing::after(requests, buffers));
+        let socket = Socket::new(stream, reading);
+        socket.framing.replace(Framing::after(requests, reading));
         socket.feed(unread);
         socket.ahead.borrow_mut().extend_from_slice(unread);
         socket.head_since.set(since);
@@ -231,6 +243,11 @@ impl Socket {
         self.framing.borrow().refusal()
     }
 
+    /// How a request writes the names of its headers, if that is worth telling; asked once of each, in order.
+    pub(super) fn take_names(&self, request: u64) -> Option<Names> {
+        self.framing.borrow_mut().take_names(request)
+    }
+
     /// Whether every request that has begun to arrive has come whole.
     pub(super) fn is_between_requests(&self) -> bool {
         self.framing.borrow().is_between()
@@ -246,6 +263,15 @@ impl Socket {
         self.head_since.get()
     }
 
+    /// How many bytes the client was sent through this process.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.get()
+    }
+
+    fn count(&self, written: usize) {
+        self.sent.set(self.sent.get() + written as u64);
+    }
+
     /// When something was last written.
     pub(super) fn written(&self) -> Instant {
         self.written.get()
@@ -259,7 +285,7 @@ impl Socket {
     /// Writes a few last bytes past hyper, as far as they fit.
     pub(super) fn write_last(&self, bytes: &[u8]) {
         // A client that has not even read what came before has no use for them.
-        let _ = self.try_write(&[io::IoSlice::new(bytes)]);
+        self.count(self.try_write(&[io::IoSlice::new(bytes)]).unwrap_or_default());
     }
 
     /// Says that nothing more will be written.
@@ -409,6 +435,9 @@ impl AsyncWrite for Handle {
         } else {
             self.0.blocked.set(None);
             self.0.written.set(Instant::now());
+            if let Poll::Ready(Ok(count)) = &written {
+                self.0.count(*count);
+            }
         }
         written
     }
@@ -419,6 +448,7 @@ impl AsyncWrite for Handle {
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
         self.0.unwritten.flushed();
+        self.0.unlogged.written();
         self.0.flushed.set(Flushed::Yes);
         Poll::Ready(Ok(()))
     }

@@ -27,6 +27,9 @@ const LISTS_MAX: usize = 256;
 const OWN: [&str; 7] =
     ["connection", "content-length", "content-type", "date", "keep-alive", "server", "transfer-encoding"];
 
+/// Names of a client's that are its own for this hop: what of them goes on is ours.
+const HOP: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
+
 /// Names as they are to be written, in the order of their headers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Names {
@@ -45,16 +48,33 @@ enum Way {
 }
 
 impl Names {
-    /// One more.
+    /// One more, of an answer or of the configuration.
     pub(super) fn push(&mut self, name: &[u8]) {
-        if OWN.iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes())) {
-            return;
+        if !is_one_of(&OWN, name) {
+            self.add(name);
         }
+    }
+
+    fn add(&mut self, name: &[u8]) {
         if !is_usual(name) {
             self.way = Way::Other;
         }
         self.lines.extend_from_slice(name);
         self.lines.push(b'\n');
+    }
+
+    /// Those that a client sent with a request, in any case; `None` if none of them needs to be remembered.
+    pub(super) fn of_request(headers: &[httparse::Header]) -> Option<Names> {
+        let mut names = Names::default();
+        let sent = headers.iter().map(|header| header.name.as_bytes());
+        sent.filter(|name| !is_one_of(&HOP, name)).for_each(|name| names.add(name));
+        (names.way == Way::Other).then_some(names)
+    }
+
+    /// Those of others that are not among these.
+    pub(super) fn extend(&mut self, others: &Names, except: impl Fn(&[u8]) -> bool) {
+        let all = others.lines.split(|byte| *byte == b'\n').filter(|name| !name.is_empty());
+        all.filter(|name| !except(name)).for_each(|name| self.add(name));
     }
 
     /// Those of a head that a peer sent, after others that were not final.
@@ -71,6 +91,10 @@ impl Names {
             bytes = &bytes[end..];
         }
     }
+}
+
+fn is_one_of(names: &[&str], name: &[u8]) -> bool {
+    names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// Whether it is what hyper makes of it.
@@ -188,6 +212,19 @@ mod tests {
         assert!(spellings.of(&names(&["X-Real-IP"])).is_some());
         assert!(spellings.of(&names(&["Etag", "x-lower"])).is_some());
         assert_eq!(spellings.0.borrow().len(), 2);
+    }
+
+    #[test]
+    fn names_of_a_client_are_kept_but_for_those_of_the_hop() {
+        let header = |name| httparse::Header { name, value: b"1" };
+        let sent = ["host", "X-ID", "content-type", "Content-length", "Accept"].map(header);
+        let mut expected = Names::default();
+        ["X-ID", "content-type", "Accept"].iter().for_each(|name| expected.add(name.as_bytes()));
+        assert_eq!(Names::of_request(&sent), Some(expected.clone()));
+        assert_eq!(Names::of_request(&["host", "Accept", "User-Agent"].map(header)), None);
+        let mut all = names(&["x-own", "X-id"]);
+        all.extend(&expected, |name| name.eq_ignore_ascii_case(b"x-id"));
+        assert_eq!(all.lines, b"x-own\nX-id\ncontent-type\nAccept\n");
     }
 
     #[test]

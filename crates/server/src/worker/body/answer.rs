@@ -22,8 +22,7 @@ pub(in crate::worker) struct AnswerBody {
     content: Content,
     busy: Busy,
     execution: Option<Execution>,
-    /// Written when the answer is over.
-    entry: Option<Entry>,
+    entry: Option<Box<Entry>>,
     /// Bytes that were taken.
     taken: u64,
 }
@@ -31,7 +30,7 @@ pub(in crate::worker) struct AnswerBody {
 impl Drop for AnswerBody {
     fn drop(&mut self) {
         if let Some(entry) = self.entry.take() {
-            entry.write(self.taken);
+            self.busy.over(entry, self.taken);
         }
         // hyper takes text in one piece, and of a body that nobody may see it takes none.
         if let Some(execution) = self.execution.take()
@@ -42,16 +41,17 @@ impl Drop for AnswerBody {
     }
 }
 
+/// Small, because most answers are, and it is moved about.
 #[derive(Debug)]
 pub(in crate::worker) enum Content {
     /// All of it.
     Whole(Option<Bytes>),
     /// A file, read as it is written.
-    File(Rest),
+    File(Box<Rest>),
     /// From an upstream peer, as it comes.
     Forwarded(Box<Passing>),
     /// By a test endpoint, as it is written.
-    Made(Made),
+    Made(Box<Made>),
 }
 
 impl Content {
@@ -65,7 +65,7 @@ impl Content {
         self,
         busy: Busy,
         execution: Option<Execution>,
-        entry: Option<Entry>,
+        entry: Option<Box<Entry>>,
     ) -> AnswerBody {
         AnswerBody { content: self, busy, execution, entry, taken: 0 }
     }

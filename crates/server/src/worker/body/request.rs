@@ -26,7 +26,8 @@ const KEPT_BYTES_MAX: usize = 1 << 20;
 /// one of them may be read at a time, and `poll_rest` waits until it is the last.
 #[derive(Debug, Clone)]
 pub(in crate::worker) struct RequestBody {
-    inner: Rc<Inner>,
+    /// Most requests have no body.
+    inner: Option<Rc<Inner>>,
     /// How many of the kept pieces were given.
     given: usize,
 }
@@ -67,6 +68,9 @@ impl RequestBody {
         size_max_bytes: u64,
         silence_max: Duration,
     ) -> Self {
+        if incoming.is_end_stream() {
+            return RequestBody { inner: None, given: 0 };
+        }
         let inner = Rc::new(Inner {
             incoming: RefCell::new(incoming),
             silence: RefCell::new(Silence::new(silence_max)),
@@ -76,36 +80,39 @@ impl RequestBody {
             progress: Cell::new(begun),
             heir: RefCell::default(),
         });
-        RequestBody { inner, given: 0 }
+        RequestBody { inner: Some(inner), given: 0 }
     }
 
     /// Whether its announced length is already too much.
     pub(in crate::worker) fn is_announced_too_large(&self) -> bool {
-        self.inner.incoming.borrow().size_hint().lower() > self.inner.left.get()
+        let is_too_large = |inner: &Inner| inner.incoming.borrow().size_hint().lower() > inner.left.get();
+        self.inner.as_deref().is_some_and(is_too_large)
     }
 
     /// Whether it can be sent from its start.
     pub(in crate::worker) fn is_repeatable(&self) -> bool {
-        matches!(*self.inner.kept.borrow(), Kept::All(_))
+        self.inner.as_ref().is_none_or(|inner| matches!(*inner.kept.borrow(), Kept::All(_)))
     }
 
     /// Whether the client has sent all of it.
     pub(in crate::worker) fn is_received(&self) -> bool {
         // The length of a chunked one is not known before its end was seen.
-        self.inner.course.get() == Course::Whole || self.inner.incoming.borrow().is_end_stream()
+        let is_whole =
+            |inner: &Inner| inner.course.get() == Course::Whole || inner.incoming.borrow().is_end_stream();
+        self.inner.as_deref().is_none_or(is_whole)
     }
 
     /// What went wrong with it.
     pub(in crate::worker) fn fault(&self) -> Option<Fault> {
-        match self.inner.course.get() {
+        match self.inner.as_ref()?.course.get() {
             Course::Failed(fault) => Some(fault),
             Course::Coming | Course::Whole => None,
         }
     }
 
-    /// When some of it last came.
-    pub(in crate::worker) fn progress(&self) -> Instant {
-        self.inner.progress.get()
+    /// When some of it last came, if there is any.
+    pub(in crate::worker) fn progress(&self) -> Option<Instant> {
+        self.inner.as_ref().map(|inner| inner.progress.get())
     }
 
     /// Reads all of it and forgets it.
@@ -118,12 +125,13 @@ impl RequestBody {
 
     /// The same of what is left of it once nobody else reads it. Ready at its end, and when it cannot be read any more.
     pub(in crate::worker) fn poll_rest(&mut self, cx: &mut Context) -> Poll<()> {
-        while !self.is_received() && self.fault().is_none() {
-            if Rc::strong_count(&self.inner) > 1 {
-                self.inner.heir.replace(Some(cx.waker().clone()));
+        while let Some(inner) = self.inner.as_ref().filter(|_| !self.is_received() && self.fault().is_none())
+        {
+            if Rc::strong_count(inner) > 1 {
+                inner.heir.replace(Some(cx.waker().clone()));
                 return Poll::Pending;
             }
-            self.inner.kept.replace(Kept::NotAll);
+            inner.kept.replace(Kept::NotAll);
             ready!(Pin::new(&mut *self).poll_frame(cx));
         }
         Poll::Ready(())
@@ -131,7 +139,7 @@ impl RequestBody {
 
     /// A piece that came before, for somebody who is sent it again.
     fn kept(&mut self) -> Option<Bytes> {
-        let Kept::All(pieces) = &*self.inner.kept.borrow() else { return None };
+        let Kept::All(pieces) = &*self.inner.as_ref()?.kept.borrow() else { return None };
         let piece = pieces.get(self.given)?.clone();
         self.given += 1;
         Some(piece)
@@ -139,14 +147,15 @@ impl RequestBody {
 
     /// Bytes that came before and are given again.
     fn left_to_give(&self) -> u64 {
-        match &*self.inner.kept.borrow() {
+        let Some(inner) = &self.inner else { return 0 };
+        match &*inner.kept.borrow() {
             Kept::All(pieces) => pieces.iter().skip(self.given).map(|piece| piece.len() as u64).sum(),
             Kept::NotAll => 0,
         }
     }
 
-    fn keep(&mut self, piece: &Bytes) {
-        let mut kept = self.inner.kept.borrow_mut();
+    fn keep(&mut self, inner: &Inner, piece: &Bytes) {
+        let mut kept = inner.kept.borrow_mut();
         let Kept::All(pieces) = &mut *kept else { return };
         if pieces.iter().map(Bytes::len).sum::<usize>() + piece.len() > KEPT_BYTES_MAX {
             *kept = Kept::NotAll;
@@ -155,19 +164,20 @@ impl RequestBody {
             self.given += 1;
         }
     }
+}
 
+impl Inner {
     fn frame_within_limits(&self, cx: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let inner = &self.inner;
-        match Pin::new(&mut *inner.incoming.borrow_mut()).poll_frame(cx) {
-            Poll::Pending => inner.silence.borrow_mut().poll(cx).map(|()| Some(Err(Fault::TimedOut))),
+        match Pin::new(&mut *self.incoming.borrow_mut()).poll_frame(cx) {
+            Poll::Pending => self.silence.borrow_mut().poll(cx).map(|()| Some(Err(Fault::TimedOut))),
             Poll::Ready(Some(Ok(frame))) => {
-                inner.silence.borrow_mut().stop();
-                inner.progress.set(Instant::now());
+                self.silence.borrow_mut().stop();
+                self.progress.set(Instant::now());
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                Poll::Ready(Some(match inner.left.get().checked_sub(length) {
+                Poll::Ready(Some(match self.left.get().checked_sub(length) {
                     None => Err(Fault::TooLarge),
                     Some(left) => {
-                        inner.left.set(left);
+                        self.left.set(left);
                         Ok(frame)
                     }
                 }))
@@ -186,11 +196,14 @@ impl Body for RequestBody {
         if let Some(piece) = self.kept() {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
-        let polled = self.frame_within_limits(cx);
+        let Some(inner) = self.inner.clone() else { return Poll::Ready(None) };
+        let polled = inner.frame_within_limits(cx);
         match &polled {
-            Poll::Ready(Some(Err(fault))) => self.inner.course.set(Course::Failed(*fault)),
-            Poll::Ready(Some(Ok(frame))) => frame.data_ref().into_iter().for_each(|piece| self.keep(piece)),
-            Poll::Ready(None) => self.inner.course.set(Course::Whole),
+            Poll::Ready(Some(Err(fault))) => inner.course.set(Course::Failed(*fault)),
+            Poll::Ready(Some(Ok(frame))) => {
+                frame.data_ref().into_iter().for_each(|piece| self.keep(&inner, piece));
+            }
+            Poll::Ready(None) => inner.course.set(Course::Whole),
             Poll::Pending => {}
         }
         polled
@@ -201,7 +214,8 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let (mut hint, again) = (self.inner.incoming.borrow().size_hint(), self.left_to_give());
+        let Some(inner) = &self.inner else { return SizeHint::with_exact(0) };
+        let (mut hint, again) = (inner.incoming.borrow().size_hint(), self.left_to_give());
         match hint.exact() {
             Some(rest) => hint.set_exact(rest + again),
             None => hint.set_lower(hint.lower() + again),
@@ -212,7 +226,7 @@ impl Body for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        self.inner.heir.take().into_iter().for_each(Waker::wake);
+        self.inner.iter().filter_map(|inner| inner.heir.take()).for_each(Waker::wake);
     }
 }
 

@@ -20,7 +20,7 @@ impl Connection {
         let Parcel { socket, luggage, unread, ticket, will } = parcel;
         let (ends, since) = ((luggage.client(), luggage.local()), luggage.waiting_since());
         let stream = Stream::from_socket(socket, &ends.1)?;
-        let socket = |buffers| Socket::resumed(stream, buffers, luggage.requests, &unread, since);
+        let socket = |reading| Socket::resumed(stream, reading, luggage.requests, &unread, since);
         let resumed = Connection {
             accepted: luggage.opened(),
             started: Cell::new(luggage.requests),

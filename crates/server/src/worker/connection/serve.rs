@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     future::poll_fn,
-    pin::{Pin, pin},
+    pin::Pin,
     rc::Rc,
     task::{Context, Poll},
     time::Duration,
@@ -68,12 +68,17 @@ enum Step {
 pub(in crate::worker) async fn serve(connection: Rc<Connection>) {
     let (end, ahead) = serve_http(&connection).await;
     connection.rest.forget();
-    let switched = connection.switched.take();
+    connection.socket.unlogged.written();
+    let (switched, entry) = (connection.switched.take(), connection.last_entry.take());
+    let sent = connection.socket.sent();
     match &end {
         End::Departs => return departure::depart(connection, &ahead),
         End::Http => go_on(&connection, switched, ahead).await,
         End::Error(error) => tell(&connection, error),
         End::Late | End::Cut | End::Leaves => {}
+    }
+    if let Some(entry) = entry {
+        entry.write(connection.socket.sent() - sent);
     }
     let lingers = match end {
         End::Leaves => false,
@@ -121,7 +126,7 @@ async fn serve_http(connection: &Rc<Connection>) -> (End, Bytes) {
             TokioIo::new(Handle(Rc::clone(&connection.socket))),
             service_fn(move |request| answer::answer(Rc::clone(&answering), request)),
         );
-    let mut alarm = pin!(sleep_until(connection.accepted + connection.header_timeout));
+    let mut alarm = Alarm::new(connection.accepted + connection.header_timeout);
     let end = poll_fn(|cx| {
         connection.hear(cx);
         loop {
@@ -139,8 +144,7 @@ async fn serve_http(connection: &Rc<Connection>) -> (End, Bytes) {
                 }
                 Step::Looks => {}
                 Step::Waits { deadline } => {
-                    set(alarm.as_mut(), deadline);
-                    if alarm.as_mut().poll(cx).is_pending() || deadline.is_none() {
+                    if alarm.is_silent(deadline, cx) {
                         return Poll::Pending;
                     }
                     if connection.is_late() {
@@ -197,11 +201,38 @@ where
     }
 }
 
-/// An alarm that rings too early is cheap, so it is only ever moved when it must: when it has rung, or is too late.
-fn set(alarm: Pin<&mut Sleep>, deadline: Option<Instant>) {
-    if let Some(deadline) = deadline
-        && (alarm.is_elapsed() || deadline < alarm.deadline())
-    {
-        alarm.reset(deadline);
+/// Rings at a deadline that moves with every request.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    set: Set,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Set {
+    NotYet,
+    /// The task of the connection, which stays the same, will be woken.
+    Yes,
+}
+
+impl Alarm {
+    fn new(deadline: Instant) -> Self {
+        Alarm { sleep: Box::pin(sleep_until(deadline)), set: Set::NotYet }
+    }
+
+    /// Whether there is nothing to do before the deadline. One that rings too early is cheap, so it is only ever moved when it
+    /// must: when it has rung, or is too late.
+    fn is_silent(&mut self, deadline: Option<Instant>, cx: &mut Context) -> bool {
+        let has_rung = self.sleep.is_elapsed();
+        if let Some(deadline) = deadline
+            && (has_rung || deadline < self.sleep.deadline())
+        {
+            self.sleep.as_mut().reset(deadline);
+            self.set = Set::NotYet;
+        }
+        if self.set == Set::Yes {
+            return deadline.is_none() || !has_rung;
+        }
+        self.set = Set::Yes;
+        self.sleep.as_mut().poll(cx).is_pending() || deadline.is_none()
     }
 }

@@ -112,12 +112,13 @@ async fn answered(
     let mut response = pin!(response);
     let sent = Instant::now();
     loop {
-        let deadline = body.progress().max(sent) + read_timeout;
+        let moved = || body.progress().map_or(sent, |progress| progress.max(sent));
+        let deadline = moved() + read_timeout;
         tokio::select! {
             biased;
             result = &mut response => return result.map_err(failure),
             () = sleep_until(deadline) => {
-                if body.progress().max(sent) + read_timeout <= Instant::now() {
+                if moved() + read_timeout <= Instant::now() {
                     return Err(Failure::ResponseTimeout);
                 }
             }

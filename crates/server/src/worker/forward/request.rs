@@ -19,7 +19,9 @@ pub(super) fn request(exchange: &Exchange, body: RequestBody) -> Request<Request
     *request.version_mut() = version(exchange, request.body());
     *request.headers_mut() = headers(exchange);
     let mut names = Names::default();
-    exchange.settings.proxy_headers.iter().for_each(|(name, _)| names.push(name.as_bytes()));
+    let configured = || exchange.settings.proxy_headers.iter().map(|(name, _)| name.as_bytes());
+    configured().for_each(|name| names.push(name));
+    names.extend(&exchange.names, |name| configured().any(|ours| ours.eq_ignore_ascii_case(name)));
     if let Some(spelled) = exchange.connection.service.spellings.of(&names) {
         request.extensions_mut().extend(spelled);
     }

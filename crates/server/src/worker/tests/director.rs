@@ -399,6 +399,8 @@ fn websocket() -> (Rig, Client, Client) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let address = listener.local_addr().expect("has an address");
     let http = site(&format!("server {address};"), SWITCHED);
+    let http =
+        format!("log_format own '$status|$body_bytes_sent|$bytes_sent'; access_log own.log own; {http}");
     let socket = TcpListener::bind("127.0.0.1:0").expect("binds");
     let rig = Rig::with(&format!("worker_shutdown_timeout 300ms; events {{ }} http {{ {http} }}"), socket);
     rig.tell(Command::Accept);
@@ -430,6 +432,28 @@ fn a_websocket_is_told_that_the_workers_time_is_over() {
     assert_eq!(last_bytes(&mut peer), b"\x81\x82mask..\x88\x82\0\0\0\0\x03\xe9");
     drop(client);
     rig.expect(Report::Drained);
+}
+
+/// As nginx tells of a connection that was switched: when it ends, and with all that was sent.
+#[test]
+fn the_access_log_tells_of_a_websocket_when_it_ends() {
+    let read = |rig: &Rig| fs::read_to_string(rig.directory.path().join("own.log")).unwrap_or_default();
+    let (rig, mut client, mut peer) = websocket();
+    peer.send("\u{1}\u{3}abc");
+    client.expect_bytes("\u{1}\u{3}abc");
+    assert_eq!(read(&rig), "");
+    drop(peer);
+    client.rest();
+    rig.wait_for("a line", || !read(&rig).is_empty());
+    let (told, text) = (read(&rig), "101|5|");
+    let sent: u64 = told.strip_prefix(text).and_then(|rest| rest.trim().parse().ok()).expect(&told);
+    assert!(sent > 5 + 50, "with its head: {told}");
+
+    let (rig, client, _peer) = websocket();
+    rig.drain();
+    rig.expect(Report::Drained);
+    drop(client);
+    assert!(read(&rig).starts_with("101|4|"), "with the goodbye: {}", read(&rig));
 }
 
 #[test]

@@ -68,17 +68,18 @@ fn an_index_file_is_answered_by_its_own_location() {
 
 #[test]
 fn each_answer_is_one_line_of_the_access_log() {
-    let formats = "log_format own '$request|$status|$body_bytes_sent|$sent_http_connection|$arg_n';";
+    let formats =
+        "log_format own '$request|$status|$body_bytes_sent|$sent_http_connection|$arg_n|$bytes_sent';";
     let logs = "access_log own.log own; access_log all.log; access_log few.log own if=$arg_n;";
     let (rig, _root) = rig(&format!("{formats} {logs}"), &[("a", "hello")]);
     let read = |name: &str| fs::read_to_string(rig.directory.path().join(name)).unwrap_or_default();
     let mut client = rig.connect();
-    client.request("GET /a?n=%22", "Referer: x\"y\r\n");
+    let answer = client.request("GET /a?n=%22", "Referer: x\"y\r\n");
     client.request("GET /none?n=0", "Connection: close\r\n");
     rig.wait_for("two lines", || read("own.log").lines().count() == 2);
     let lines = read("own.log");
     let lines: Vec<&str> = lines.lines().collect();
-    assert_eq!(lines[0], "GET /a?n=%22 HTTP/1.1|200|5|keep-alive|%22");
+    assert_eq!(lines[0], format!("GET /a?n=%22 HTTP/1.1|200|5|keep-alive|%22|{}", answer.head.len() + 5));
     assert!(lines[1].starts_with("GET /none?n=0 HTTP/1.1|404|"), "{lines:?}");
     assert_eq!(read("few.log").lines().count(), 1);
     let combined = read("all.log");

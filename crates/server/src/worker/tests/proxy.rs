@@ -251,10 +251,14 @@ fn names_of_headers_are_written_as_they_were() {
         &format!("server {};", peer.address),
         "proxy_set_header X-Real-IP $remote_addr; add_header X-PEER 5; add_header x-lower 6;",
     ));
-    let head = rig.connect().get().head;
+    let headers = "x-lower: 1\r\nETag: 2\r\nX-TWICE: 3\r\nx-twice: 4\r\nx-real-ip: 5\r\ncontent-TYPE: 6\r\n";
+    let head = rig.connect().request("GET /", headers).head;
     let expected =
         ["Content-Length: 0", "x-lower: 1", "ETag: 2", "X-TWICE: 3", "x-twice: 4", "X-PEER: 5", "x-lower: 6"];
     expected.iter().for_each(|line| assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} in {head}"));
     let seen = peer.requests.recv_timeout(DEADLINE).expect("a request");
-    assert!(seen.contains("\r\nX-Real-IP: 127.0.0.1\r\n"), "{seen}");
+    let expected =
+        ["X-Real-IP: 127.0.0.1", "x-lower: 1", "ETag: 2", "X-TWICE: 3", "x-twice: 4", "content-TYPE: 6"];
+    expected.iter().for_each(|line| assert!(seen.contains(&format!("\r\n{line}\r\n")), "{line} in {seen}"));
+    assert!(seen.contains("\r\nHost: back\r\n"), "{seen}");
 }
