@@ -7,9 +7,12 @@ use clap::{Parser, ValueEnum};
 /// What nginx has not.
 const DIRECTIVES: &str = "\
 Directives of its own:
-  changeover_ready_timeout TIME;           (main) how long a new generation may take to serve
-  changeover_handover on | off;            (main) whether connections go on in other workers
+  changeover_ready_timeout TIME;           (main) how long a new generation may take to serve [30s]
+  changeover_handover on | off;            (main) whether connections go on in other workers [on]
   changeover_journal PATH [ENTRIES];       (main) what was executed, for the harness
+  changeover_zone_reload forget | keep;    (upstream) whether a reload forgets what a zone knows [forget]
+  changeover_eject PERCENT% [of=ANSWERS] [within=TIME] [rest=TIME];
+                                           (upstream) rests a server of whose answers so many were 5xx or none
 Test endpoints, each in a location:
   changeover_echo; changeover_sink;        the body of a POST back, or its length and checksum
   changeover_delay;                        an answer after ?ms=N
