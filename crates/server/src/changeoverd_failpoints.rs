@@ -9,6 +9,7 @@ mod daemon;
 mod home;
 #[path = "failpoints/instant.rs"]
 mod instant;
+mod last_in_force;
 mod listeners;
 mod log;
 mod master;

@@ -75,10 +75,13 @@ impl Home {
         let path = &self.configuration;
         let text = fs::read_to_string(path)
             .map_err(|source| ConfigurationError::Unreadable { path: path.clone(), source })?;
-        match conf::parse(&path.display().to_string(), &text, &self.directives) {
-            Ok(configuration) => Ok((configuration, text)),
-            Err(diagnostics) => Err(self.refuse(&diagnostics, &text)),
-        }
+        Ok((self.parse(&text)?, text))
+    }
+
+    /// The same for a text that the file may have held.
+    pub(crate) fn parse(&self, text: &str) -> Result<Configuration, ConfigurationError> {
+        let path = self.configuration.display().to_string();
+        conf::parse(&path, text, &self.directives).map_err(|diagnostics| self.refuse(&diagnostics, text))
     }
 
     /// Where the pid goes.

@@ -9,6 +9,7 @@ mod control;
 mod daemon;
 mod home;
 mod instant;
+mod last_in_force;
 mod listeners;
 mod log;
 mod master;

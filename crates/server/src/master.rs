@@ -84,6 +84,8 @@ pub(crate) struct Master {
 #[derive(Clone)]
 struct Settings {
     configuration: Arc<Configuration>,
+    /// What it was read from.
+    text: Arc<str>,
     listeners: Vec<Listening>,
     /// What is known of the peers of each upstream.
     zones: Zones,

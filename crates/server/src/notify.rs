@@ -2,16 +2,19 @@
 //! `NOTIFY_SOCKET` names. Under a supervisor of ours it is that which listens (see `supervisor`).
 
 use std::{
-    env, io,
+    env,
+    io::{self, IoSlice},
     os::{
-        fd::{AsRawFd, OwnedFd},
+        fd::{AsRawFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
 };
 
 use nix::{
     sys::{
-        socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sendto, socket},
+        socket::{
+            AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, sendmsg, sendto, socket,
+        },
         time::TimeValLike,
     },
     time::{ClockId, clock_gettime},
@@ -50,6 +53,15 @@ impl Notifier {
         let Some((socket, address)) = &self.0 else { return Ok(()) };
         let text = lines.join("\n");
         sendto(socket.as_raw_fd(), text.as_bytes(), address, MsgFlags::MSG_NOSIGNAL)?;
+        Ok(())
+    }
+
+    /// Tells one line, and gives a file with it.
+    pub(crate) fn give(&self, line: &str, file: BorrowedFd) -> io::Result<()> {
+        let Some((socket, address)) = &self.0 else { return Ok(()) };
+        let (text, files) = ([IoSlice::new(line.as_bytes())], [file.as_raw_fd()]);
+        let rights = [ControlMessage::ScmRights(&files)];
+        sendmsg(socket.as_raw_fd(), &text, &rights, MsgFlags::MSG_NOSIGNAL, Some(address))?;
         Ok(())
     }
 }

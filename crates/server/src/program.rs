@@ -1,13 +1,19 @@
 //! What the program does, by its command line.
 
-use std::process::ExitCode;
+use std::{error::Error, os::fd::AsFd, process::ExitCode};
 
 use clap::Parser;
 use conf::Configuration;
 
 use crate::{
-    command_line::CommandLine, home::Home, log::Log, master, os, rehearsal, sequence, supervisor, version,
+    command_line::CommandLine,
+    home::{ConfigurationError, Home},
+    last_in_force,
+    log::Log,
+    master, os, rehearsal, sequence, supervisor, version, wire,
 };
+
+type Failure = Box<dyn Error>;
 
 /// Everything behind the command line; the code to exit with.
 pub(crate) fn main() -> ExitCode {
@@ -25,9 +31,13 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(line: &CommandLine) -> Result<u8, Box<dyn std::error::Error>> {
+fn run(line: &CommandLine) -> Result<u8, Failure> {
     let inherited = master::Inherited::take();
     let home = Home::find(line)?;
+    let asks = line.test || line.dump || line.signal.is_some();
+    if !asks && (inherited.is_something() || supervisor::is_there()) {
+        return be_master(home, inherited);
+    }
     let (configuration, text) = home.read()?;
     if line.test || line.dump {
         return Ok(report_test(line, &home, &configuration, &text));
@@ -35,11 +45,47 @@ fn run(line: &CommandLine) -> Result<u8, Box<dyn std::error::Error>> {
     if let Some(order) = line.signal {
         return sequence::carry_out(order, line, &home.pid_file(&configuration));
     }
-    if !configuration.daemon && !inherited.is_something() && !supervisor::is_there() {
+    if !configuration.daemon {
         let log = Log::open(&home.error_logs(&configuration))?;
         return Ok(supervisor::supervise(&home, log, &home.pid_file(&configuration))?);
     }
-    Ok(master::start(home, inherited, configuration)?.run()?)
+    Ok(master::start(home, inherited, configuration, &text)?.run()?)
+}
+
+/// A master that somebody waits for: an old one, or a supervisor. If there will be none, he is told why.
+fn be_master(home: Home, inherited: master::Inherited) -> Result<u8, Failure> {
+    let mouth = inherited.mouth();
+    match start(home, inherited) {
+        Ok(master) => {
+            drop(mouth);
+            Ok(master.run()?)
+        }
+        Err(error) => {
+            let why = one_line(&error);
+            // Nobody listens, perhaps: it is written to standard error, too.
+            let _ = mouth.map(|channel| wire::send_words(channel.as_fd(), &why));
+            supervisor::tell_why(&why);
+            Err(error)
+        }
+    }
+}
+
+fn start(home: Home, mut inherited: master::Inherited) -> Result<master::Master, Failure> {
+    let (configuration, text) = match inherited.configuration() {
+        Some(file) => {
+            let text = last_in_force::text(file)?;
+            (home.parse(&text)?, text)
+        }
+        None => home.read()?,
+    };
+    Ok(master::start(home, inherited, configuration, &text)?)
+}
+
+fn one_line(error: &Failure) -> String {
+    match error.downcast_ref::<ConfigurationError>() {
+        Some(error) => error.lines().join("; "),
+        None => error.to_string(),
+    }
 }
 
 fn report_test(line: &CommandLine, home: &Home, configuration: &Configuration, text: &str) -> u8 {

@@ -5,13 +5,14 @@ mod ears;
 mod family;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     ffi::CString,
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
     process,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -26,18 +27,19 @@ use nix::{
 };
 use protocol::{
     signals::{Signal, Signals},
-    supervisor::{Effect, Ending, Others, Process, State, Wakeup, Word, step},
+    supervisor::{Configuration, Effect, Ending, Others, Process, Remark, State, Wakeup, Word, step},
 };
 use rustix::process::{
     Pid as RustixPid, PidfdFlags, Signal as Sent, pidfd_open, pidfd_send_signal, set_child_subreaper,
 };
 
 use self::{
-    ears::Ears,
-    family::{children, is_worker},
+    ears::{Ears, Said},
+    family::{Kin, children, kin},
 };
 use crate::{
     home::Home,
+    last_in_force,
     log::Log,
     master::SIGNALS,
     notify::{Notifier, SOCKET_VARIABLE},
@@ -48,6 +50,12 @@ use crate::{
 /// In the environment of the masters that one started: its pid.
 const VARIABLE: &str = "CHANGEOVER_SUPERVISOR";
 
+/// What the line of a master that cannot start begins with.
+const REASON: &str = "X_CHANGEOVER_REASON=";
+
+/// What no service manager has to know begins with this.
+const OURS: &str = "X_CHANGEOVER_";
+
 /// How soon it looks again at children that may become masters or workers, while there is no master.
 const LOOK_AGAIN_MS: u16 = 20;
 
@@ -57,10 +65,25 @@ pub(crate) fn is_there() -> bool {
     env::var(VARIABLE).is_ok_and(|pid| pid == parent)
 }
 
+/// Whether one was somewhere above us, whoever our parent is: it hears what we say at `NOTIFY_SOCKET`.
+pub(crate) fn is_above() -> bool {
+    env::var(VARIABLE).is_ok_and(|pid| !pid.is_empty())
+}
+
+/// Tells it why there will be no master here.
+pub(crate) fn tell_why(why: &str) {
+    if is_above() {
+        let line = format!("{REASON}{}", why.replace('\n', " "));
+        // Its log has the code with which we exit in any case.
+        let _ = Notifier::from_environment().and_then(|notifier| notifier.tell(&[line]));
+    }
+}
+
 /// Stays until the last generation has left; the code to exit with.
 pub(crate) fn supervise(home: &Home, log: Log, pid_file: &Path) -> io::Result<u8> {
     let mut supervisor = Supervisor::new(home, log, pid_file)?;
     let (mut state, mut wakeup) = (State::default(), Wakeup::default());
+    let mut last = Instant::now();
     loop {
         let (next, effects) = step(&state, &wakeup);
         state = next;
@@ -68,14 +91,19 @@ pub(crate) fn supervise(home: &Home, log: Log, pid_file: &Path) -> io::Result<u8
         for effect in effects {
             match effect {
                 Effect::Exit(code) => return Ok(u8::try_from(code).unwrap_or(1)),
-                Effect::StartMaster => wakeup.started = Some(supervisor.start_master()),
+                Effect::StartMaster(configuration) => {
+                    wakeup.started = Some(supervisor.start_master(configuration));
+                }
                 Effect::Send(signal, master) => supervisor.send(signal, master),
                 Effect::SendWorkers(signal) => supervisor.send_workers(signal),
-                Effect::Say(remark) => supervisor.log.notice(&remark.to_string()),
+                Effect::ReopenLogs => supervisor.log.reopen(),
+                Effect::Say(remark) => supervisor.say(remark),
             }
         }
         if wakeup.started.is_none() {
             supervisor.gather(&state, &mut wakeup)?;
+            wakeup.elapsed_ms = u32::try_from(last.elapsed().as_millis()).unwrap_or(u32::MAX);
+            last += Duration::from_millis(wakeup.elapsed_ms.into());
         }
     }
 }
@@ -88,6 +116,10 @@ struct Supervisor<'a> {
     ears: Ears,
     notifier: Notifier,
     masters: BTreeMap<Process, OwnedFd>,
+    /// Why those of them that cannot start cannot.
+    reasons: BTreeMap<Process, String>,
+    /// The text of the configuration that the last leader had in force.
+    last_in_force: Option<OwnedFd>,
 }
 
 impl<'a> Supervisor<'a> {
@@ -107,12 +139,15 @@ impl<'a> Supervisor<'a> {
             ears: Ears::open()?,
             notifier: Notifier::from_environment()?,
             masters: BTreeMap::new(),
+            reasons: BTreeMap::new(),
+            last_in_force: None,
         })
     }
 
     /// `None` if there is no process; the log says why.
-    fn start_master(&mut self) -> Option<Process> {
-        match self.fork_master() {
+    fn start_master(&mut self, configuration: Configuration) -> Option<Process> {
+        let text = self.last_in_force.as_ref().filter(|_| configuration == Configuration::LastInForce);
+        match self.fork_master(text) {
             Ok(pid) => {
                 self.know(pid);
                 Some(pid)
@@ -124,23 +159,29 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn fork_master(&self) -> io::Result<Process> {
+    fn fork_master(&self, text: Option<&OwnedFd>) -> io::Result<Process> {
         match os::fork_single_threaded()? {
             Forked::Parent(pid) => Ok(pid.as_raw().unsigned_abs()),
             Forked::Child => {
                 // What a terminal sends to everybody in front of it comes through us.
                 let _ = setsid();
                 let program = self.home.program.as_os_str();
-                let error = os::execute(program, &self.home.arguments, &self.environment(), &[]);
+                let kept: Vec<BorrowedFd> = text.into_iter().map(AsFd::as_fd).collect();
+                let environment = self.environment(text);
+                let error = os::execute(program, &self.home.arguments, &environment, &kept);
                 self.log.emerg(&format!("failed to execute {}: {error}", self.home.program.display()));
                 process::exit(127)
             }
         }
     }
 
-    fn environment(&self) -> Vec<CString> {
+    fn environment(&self, text: Option<&OwnedFd>) -> Vec<CString> {
         let parent = nix::unistd::getppid().to_string();
-        let ours = [(SOCKET_VARIABLE, format!("@{}", self.ears.name)), (VARIABLE, parent)];
+        let ours = [
+            (SOCKET_VARIABLE, format!("@{}", self.ears.name)),
+            (VARIABLE, parent),
+            (last_in_force::VARIABLE, text.map(|text| os::number(text.as_fd())).unwrap_or_default()),
+        ];
         os::environment(&ours)
     }
 
@@ -161,7 +202,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn send_workers(&self, signal: Signal) {
-        for pid in children().unwrap_or_default().into_iter().filter(|pid| is_worker(*pid)) {
+        for pid in children().unwrap_or_default().into_iter().filter(|pid| kin(*pid) == Kin::Worker) {
             // Our own child, and not reaped: the pid is its own.
             if let Some(pid) = RustixPid::from_raw(pid.cast_signed()) {
                 let _ = rustix::process::kill_process(pid, sent(signal));
@@ -171,7 +212,7 @@ impl<'a> Supervisor<'a> {
 
     /// Waits for something to happen, and takes in everything that did.
     fn gather(&mut self, state: &State, wakeup: &mut Wakeup) -> io::Result<()> {
-        let timeout = if state.has_master() { PollTimeout::NONE } else { PollTimeout::from(LOOK_AGAIN_MS) };
+        let timeout = if state.has_master() { PollTimeout::NONE } else { look_again(state) };
         let mut fds = vec![
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.ears.as_fd(), PollFlags::POLLIN),
@@ -200,24 +241,31 @@ impl<'a> Supervisor<'a> {
     }
 
     fn listen(&mut self, wakeup: &mut Wakeup) {
-        for (pid, lines) in self.ears.hear() {
-            self.know(pid);
+        for Said { who, lines, file } in self.ears.hear() {
+            self.know(who);
             // One that ended before we could take hold of it has nothing to say any more.
-            if !self.masters.contains_key(&pid) {
+            if !self.masters.contains_key(&who) {
                 continue;
             }
             let leads = lines.iter().any(|line| line.starts_with("MAINPID="));
-            wakeup.heard.push((pid, if leads { Word::Leads } else { Word::Lives }));
+            wakeup.heard.push((who, if leads { Word::Leads } else { Word::Lives }));
+            let reason = lines.iter().find_map(|line| line.strip_prefix(REASON));
+            self.reasons.extend(reason.map(|reason| (who, reason.to_owned())));
+            if lines.iter().any(|line| line == last_in_force::LINE) {
+                self.last_in_force = file;
+            }
             self.pass_on(lines);
         }
     }
 
     /// To whoever started us the main process is ourselves.
     fn pass_on(&self, mut lines: Vec<String>) {
+        lines.retain(|line| !line.starts_with(OURS));
         for line in lines.iter_mut().filter(|line| line.starts_with("MAINPID=")) {
             *line = format!("MAINPID={}", process::id());
         }
-        if let Err(error) = self.notifier.tell(&lines) {
+        let told = if lines.is_empty() { Ok(()) } else { self.notifier.tell(&lines) };
+        if let Err(error) = told {
             self.log.error(&format!("failed to notify {SOCKET_VARIABLE}: {error}"));
         }
     }
@@ -227,27 +275,44 @@ impl<'a> Supervisor<'a> {
         let ended: Vec<(Process, Ending)> = self.masters.iter().filter_map(ended).collect();
         for (pid, ending) in ended {
             self.masters.remove(&pid);
-            self.log.notice(&format!("supervisor: master process {pid} ended: {ending:?}"));
+            let why = self.reasons.remove(&pid).map(|why| format!(": {why}")).unwrap_or_default();
+            self.log.notice(&format!("supervisor: master process {pid} {ending}{why}"));
             wakeup.ended.push((pid, ending));
+        }
+    }
+
+    fn say(&self, remark: Remark) {
+        let line = remark.to_string();
+        match remark {
+            Remark::Replaces(..) | Remark::NotReplaced(..) => self.log.alert(&line),
+            Remark::ServesLastInForce => self.log.warn(&line),
+            _ => self.log.notice(&line),
         }
     }
 
     /// Who is left if there is no master. A program that says nothing (nginx, or an older version) is known by its pid file.
     fn others(&mut self, state: &State, wakeup: &mut Wakeup) -> Others {
         let Some(children) = children() else { return Others::Unknown };
-        if children.is_empty() {
-            return Others::Nobody;
-        }
-        if children.iter().all(|pid| is_worker(*pid)) {
-            return Others::Workers;
-        }
         let named = pid_file::read(self.pid_file).ok().filter(|pid| children.contains(pid));
-        if let Some(pid) = named.filter(|_| state.leader().is_none() && !state.has_master()) {
+        let named = named.filter(|_| state.leader().is_none() && !state.has_master());
+        if let Some(pid) = named.filter(|pid| kin(*pid) != Kin::Worker) {
             self.know(pid);
             wakeup.heard.push((pid, Word::Leads));
+            return Others::Unknown;
         }
-        Others::Unknown
+        let kin: BTreeSet<Kin> = children.into_iter().map(kin).collect();
+        match (kin.contains(&Kin::Unknown), kin.contains(&Kin::Worker)) {
+            (true, _) => Others::Unknown,
+            (false, true) => Others::Workers,
+            (false, false) => Others::Nobody,
+        }
     }
+}
+
+/// Children may become masters or workers; and the next try may be due.
+fn look_again(state: &State) -> PollTimeout {
+    let due_ms = state.deadline_ms().and_then(|ms| u16::try_from(ms).ok());
+    PollTimeout::from(due_ms.unwrap_or(LOOK_AGAIN_MS).min(LOOK_AGAIN_MS))
 }
 
 /// Everybody who has ended and was left to us; as PID 1 that is anybody.

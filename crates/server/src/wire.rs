@@ -22,8 +22,8 @@ pub(crate) const VERSION: u8 = 1;
 /// The kernel's `SCM_MAX_FD`.
 pub(crate) const FDS_PER_FRAME: usize = 253;
 
-/// Longest frame; a hello is the longest there is.
-const FRAME_BYTES: usize = 64;
+/// Longest frame; words are cut off there.
+const FRAME_BYTES: usize = 2048;
 
 /// Room for some thousand frames.
 const SEND_BUFFER_BYTES: usize = 4 << 20;
@@ -59,6 +59,7 @@ const LISTENERS: u8 = 31;
 const HELLO: u8 = 41;
 const INTRODUCE: u8 = 42;
 const HEIR: u8 = 43;
+const WORDS: u8 = 51;
 
 /// One frame.
 #[derive(Debug)]
@@ -77,6 +78,8 @@ pub(crate) enum Frame {
     Introduce { pidfds: Vec<OwnedFd> },
     /// Master to its predecessor: which generation it is about to start, and a channel to that one.
     Heir { generation: u32, channel: OwnedFd },
+    /// New master to old master, worker to master: how far it is, or why it ends, for a person.
+    Words(String),
 }
 
 /// What somebody that leaves a server says first to the master that comes after.
@@ -196,6 +199,12 @@ pub(crate) fn send_heir(channel: BorrowedFd, generation: u32, to_heir: BorrowedF
     send(channel, &bytes, &[to_heir])
 }
 
+/// Says something to whoever waits for us to come up.
+pub(crate) fn send_words(channel: BorrowedFd, words: &str) -> io::Result<()> {
+    let room = words.floor_char_boundary(FRAME_BYTES - 2);
+    send(channel, &[&[VERSION, WORDS], &words.as_bytes()[..room]].concat(), &[])
+}
+
 /// The next command from the master; `None` when the master is gone, `WouldBlock` when there is nothing.
 pub(crate) fn receive_from_master(channel: BorrowedFd) -> io::Result<Option<Command>> {
     match receive(channel)? {
@@ -267,6 +276,7 @@ fn parse(bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<Frame> {
             let channel = fds.into_iter().next().ok_or_else(malformed)?;
             Ok(Frame::Heir { generation, channel })
         }
+        WORDS => Ok(Frame::Words(String::from_utf8_lossy(&bytes[2..]).into_owned())),
         _ => Err(malformed()),
     }
 }

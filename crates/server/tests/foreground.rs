@@ -160,6 +160,93 @@ fn another_master_comes_when_the_last_one_is_killed() {
 }
 
 #[test]
+fn what_was_last_in_force_serves_when_the_last_master_is_killed_and_the_file_is_wrong() {
+    let mut foreground = Foreground::start(&[]);
+    let first = foreground.server.master();
+    fs::write(foreground.server.path("nginx.conf"), "nonsense on;").expect("writes");
+    foreground.server.signal(first, Signal::SIGKILL);
+    foreground.server.wait("another one serves", |s| (0..16).all(|_| s.generation() == Some(2)));
+    let log = foreground.server.log();
+    assert!(log.contains("exited with code 1: ") && log.contains("nginx.conf:1:1: error["), "{log}");
+    foreground.server.wait("the log says what it serves", |s| s.log().contains("last in force serves again"));
+    // Its next generation and its next reload take the file, as ever.
+    let (code, told, why) = order(&foreground.server, &["status"]);
+    assert_eq!(code, Some(1), "the file is still wrong: {told}{why}");
+    foreground.server.configure("daemon off;");
+    let (_, new) = foreground.upgrade();
+    foreground.signal(Signal::SIGHUP);
+    foreground.server.wait("the new one reloads", |s| s.log().contains("configuration 2 is in force"));
+    // And what is in force then is what is kept.
+    fs::write(foreground.server.path("nginx.conf"), "nonsense on;").expect("writes");
+    let old = foreground.server.pid("server.pid.oldbin").expect("the old one");
+    [old, new].iter().for_each(|master| foreground.server.signal(*master, Signal::SIGKILL));
+    foreground.server.wait("yet another one serves", |s| s.generation() == Some(4));
+    foreground.assert_lives();
+    foreground.signal(Signal::SIGQUIT);
+    assert_eq!(foreground.end().code(), Some(0));
+}
+
+#[test]
+fn a_file_that_is_right_but_cannot_serve_is_as_good_as_a_wrong_one() {
+    let mut foreground = Foreground::start(&[]);
+    foreground.server.configure("daemon off; user nobody-there;");
+    foreground.server.signal(foreground.server.master(), Signal::SIGKILL);
+    foreground.server.wait("what was last in force serves", |s| s.generation() == Some(2));
+    foreground.assert_lives();
+}
+
+#[test]
+fn where_no_master_can_start_the_workers_serve_on_and_it_is_tried_until_it_works() {
+    let server = Server::prepare("daemon off;");
+    let (program, away) = (server.path("program"), server.path("away"));
+    fs::copy(env!("CARGO_BIN_EXE_changeoverd"), &program).expect("copies");
+    let mut foreground = Foreground::run(&mut Command::new(&program), server, Pids::Ours);
+    fs::rename(&program, &away).expect("renames");
+    foreground.server.signal(foreground.server.master(), Signal::SIGKILL);
+    let pauses = |s: &Server| s.log().matches("exited with code 127 instead: another one starts in").count();
+    foreground.server.wait("it pauses a second time", |s| pauses(s) == 2);
+    assert_eq!(foreground.server.generation(), Some(1));
+    fs::rename(&away, &program).expect("renames");
+    foreground.signal(Signal::SIGHUP);
+    foreground.server.wait("another one serves", |s| s.generation() == Some(2));
+    foreground.assert_lives();
+    foreground.signal(Signal::SIGQUIT);
+    assert_eq!(foreground.end().code(), Some(0));
+}
+
+#[test]
+fn a_replacement_that_is_killed_is_replaced_after_a_pause() {
+    let mut foreground = Foreground::start(&[]);
+    let master = foreground.server.master();
+    let starting = || children(foreground.pid()).into_iter().find(|pid| is_starting(*pid));
+    foreground.server.signal(master, Signal::SIGKILL);
+    let begun = Instant::now();
+    let replacement = loop {
+        match starting() {
+            Some(pid) if pid != master => break pid,
+            _ => assert!(begun.elapsed() < DEADLINE, "no replacement; the log:\n{}", foreground.server.log()),
+        }
+    };
+    foreground.server.signal(replacement, Signal::SIGKILL);
+    foreground.server.wait("another one is named", |s| ![master, replacement].contains(&s.master()));
+    foreground.server.wait("it serves alone", |s| (0..16).all(|_| s.generation() != Some(1)));
+    foreground.assert_lives();
+    foreground.signal(Signal::SIGTERM);
+    assert_eq!(foreground.end().code(), Some(0));
+}
+
+fn children(pid: i32) -> Vec<i32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("a live process");
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// Neither a worker nor, any more, the master that was killed.
+fn is_starting(pid: i32) -> bool {
+    let title = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    !title.is_empty() && !title.starts_with(b"changeoverd: worker")
+}
+
+#[test]
 fn a_supervisor_that_is_killed_takes_nobody_with_it() {
     let mut foreground = Foreground::start(&[]);
     foreground.signal(Signal::SIGKILL);
@@ -275,11 +362,14 @@ fn as_the_first_process_of_a_container_it_upgrades_and_reaps() {
     inside(&format!("{} -p {directory} -s upgrade", env!("CARGO_BIN_EXE_changeoverd")));
     foreground.server.wait("generation 2 answers", |s| s.generation() == Some(2));
     foreground.server.wait("no zombie is left", |_| !inside("cat /proc/[0-9]*/stat").contains(" Z "));
+    // Who has nothing to do with the server, and stays, hinders nobody.
+    inside("sh -c 'setsid sleep 1000 < /dev/null > /dev/null 2>&1 & exec true'");
+    inside(&format!("kill -KILL $(cat {directory}/server.pid)"));
+    foreground.server.wait("generation 3 answers", |s| s.generation() == Some(3));
     inside("kill -QUIT 1");
     assert_eq!(foreground.end().code(), Some(0));
 }
 
 fn first_child(pid: i32) -> i32 {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("a live process");
-    children.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("a child")
+    *children(pid).first().expect("a child")
 }

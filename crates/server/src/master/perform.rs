@@ -15,9 +15,10 @@ use rustix::process::{Signal, pidfd_send_signal};
 use super::{Master, Settings, Source, start::worker_count};
 use crate::{
     access_log::AccessLogs,
+    last_in_force,
     listeners::{self, Listening},
     notify::{ready, reloading},
-    privileges, wire,
+    privileges, supervisor, wire,
     zone::{self, Occasion},
 };
 
@@ -134,7 +135,7 @@ impl Master {
     }
 
     fn read_settings(&self) -> Result<Settings, Vec<String>> {
-        let (configuration, _) = self.home.read().map_err(|error| error.lines())?;
+        let (configuration, text) = self.home.read().map_err(|error| error.lines())?;
         let workers = worker_count(&configuration);
         let listeners = listeners::open(&configuration, workers, &self.settings.listeners);
         let pid_file = self.home.pid_file(&configuration);
@@ -149,6 +150,7 @@ impl Master {
             listeners: listeners.map_err(|error| vec![error.to_string()])?,
             zones: zones.map_err(|error| vec![error.to_string()])?,
             configuration: Arc::new(configuration),
+            text: text.into(),
         })
     }
 
@@ -161,7 +163,17 @@ impl Master {
         self.log.redirect(&self.home.error_logs(&self.settings.configuration));
         self.hand_over_logs();
         self.redirect_stderr();
+        self.deposit_configuration();
         self.notify(ready());
+    }
+
+    /// With the supervisor, if there is one, for a master that it may have to start.
+    pub(super) fn deposit_configuration(&self) {
+        if supervisor::is_above() {
+            let given = last_in_force::file(&self.settings.text)
+                .and_then(|file| self.notifier.give(last_in_force::LINE, file.as_fd()));
+            self.log_failure("give the configuration in force to the supervisor", given);
+        }
     }
 
     /// What was ordered and is not obeyed any more is over, unless a generation may come back that obeys it.

@@ -12,6 +12,7 @@ impl Master {
         let path = &self.settings.pid_file;
         match pid_file::write(path, process::id()).or_else(|error| self.promote_old_bin().ok_or(error)) {
             Ok(()) => {
+                self.deposit_configuration();
                 self.notify(self.leads());
                 Outcome::PidFileWritten
             }

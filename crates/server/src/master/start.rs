@@ -24,6 +24,7 @@ use crate::{
     access_log::AccessLogs,
     daemon,
     home::Home,
+    last_in_force,
     listeners::{self, Listening},
     log::Log,
     notify::Notifier,
@@ -55,6 +56,8 @@ pub(crate) struct Inherited {
     listeners: Vec<Listening>,
     peer: Option<OwnedFd>,
     elder: Option<OwnedFd>,
+    /// Text to serve instead of the configuration file.
+    configuration: Option<OwnedFd>,
 }
 
 impl Inherited {
@@ -67,7 +70,18 @@ impl Inherited {
             listeners: listeners::adopt(sockets.collect()),
             peer: channel(PEER_VARIABLE),
             elder: channel(ELDER_VARIABLE),
+            configuration: last_in_force::inherited(),
         }
+    }
+
+    /// The text that is to be served instead of the configuration file.
+    pub(crate) fn configuration(&mut self) -> Option<OwnedFd> {
+        self.configuration.take()
+    }
+
+    /// The channel to the master that started us, for whoever has to say why there will be no master here.
+    pub(crate) fn mouth(&self) -> Option<OwnedFd> {
+        self.peer.as_ref().and_then(|channel| channel.try_clone().ok())
     }
 
     /// Somebody gave us sockets, so we stay the process that we are: our pid is known to them.
@@ -81,7 +95,12 @@ fn channel(variable: &str) -> Option<OwnedFd> {
 }
 
 /// Builds a master that is about to run. In the launching process of a daemon this never returns.
-pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configuration) -> io::Result<Master> {
+pub(crate) fn start(
+    home: Home,
+    inherited: Inherited,
+    configuration: Configuration,
+    text: &str,
+) -> io::Result<Master> {
     let logs = home.error_logs(&configuration);
     let log = Log::open(&logs)?;
     AccessLogs::open(&home.prefix, &configuration)?;
@@ -105,7 +124,8 @@ pub(crate) fn start(home: Home, inherited: Inherited, configuration: Configurati
     let zones = go_on(&configuration, std::mem::take(left), &log)?;
     let old = (greeting.map(|old| old.peer), elder.map(|elder| elder.peer));
     state.orphans = !estate.workers.is_empty();
-    let settings = Settings { pid_file, configuration: Arc::new(configuration), listeners, zones };
+    let configuration = Arc::new(configuration);
+    let settings = Settings { pid_file, configuration, text: text.into(), listeners, zones };
     let mut master = assemble(state, home, log, settings, old, launcher)?;
     let greeted = master.greet_elder();
     master.log_unheard("greet as the oldest master", greeted);

@@ -24,7 +24,7 @@ use super::{
     start::{ELDER_VARIABLE, LISTENERS_VARIABLE, PEER_VARIABLE},
 };
 use crate::{
-    orphan,
+    last_in_force, orphan,
     os::{self, Forked},
     privileges, wire, zone,
 };
@@ -90,6 +90,7 @@ impl Master {
             (LISTENERS_VARIABLE, listeners),
             (PEER_VARIABLE, os::number(channel.as_fd())),
             (ELDER_VARIABLE, elder.map(|channel| os::number(channel.as_fd())).unwrap_or_default()),
+            (last_in_force::VARIABLE, String::new()),
         ];
         os::execute(self.home.program.as_os_str(), &self.home.arguments, &os::environment(&ours), &kept)
     }

@@ -24,6 +24,14 @@ pub(super) struct Ears {
     socket: OwnedFd,
 }
 
+/// What was said at once.
+pub(super) struct Said {
+    pub(super) who: Process,
+    pub(super) lines: Vec<String>,
+    /// That came with it.
+    pub(super) file: Option<OwnedFd>,
+}
+
 impl Ears {
     pub(super) fn open() -> io::Result<Ears> {
         let name = names::of_process("supervisor", process::id());
@@ -34,29 +42,37 @@ impl Ears {
         Ok(Ears { name, socket })
     }
 
-    /// Everything that was said, line by line, and by whom. Anybody can write to the name: who is neither root nor the user that
+    /// Everything that was said. Anybody can write to the name: who is neither root nor the user that
     /// we run as is not listened to.
-    pub(super) fn hear(&self) -> Vec<(Process, Vec<String>)> {
+    pub(super) fn hear(&self) -> Vec<Said> {
         let mut heard = Vec::new();
-        while let Ok((who, text)) = self.next() {
-            heard.extend(who.map(|pid| (pid, text.lines().map(str::to_owned).collect())));
+        while let Ok(said) = self.next() {
+            heard.extend(said);
         }
         heard
     }
 
-    fn next(&self) -> io::Result<(Option<Process>, String)> {
+    fn next(&self) -> io::Result<Option<Said>> {
         let mut bytes = [0; MESSAGE_BYTES];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1), ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
         let message = recvmsg(&self.socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags)?;
-        let who = control.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmCredentials(who) => Some(who),
-            _ => None,
-        });
+        let (mut who, mut file) = (None, None);
+        for message in control.drain() {
+            match message {
+                RecvAncillaryMessage::ScmCredentials(credentials) => who = Some(credentials),
+                RecvAncillaryMessage::ScmRights(mut files) => file = files.next(),
+                _ => {}
+            }
+        }
         let trusted = who.filter(|who| [0, geteuid().as_raw()].contains(&who.uid.as_raw()));
-        let pid = trusted.map(|who| who.pid.as_raw_nonzero().get().unsigned_abs());
-        Ok((pid, String::from_utf8_lossy(&bytes[..message.bytes]).into_owned()))
+        let text = String::from_utf8_lossy(&bytes[..message.bytes]).into_owned();
+        Ok(trusted.map(|who| Said {
+            who: who.pid.as_raw_nonzero().get().unsigned_abs(),
+            lines: text.lines().map(str::to_owned).collect(),
+            file,
+        }))
     }
 }
 
