@@ -27,14 +27,20 @@ pub use state::{
     Bond, Cohort, CohortStage, Configuration, Duty, Limits, Notice, Origin, Predecessor, Stage, State,
     Successor, SuccessorStage, Worker, WorkerId,
 };
-pub use wakeup::{PeerMessage, Result, Wakeup};
+pub use wakeup::{Farewells, PeerMessage, Result, Wakeup};
 
 use crate::signals::{Signal, Signals};
 
 /// One turn of a master's loop. Performing the effects in order, and telling each one's result in a later wakeup,
 /// is all the caller has to do.
 pub fn step(state: &State, wakeup: &Wakeup) -> (State, Vec<Effect>) {
-    let mut turn = Turn { state: state.clone(), effects: Vec::new(), bereaved: false, displaced: false };
+    let mut turn = Turn {
+        state: state.clone(),
+        effects: Vec::new(),
+        bereaved: false,
+        displaced: false,
+        farewells: wakeup.farewells,
+    };
     if turn.state.stage == Stage::Gone {
         return (turn.state, turn.effects);
     }
@@ -69,6 +75,8 @@ struct Turn {
     bereaved: bool,
     /// The pid file names another generation, which took over, and this one has not been told to leave.
     displaced: bool,
+    /// Who of the others exits this moment.
+    farewells: Farewells,
 }
 
 impl Turn {

@@ -42,6 +42,15 @@ impl Listening {
     }
 }
 
+/// The paths of sockets that are not used any more.
+pub(crate) fn left_behind(had: &[Listening], kept: &[Listening]) -> Vec<SocketPath> {
+    let is_kept = |one: &Listening| kept.iter().any(|kept| kept.address == one.address);
+    let mut paths: Vec<SocketPath> =
+        had.iter().filter(|one| !is_kept(one)).filter_map(|one| one.path.clone()).collect();
+    paths.dedup();
+    paths
+}
+
 /// A socket that could not be had.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {doing} {address}: {source}{help}")]

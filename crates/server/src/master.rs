@@ -36,6 +36,7 @@ use crate::{
     log::Log,
     notify::Notifier,
     numbering::Numbering,
+    socket_path::SocketPath,
     zone::Zones,
 };
 
@@ -78,6 +79,10 @@ pub(crate) struct Master {
     notifier: Notifier,
     /// What is written down of each turn, if somebody asked for it.
     record: Option<Record>,
+    /// Whether the other masters were told that we exit this moment.
+    said_farewell: bool,
+    /// Paths of sockets that older generations listen on and this one does not: they go with those.
+    left_behind: Vec<SocketPath>,
 }
 
 /// A configuration with its sockets.
@@ -117,7 +122,7 @@ impl Master {
         let mut last = Instant::now();
         loop {
             let (state, effects) = step(&self.state, &wakeup);
-            if state.stage == Stage::Gone && self.hears_of_a_death(&mut wakeup)? {
+            if self.looks_once_more(state.stage, &mut wakeup)? {
                 continue;
             }
             self.write_down(&wakeup, &effects);
@@ -149,14 +154,26 @@ impl Master {
         }
     }
 
+    /// Before leaving: the last look, the farewell, and one more look, for whoever leaves in the same instant has said so by then.
+    /// True if the turn is to be decided anew.
+    fn looks_once_more(&mut self, stage: Stage, wakeup: &mut Wakeup) -> io::Result<bool> {
+        if stage != Stage::Gone {
+            self.say_farewell(false);
+            return Ok(false);
+        }
+        Ok(self.hears_of_a_death(wakeup)? || self.say_farewell(true))
+    }
+
     /// The last look before leaving: another generation may have died since this turn was gathered, and then there is nobody to
     /// leave the service to. The turn is decided anew with what is known now.
     fn hears_of_a_death(&mut self, wakeup: &mut Wakeup) -> io::Result<bool> {
         let mut late = Wakeup::default();
         self.gather_at_once(&mut late)?;
+        late.farewells = self.farewells();
         let died = late.successor_died || late.predecessor_died || late.elder_died || late.heir_died;
+        let left = late.farewells != wakeup.farewells;
         wakeup.absorb(late);
-        Ok(died)
+        Ok(died || left)
     }
 
     fn watch(&self, fd: impl AsFd, source: Source) {

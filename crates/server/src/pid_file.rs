@@ -3,11 +3,16 @@
 use std::{
     fs,
     io::{self, Write},
+    os::fd::AsFd,
     path::{Path, PathBuf},
     process,
 };
 
-use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::{
+    io::Errno,
+    process::{Pid, PidfdFlags, pidfd_open},
+};
 
 /// Makes `path` name `pid`.
 pub(crate) fn write(path: &Path, pid: u32) -> io::Result<()> {
@@ -61,8 +66,16 @@ pub(crate) enum PidFileError {
     Malformed { path: PathBuf, found: String },
 }
 
+/// Also one that has ended and is not reaped by its parent: that may take for ever.
 fn is_dead(pid: u32) -> bool {
-    i32::try_from(pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH))
+    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
+    match pidfd_open(raw, PidfdFlags::empty()) {
+        Ok(pidfd) => {
+            let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+            poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+        }
+        Err(errno) => errno == Errno::SRCH,
+    }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -86,6 +99,17 @@ mod tests {
         assert!(path.exists());
         remove_if_names(&path, &[me]).expect("ours");
         assert_eq!(fs::read_dir(directory.path()).expect("list").count(), 0, "no temporary file stays");
+    }
+
+    #[test]
+    fn who_has_ended_is_dead_reaped_or_not() {
+        let mut child = process::Command::new("true").spawn().expect("runs");
+        let pid = child.id();
+        while !is_dead(pid) {
+            std::thread::yield_now();
+        }
+        child.wait().expect("our child");
+        assert!(is_dead(pid) && !is_dead(process::id()));
     }
 
     #[test]

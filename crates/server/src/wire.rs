@@ -59,6 +59,7 @@ const LISTENERS: u8 = 31;
 const HELLO: u8 = 41;
 const INTRODUCE: u8 = 42;
 const HEIR: u8 = 43;
+const FAREWELL: u8 = 44;
 const WORDS: u8 = 51;
 
 /// One frame.
@@ -78,6 +79,8 @@ pub(crate) enum Frame {
     Introduce { pidfds: Vec<OwnedFd> },
     /// Master to its predecessor: which generation it is about to start, and a channel to that one.
     Heir { generation: u32, channel: OwnedFd },
+    /// Master to master: it exits this moment, or, said after that, it has thought better of it.
+    Farewell { exits: bool },
     /// New master to old master, worker to master: how far it is, or why it ends, for a person.
     Words(String),
 }
@@ -199,6 +202,11 @@ pub(crate) fn send_heir(channel: BorrowedFd, generation: u32, to_heir: BorrowedF
     send(channel, &bytes, &[to_heir])
 }
 
+/// Tells another master that we exit this moment, or do not after all.
+pub(crate) fn send_farewell(channel: BorrowedFd, exits: bool) -> io::Result<()> {
+    send(channel, &[VERSION, FAREWELL, u8::from(exits)], &[])
+}
+
 /// Says something to whoever waits for us to come up.
 pub(crate) fn send_words(channel: BorrowedFd, words: &str) -> io::Result<()> {
     let room = words.floor_char_boundary(FRAME_BYTES - 2);
@@ -276,6 +284,7 @@ fn parse(bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<Frame> {
             let channel = fds.into_iter().next().ok_or_else(malformed)?;
             Ok(Frame::Heir { generation, channel })
         }
+        FAREWELL => Ok(Frame::Farewell { exits: bytes.get(2) == Some(&1) }),
         WORDS => Ok(Frame::Words(String::from_utf8_lossy(&bytes[2..]).into_owned())),
         _ => Err(malformed()),
     }

@@ -187,6 +187,26 @@ fn the_n_th_time_and_the_age_of_a_process_are_told_apart() {
 }
 
 #[test]
+fn of_two_masters_that_leave_in_the_same_instant_one_removes_the_pid_file() {
+    let server = Server::start();
+    let old = server.master();
+    kill(Pid::from_raw(old), Signal::SIGUSR2).expect("a live master");
+    server
+        .wait("the new one is named", || server.master() != old && server.path("server.pid.oldbin").exists());
+    let new = server.master();
+    server.arm("1 stop master 1 * exit.before 1\n");
+    kill(Pid::from_raw(old), Signal::SIGQUIT).expect("a live master");
+    assert!(server.hear().starts_with("stop master 1 "));
+    // The old one has done all that it had to do: the new one is there.
+    kill(Pid::from_raw(new), Signal::SIGQUIT).expect("a live master");
+    server.wait("no master is named", || !server.path("server.pid").exists());
+    kill(Pid::from_raw(old), Signal::SIGCONT).expect("a stopped master");
+    server.wait("the old one has left", || kill(Pid::from_raw(old), None).is_err());
+    assert!(!server.path("server.pid").exists());
+    assert!(!server.path("server.pid.oldbin").exists());
+}
+
+#[test]
 fn a_new_master_whose_predecessor_is_dead_corrects_the_pid_file_before_anything_else() {
     let server = Server::start();
     let old = server.master();

@@ -85,6 +85,40 @@ fn a_path_is_gone_with_its_last_server_or_its_last_directive() {
 }
 
 #[test]
+fn a_path_that_the_new_generation_does_without_goes_with_the_old_one() {
+    let server = start();
+    listen(&server, false);
+    let (old, new) = server.upgrade();
+    assert!(generation(&server).is_some(), "the old generation may still come back to it");
+    server.signal(new, Signal::SIGQUIT);
+    server.wait("rolled back", |s| s.log().contains("rolled back to this one"));
+    assert_eq!(generation(&server), Some(1));
+    let (_, new) = server.upgrade();
+    server.signal(old, Signal::SIGQUIT);
+    server.wait("no generation, no path", |s| !s.path(SOCKET).exists());
+    assert_eq!(server.master(), new);
+    // Not that of a generation that has it again.
+    listen(&server, true);
+    let (old, _) = server.upgrade();
+    server.signal(old, Signal::SIGQUIT);
+    server.wait("the old master has left", |_| kill(Pid::from_raw(old), None).is_err());
+    assert_eq!(generation(&server), Some(4));
+}
+
+#[test]
+fn a_path_that_a_restart_does_without_goes_with_the_orphans() {
+    let server = start();
+    listen(&server, false);
+    server.signal(server.master(), Signal::SIGKILL);
+    Command::cargo_bin("changeoverd")
+        .expect("a binary")
+        .current_dir(server.directory.path())
+        .assert()
+        .success();
+    server.wait("no generation, no path", |s| !s.path(SOCKET).exists());
+}
+
+#[test]
 fn the_path_of_a_killed_server_hinders_no_start() {
     let server = start();
     let (_, told, _) = order(&server, &["status", "--json"]);

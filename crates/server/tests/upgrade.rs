@@ -91,6 +91,21 @@ fn the_new_master_is_on_its_own_when_the_old_one_is_killed() {
 }
 
 #[test]
+fn a_master_started_where_two_were_killed_finds_no_stale_name_of_an_old_one() {
+    let server = Server::start();
+    let (old, new) = server.upgrade();
+    [old, new].iter().for_each(|master| server.signal(*master, Signal::SIGKILL));
+    server.wait("its workers know", |s| s.log().matches("the master is gone").count() >= 4);
+    Command::cargo_bin("changeoverd")
+        .expect("the binary of this package")
+        .current_dir(server.directory.path())
+        .assert()
+        .success();
+    server.wait("no other master is named", |s| s.pid("server.pid.oldbin").is_none());
+    assert_eq!(server.generation(), Some(3));
+}
+
+#[test]
 fn a_master_started_for_orphans_does_not_take_the_number_of_a_generation_that_was_rolled_back() {
     let server = Server::start();
     let (old, new) = server.upgrade();

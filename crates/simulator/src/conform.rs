@@ -186,11 +186,13 @@ mod tests {
     fn planted_divergences_are_found_where_they_are() {
         let mut acts = log();
         acts[4] = acts[4].replace("\"AnnounceStart\"", "\"RemovePidFile\"");
-        let kept = "Say(Serving(1))";
+        let (kept, last) = ("Say(Serving(1))", "RemoveOldBin");
         check(
             &acts,
             End::ByItself,
-            &format!("after 3 turns [{kept:?}, \"RemovePidFile\"] instead of [{kept:?}, \"AnnounceStart\"]"),
+            &format!(
+                "after 3 turns [{kept:?}, \"RemovePidFile\", {last:?}] instead of [{kept:?}, \"AnnounceStart\", {last:?}]"
+            ),
         );
         // A turn that was never taken, and one that is taken twice.
         let mut missing = log();

@@ -68,8 +68,7 @@ pub const PROPERTIES: &[Property] = &[
     always("G6", "the last master leaves only if it was told to", |s| !s.deserted),
     always("G9", "no master leaves before its workers do", |s| !s.abandoned),
     at_rest("G9", "a server that was told to stop leaves no process and no pid file behind", |s| {
-        // Of two masters that leave in the same instant each may trust the other to remove the file.
-        let gone = s.processes == 0 && (s.pid_file == Name::Absent || s.overtaken);
+        let gone = s.processes == 0 && s.pid_file == Name::Absent;
         !s.stopped || s.faulted || gone || (s.accepting == 0 && s.draining > 0)
     }),
     always("G13", "no generation is started beside three that live", |s| !s.crowded),

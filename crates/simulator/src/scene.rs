@@ -12,8 +12,6 @@ pub struct Scene {
     pub stopped: bool,
     /// A fault struck: what it hit may take a moment to be made good.
     pub faulted: bool,
-    /// A master was overtaken in the middle of what it did.
-    pub overtaken: bool,
     /// A worker was killed, stopped or told to leave from outside.
     pub worker_harmed: bool,
     /// A reload's workers change places right now.

@@ -34,8 +34,11 @@ impl Turn {
         self.state.failures = 0;
         self.say(Remark::Serving(self.state.generation));
         self.act(Effect::AnnounceStart);
-        if self.state.predecessor.is_some() {
-            self.tell_elders(PeerMessage::Ready);
+        match self.state.predecessor {
+            Some(_) => self.tell_elders(PeerMessage::Ready),
+            // Masters that were killed, both of them, have left it.
+            None if self.state.successor.is_none() => self.act(Effect::RemoveOldBin),
+            None => {}
         }
     }
 }

@@ -195,18 +195,27 @@ impl Turn {
     /// The pid file is never absent while another generation serves: that one puts its own name there.
     fn leave_files(&mut self) {
         // Even one that was told to leave, and means to, may think better of it when we are gone; the last to go removes it.
-        let follows = self.state.successor.is_some();
-        let precedes = self.state.predecessor.is_some();
-        if follows {
+        if self.state.successor.is_some() {
             self.act(Effect::RemoveOldBin);
         }
         if self.state.has_ready_successor() {
             // Names us only if the new configuration keeps its pid elsewhere.
             self.act(Effect::RemovePidFile);
         }
-        if !follows && !precedes {
+        if self.is_last() {
             self.act(Effect::RemoveLastPidFile);
         }
+    }
+
+    /// Nobody else is there, or everybody else exits in the same instant.
+    fn is_last(&self) -> bool {
+        let others = [
+            (self.state.successor.is_some(), self.farewells.successor),
+            (self.state.predecessor.is_some(), self.farewells.predecessor),
+            (self.state.elder.is_some(), self.farewells.elder),
+            (self.state.heir.is_some(), self.farewells.heir),
+        ];
+        others.iter().all(|(lives, exits)| !lives || *exits)
     }
 
     pub(super) fn time(&mut self, elapsed_ms: u32) {

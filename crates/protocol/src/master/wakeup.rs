@@ -38,10 +38,28 @@ pub struct Wakeup {
     pub from_heir: Vec<PeerMessage>,
     /// How earlier effects went.
     pub results: Vec<Result>,
+    /// Who of the other masters exits this moment.
+    pub farewells: Farewells,
+}
+
+/// Other masters that said that they exit, and have not ended yet. Whoever is about to exit says so first and then looks whether
+/// another has said it, too: of two that exit in the same instant at least one knows of the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+pub struct Farewells {
+    /// The successor said so.
+    pub successor: bool,
+    /// The predecessor said so.
+    pub predecessor: bool,
+    /// The predecessor's predecessor said so.
+    pub elder: bool,
+    /// The successor's successor said so.
+    pub heir: bool,
 }
 
 impl Wakeup {
-    /// Adds what happened after this was gathered, before anything was done about it.
+    /// Adds what happened after this was gathered, before anything was done about it. Who exits is known anew.
     pub fn absorb(&mut self, later: Wakeup) {
         self.elapsed_ms = self.elapsed_ms.saturating_add(later.elapsed_ms);
         later.signals.iter().for_each(|signal| self.signals.insert(signal));
@@ -60,6 +78,7 @@ impl Wakeup {
         self.from_elder.extend(later.from_elder);
         self.from_heir.extend(later.from_heir);
         self.results.extend(later.results);
+        self.farewells = later.farewells;
     }
 }
 

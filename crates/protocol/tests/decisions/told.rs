@@ -48,6 +48,49 @@ fn a_stopping_generation_is_not_taken_for_one_that_returns() {
 }
 
 #[test]
+fn whoever_exits_in_the_same_instant_as_all_others_removes_the_pid_file() {
+    use protocol::master::Farewells;
+    let told = Wakeup { from_predecessor: vec![PeerMessage::Leaving], ..signals(&[]) };
+    let told = step(&serving(2, Some(1)), &told).0;
+    let stops = step(&told, &signals(&[Signal::Quit])).0;
+    let ends = |predecessor, elder, heir| Wakeup {
+        exits: vec![1],
+        farewells: Farewells { predecessor, elder, heir, successor: false },
+        ..Wakeup::default()
+    };
+    check(&stops, &ends(false, false, false), "Exit(0)");
+    check(&stops, &ends(true, false, false), "RemoveLastPidFile | Exit(0)");
+    let third = State { elder: Some(Predecessor::elder(0)), ..stops };
+    check(&third, &ends(true, false, true), "Exit(0)");
+    check(&third, &ends(true, true, false), "RemoveLastPidFile | Exit(0)");
+    // Beside a new generation that exits, too.
+    let leaves = step(&beside_ready(), &signals(&[Signal::Quit])).0;
+    let both = Wakeup {
+        exits: vec![1],
+        farewells: Farewells { successor: true, ..Farewells::default() },
+        ..Wakeup::default()
+    };
+    check(&leaves, &both, "RemoveOldBin | RemovePidFile | RemoveLastPidFile | Exit(0)");
+}
+
+#[test]
+fn only_a_first_master_removes_the_name_of_an_old_one_when_it_is_ready() {
+    let ready = |predecessor| {
+        let turns = [
+            Wakeup::default(),
+            Wakeup { reports: vec![(1, Report::Prepared)], ..Wakeup::default() },
+            Wakeup { reports: vec![(1, Report::Accepting)], ..Wakeup::default() },
+        ];
+        let begun = State::new(2, 1, predecessor, Limits::default());
+        turns.iter().fold(begun, |state, turn| step(&state, turn).0)
+    };
+    let written = Wakeup { results: vec![Outcome::PidFileWritten], ..Wakeup::default() };
+    let says = "generation 2 is ready: all its workers accept | AnnounceStart";
+    check(&ready(None), &written, &format!("{says} | RemoveOldBin"));
+    check(&ready(Some(1)), &written, &format!("{says} | TellPredecessor(Ready)"));
+}
+
+#[test]
 fn a_first_start_that_fails_is_given_up_and_one_that_takes_over_from_orphans_is_tried_again() {
     let failed = Wakeup { results: vec![Outcome::WorkerNotSpawned(1)], ..Wakeup::default() };
     let start = |predecessor, orphans| {

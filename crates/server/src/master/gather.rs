@@ -195,6 +195,7 @@ impl Master {
         self.unwatch_quietly(&peer.channel);
         self.bury(peer);
         self.settle_zones();
+        self.remove_left_behind();
         wakeup.predecessor_died = true;
     }
 

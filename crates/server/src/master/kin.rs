@@ -8,7 +8,7 @@ use std::{
     process,
 };
 
-use protocol::master::Wakeup;
+use protocol::master::{Farewells, Wakeup};
 
 use super::{
     Master, Source,
@@ -41,6 +41,29 @@ impl Master {
         let (pid, pidfd) = (process::id(), own.as_fd());
         let hello = wire::Hello { generation, from: generation, pid, pidfd, zones: Vec::new() };
         wire::send_hello(elder.channel.as_fd(), &hello)
+    }
+
+    /// Who said that it exits this moment.
+    pub(super) fn farewells(&self) -> Farewells {
+        let exits = |peer: &Option<Peer>| peer.as_ref().is_some_and(|peer| peer.exits);
+        Farewells {
+            successor: exits(&self.successor),
+            predecessor: exits(&self.predecessor),
+            elder: exits(&self.elder),
+            heir: exits(&self.heir),
+        }
+    }
+
+    /// Tells all others whether we exit this moment; true if that is news.
+    pub(super) fn say_farewell(&mut self, exits: bool) -> bool {
+        if self.said_farewell == exits {
+            return false;
+        }
+        self.said_farewell = exits;
+        for peer in self.peers() {
+            self.log_unheard("say farewell to", wire::send_farewell(peer.channel.as_fd(), exits));
+        }
+        true
     }
 
     pub(super) fn hear_heir(&mut self, wakeup: &mut Wakeup) {
@@ -86,6 +109,7 @@ impl Master {
         let Some(peer) = self.elder.take() else { return };
         self.unwatch_quietly(&peer.channel);
         self.bury(peer);
+        self.remove_left_behind();
         wakeup.elder_died = true;
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Peer {
     pub(super) introduced: Vec<OwnedFd>,
     /// A master that it is about to start. Nothing is made of it before the one that says so is our successor.
     pub(super) heir: Option<Newcomer>,
+    /// It said that it exits this moment.
+    pub(super) exits: bool,
     /// What it said last of how far it is, or of why it ends.
     pub(super) words: Option<String>,
 }
@@ -40,7 +42,7 @@ pub(super) struct Heard {
 
 impl Peer {
     pub(super) fn new(pid: u32, channel: OwnedFd, pidfd: Option<OwnedFd>) -> Peer {
-        Peer { pid, channel, pidfd, introduced: Vec::new(), heir: None, words: None }
+        Peer { pid, channel, pidfd, introduced: Vec::new(), heir: None, exits: false, words: None }
     }
 
     /// Everything there is to hear now. Who it is, and whom it knows, is kept here; that is no decision.
@@ -53,6 +55,7 @@ impl Peer {
                 Ok(Some(Frame::Hello(Hello { pid, pidfd, .. }))) => {
                     (self.pid, self.pidfd) = (pid, Some(pidfd));
                 }
+                Ok(Some(Frame::Farewell { exits })) => self.exits = exits,
                 Ok(Some(Frame::Words(words))) => self.words = Some(words),
                 Ok(Some(Frame::Heir { generation, channel })) => {
                     self.heir = Some(Newcomer { generation, channel });

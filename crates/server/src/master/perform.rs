@@ -7,7 +7,7 @@ use std::{
 };
 
 use protocol::{
-    master::{Effect, Remark, Result as Outcome, WorkerId},
+    master::{Effect, Remark, Result as Outcome, Stage, WorkerId},
     worker::Command,
 };
 use rustix::process::{Signal, pidfd_send_signal};
@@ -15,8 +15,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use super::{Master, Settings, Source, start::worker_count};
 use crate::{
     access_log::AccessLogs,
-    last_in_force,
-    listeners::{self, Listening},
+    last_in_force, listeners,
     notify::{ready, reloading},
     privileges, supervisor, wire,
     zone::{self, Occasion},
@@ -159,7 +158,8 @@ impl Master {
         let old = std::mem::replace(&mut self.settings, settings);
         self.settle_zones();
         self.move_pid_file(&old.pid_file);
-        self.remove_paths_of_dropped(&old.listeners);
+        self.left_behind.extend(listeners::left_behind(&old.listeners, &self.settings.listeners));
+        self.remove_left_behind();
         self.log.redirect(&self.home.error_logs(&self.settings.configuration));
         self.hand_over_logs();
         self.redirect_stderr();
@@ -195,14 +195,14 @@ impl Master {
         }
     }
 
-    /// Another generation may still listen there, or come back to it: then the path stays, and hinders nobody.
-    fn remove_paths_of_dropped(&self, old: &[Listening]) {
-        let is_kept =
-            |one: &Listening| self.settings.listeners.iter().any(|kept| kept.address == one.address);
-        if self.predecessor.is_none() && self.successor.is_none() {
-            for dropped in old.iter().filter(|one| !is_kept(one)) {
-                self.log_failure("remove a socket's path", dropped.remove_path());
-            }
+    /// An older generation may still listen there, or come back to it: then the path stays, and hinders nobody.
+    pub(super) fn remove_left_behind(&mut self) {
+        let starts = matches!(self.state.stage, Stage::Starting | Stage::Announcing);
+        if starts || self.predecessor.is_some() || self.elder.is_some() {
+            return;
+        }
+        for path in std::mem::take(&mut self.left_behind) {
+            self.log_failure("remove a socket's path", path.remove());
         }
     }
 
@@ -251,6 +251,7 @@ impl Master {
 
     /// The launching process waits for one byte; its end of the pipe closed without one means that the start failed.
     fn announce_start(&mut self) {
+        self.remove_left_behind();
         if let Some(launcher) = self.launcher.take() {
             self.log_failure(
                 "tell the launcher",

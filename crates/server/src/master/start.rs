@@ -31,6 +31,7 @@ use crate::{
     numbering::Numbering,
     orphan::{self, Estate},
     os, privileges,
+    socket_path::SocketPath,
     wire::{self, Frame, Hello},
     zone::{self, Occasion, Zones},
 };
@@ -107,6 +108,10 @@ pub(crate) fn start(
     privileges::hand_over_logs(&configuration, &home.log_files(&configuration))?;
     let pid_file = home.pid_file(&configuration);
     let (listeners, mut estate) = open_listeners(&configuration, &inherited, &pid_file)?;
+    let left_behind = [&inherited.listeners, &estate.listeners]
+        .into_iter()
+        .flat_map(|had| listeners::left_behind(had, &listeners))
+        .collect();
     block_signals()?;
     let daemonise = configuration.daemon && !inherited.is_something();
     let launcher = if daemonise { Some(daemon::detach(&log, &logs)?) } else { None };
@@ -126,7 +131,7 @@ pub(crate) fn start(
     state.orphans = !estate.workers.is_empty();
     let configuration = Arc::new(configuration);
     let settings = Settings { pid_file, configuration, text: text.into(), listeners, zones };
-    let mut master = assemble(state, home, log, settings, old, launcher)?;
+    let mut master = assemble(state, home, log, settings, old, launcher, left_behind)?;
     let greeted = master.greet_elder();
     master.log_unheard("greet as the oldest master", greeted);
     master.take_over_from(estate.workers);
@@ -167,6 +172,7 @@ fn assemble(
     settings: Settings,
     (predecessor, elder): (Option<Peer>, Option<Peer>),
     launcher: Option<OwnedFd>,
+    left_behind: Vec<SocketPath>,
 ) -> io::Result<Master> {
     let mut mask = SigSet::empty();
     SIGNALS.iter().for_each(|(raised, _)| mask.add(*raised));
@@ -192,6 +198,8 @@ fn assemble(
         control: Default::default(),
         notifier: Notifier::from_environment()?,
         record: None,
+        said_farewell: false,
+        left_behind,
     };
     master.record = Record::begin(&master.state)?;
     master.open_control();

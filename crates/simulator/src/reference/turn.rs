@@ -1,14 +1,14 @@
 //! What an action does: a master's turn, a worker's step, a blow from outside.
 
 use protocol::{
-    master::{self, Effect, PeerMessage, Remark, Stage, State},
+    master::{self, Effect, Farewells, PeerMessage, Remark, Stage, State},
     signals::{Signal, Signals},
     worker::{self, Report},
 };
 
 use super::{
     accepts, means_to_serve,
-    world::{Action, Cut, Slot, Worker, World},
+    world::{Action, Cut, Master, Slot, Worker, World},
 };
 use crate::scene::GENERATIONS;
 
@@ -56,10 +56,12 @@ impl World {
             self.pay(cut);
         }
         self.left.signals = self.left.signals.without(signals);
+        let farewells = self.farewells(index);
         let Some(master) = self.master_mut(index) else { return };
         let mut wakeup = std::mem::take(&mut master.inbox);
         wakeup.signals = signals;
         wakeup.elapsed_ms = elapsed_ms;
+        wakeup.farewells = farewells;
         master.started = true;
         let before = master.state.clone();
         self.adopt(index, &wakeup);
@@ -71,13 +73,26 @@ impl World {
         self.carry_out(index, acts(effects).collect(), cut);
     }
 
+    /// Who was overtaken on its way out.
+    fn farewells(&self, index: u8) -> Farewells {
+        let exits = |other: fn(&Master) -> Option<u8>| {
+            let other = self.master(index).and_then(other).and_then(|other| self.master(other));
+            other.is_some_and(|other| other.rest.iter().any(|effect| matches!(effect, Effect::Exit(_))))
+        };
+        Farewells {
+            successor: exits(|master| master.successor),
+            predecessor: exits(|master| master.predecessor),
+            elder: exits(|master| master.elder),
+            heir: exits(|master| master.heir),
+        }
+    }
+
     /// A turn of its own accord while a worker has something to do.
     fn overtakes_a_worker(&self, signals: Signals, elapsed_ms: u32) -> bool {
         signals.is_empty() && elapsed_ms == 0 && self.workers.iter().any(Worker::can_work)
     }
 
     fn pay(&mut self, cut: Cut) {
-        self.past.overtaken |= matches!(cut, Cut::Overtaken(_));
         match cut {
             Cut::None | Cut::Overtaken(_) => self.left.delays -= 1,
             Cut::Killed(_) | Cut::Fails(_) => self.fault(),

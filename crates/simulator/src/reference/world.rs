@@ -53,7 +53,6 @@ pub(super) struct Past {
     /// An operator stopped the last generation, or stopped one so that nothing is promised.
     pub(super) stopped: bool,
     pub(super) faulted: bool,
-    pub(super) overtaken: bool,
     pub(super) worker_harmed: bool,
     /// By generation: it announced itself.
     pub(super) ready: [bool; GENERATIONS],
@@ -265,14 +264,14 @@ impl World {
     /// What is left, and the excuses that were not used yet.
     pub(super) fn allowance(&self) -> Allowance {
         let Left { signals, faults, delays, .. } = self.left;
-        let Past { faulted, overtaken, worker_harmed, .. } = self.past;
-        let unexcused = [faulted, overtaken, worker_harmed].map(|excuse| u8::from(!excuse));
+        let Past { faulted, worker_harmed, .. } = self.past;
+        let unexcused = [faulted, worker_harmed].map(|excuse| u8::from(!excuse));
         Allowance::of(signals.left().into_iter().chain([faults, delays]).chain(unexcused))
     }
 
     /// All but that.
     pub(super) fn apart_from_allowance(&self) -> u64 {
-        let past = Past { faulted: false, overtaken: false, worker_harmed: false, ..self.past };
+        let past = Past { faulted: false, worker_harmed: false, ..self.past };
         fingerprint(&(&self.masters, &self.workers, self.pid_file, self.old_bin, past))
     }
 
