@@ -2,6 +2,7 @@
 //! master dies it leaves at once only if it has nothing in its hands.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::signals::{Signal, Signals};
 
@@ -35,6 +36,30 @@ pub enum Report {
     Draining,
     /// The last connection is gone; the worker exits.
     Drained,
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Command::Accept => "accept",
+            Command::StopAccepting => "stop accepting",
+            Command::Drain => "drain",
+            Command::Terminate => "terminate",
+            Command::Reopen => "reopen its logs",
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Report::Prepared => "prepared",
+            Report::Accepting => "accepting",
+            Report::Stopped => "stopped",
+            Report::Draining => "draining",
+            Report::Drained => "drained",
+        })
+    }
 }
 
 /// How far a worker is.

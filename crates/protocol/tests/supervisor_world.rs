@@ -110,7 +110,7 @@ impl World {
             *ending == Ending::Exited(0) && (leader.is_none() || leader == Some(*process))
         };
         self.meant |= self.masters.len() == 1 && leader.is_some() && ended.iter().any(stopped);
-        ended.iter().for_each(|(process, _)| drop(self.masters.remove(process)));
+        self.masters.retain(|master, _| ended.iter().all(|(process, _)| process != master));
         self.told |= ended.iter().any(stopped) && !ended.iter().any(unasked);
     }
 

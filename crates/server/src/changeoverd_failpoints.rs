@@ -6,6 +6,7 @@ mod access_log;
 mod command_line;
 mod control;
 mod daemon;
+mod ending;
 mod home;
 #[path = "failpoints/instant.rs"]
 mod instant;

@@ -23,6 +23,7 @@ use rustix::{
     fs::{MemfdFlags, memfd_create},
     net::{SocketFlags, accept_with},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     shift::{Reply, Request},
@@ -49,10 +50,24 @@ pub(crate) enum ControlError {
     Impostor { pid: u32, found: i32 },
     #[error("master process {pid} said nothing within {} s", waited.as_secs())]
     Silent { pid: u32, waited: Duration },
+    #[error("master process {pid} ended before it answered")]
+    Gone { pid: u32 },
+    #[error("master process {pid} does not answer now: {why}")]
+    Refused { pid: u32, why: String },
     #[error("master process {pid} takes no requests: it is of an older version")]
     Deaf { pid: u32 },
     #[error("failed to understand master process {pid}: {why}")]
     Nonsense { pid: u32, why: String },
+}
+
+/// What a caller is told that is not told the status.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Rebuff {
+    /// It may not ask.
+    Stranger,
+    /// Not now, and why.
+    Busy(String),
 }
 
 /// A socket that listens under an abstract name.
@@ -72,7 +87,14 @@ pub(crate) fn admit(listener: impl AsFd) -> Option<OwnedFd> {
         if user.is_ok_and(|user| user == 0 || user == geteuid().as_raw()) {
             return Some(caller);
         }
+        rebuff(&caller, &Rebuff::Stranger);
     }
+}
+
+/// Tells a caller why it is not told more, before it is hung up on.
+pub(crate) fn rebuff(caller: &OwnedFd, why: &Rebuff) {
+    // One that has hung up has its reasons.
+    let _ = serde_json::to_string(why).map(|message| tell(caller, &message));
 }
 
 /// Tells a caller; false when it has hung up or does not read.
@@ -180,8 +202,13 @@ impl Master {
 
     /// What it says first.
     pub(crate) fn first(&self, deadline: Instant) -> Result<Status, ControlError> {
-        let user = geteuid().as_raw();
-        self.next(deadline)?.ok_or(ControlError::Forbidden { pid: self.pid, user })
+        let pid = self.pid;
+        let message = self.receive(deadline)?.ok_or(ControlError::Gone { pid })?;
+        match serde_json::from_slice(&message) {
+            Ok(Rebuff::Stranger) => Err(ControlError::Forbidden { pid, user: geteuid().as_raw() }),
+            Ok(Rebuff::Busy(why)) => Err(ControlError::Refused { pid, why }),
+            Err(_) => self.understand(&message),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod access_log;
 mod command_line;
 mod control;
 mod daemon;
+mod ending;
 mod home;
 mod instant;
 mod last_in_force;

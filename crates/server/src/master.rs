@@ -3,6 +3,7 @@
 
 mod child;
 mod control;
+mod failures;
 mod gather;
 mod kin;
 mod peer;
@@ -37,6 +38,7 @@ use crate::{
     notify::Notifier,
     numbering::Numbering,
     socket_path::SocketPath,
+    status::Failure,
     zone::Zones,
 };
 
@@ -79,6 +81,16 @@ pub(crate) struct Master {
     notifier: Notifier,
     /// What is written down of each turn, if somebody asked for it.
     record: Option<Record>,
+    /// How the last worker ended that did, in words.
+    last_exit: Option<String>,
+    /// What the last successor that is gone said last.
+    last_words: Option<String>,
+    /// Why a successor is gone, or is about to be, as far as is known.
+    obituary: Option<String>,
+    /// The last upgrade that failed or was taken back.
+    failed_upgrade: Option<Failure>,
+    /// What the predecessor was told last of how far we are.
+    progress: String,
     /// Whether the other masters were told that we exit this moment.
     said_farewell: bool,
     /// Paths of sockets that older generations listen on and this one does not: they go with those.
@@ -138,6 +150,7 @@ impl Master {
                 }
             }
             self.meet_next_heir(&mut wakeup);
+            self.tell_progress();
             self.tell_callers();
             self.gather(&mut wakeup)?;
             wakeup.elapsed_ms = u32::try_from(last.elapsed().as_millis()).unwrap_or(u32::MAX);

@@ -43,7 +43,8 @@ fn run(line: &CommandLine) -> Result<u8, Failure> {
         return Ok(report_test(line, &home, &configuration, &text));
     }
     if let Some(order) = line.signal {
-        return sequence::carry_out(order, line, &home.pid_file(&configuration));
+        let ready = configuration.changeover_ready_timeout;
+        return sequence::carry_out(order, line, &home.pid_file(&configuration), ready);
     }
     if !configuration.daemon {
         let log = Log::open(&home.error_logs(&configuration))?;

@@ -2,41 +2,30 @@
 //! A sequence only does what an operator could do by hand: it may be interrupted at any point, and everything it leaves
 //! behind is a state that the masters look after by themselves.
 
-use std::{
-    collections::BTreeSet,
-    error::Error,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+mod members;
+mod single;
+mod watched;
+
+use std::{collections::BTreeSet, error::Error, path::Path, time::Duration};
 
 use nix::sys::signal::Signal;
+use protocol::signals;
 
+use self::watched::Watched;
 use crate::{
     command_line::{CommandLine, Order},
-    control::{ControlError, Master},
-    pid_file,
-    shift::{self, Change, Refusal, Reply, Request},
-    signal,
+    control::ControlError,
+    pid_file, signal,
     status::{Neighbour, NeighbourStage, Stage, Status},
 };
-
-/// A master that was asked answers at once.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
-
-/// How often a long wait says what it waits for.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Between two looks at what nobody tells.
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Exit code of a sequence that did not come to its end.
 const FAILED: u8 = 1;
 
 type Done = Result<u8, Box<dyn Error>>;
 
-/// Does what was ordered, with the master that the pid file names.
-pub(crate) fn carry_out(order: Order, line: &CommandLine, pid_file: &Path) -> Done {
+/// Does what was ordered, with the master that the pid file names. `ready` is how long workers may take to come up.
+pub(crate) fn carry_out(order: Order, line: &CommandLine, pid_file: &Path, ready: Duration) -> Done {
     let takes_words = matches!(order, Order::Weight | Order::Down | Order::Drain | Order::Undrain);
     if let Some(word) = line.words.first().filter(|_| !takes_words) {
         return fail(&format!("this order takes no words: leave \"{word}\" out"));
@@ -48,24 +37,28 @@ pub(crate) fn carry_out(order: Order, line: &CommandLine, pid_file: &Path) -> Do
         return fail("this order does not wait for connections: leave --timeout out, or write: -s drain");
     }
     let pid = pid_file::read(pid_file)?;
-    let signal = match order {
-        Order::Status => return status(pid, line.json),
-        Order::Weight | Order::Down | Order::Drain | Order::Undrain => {
-            return shift_members(order, line, pid_file);
-        }
-        Order::Upgrade => return upgrade(pid, pid_file),
-        Order::Rollback => return rollback(pid, pid_file),
-        Order::Stop => Signal::SIGTERM,
-        Order::Quit => Signal::SIGQUIT,
-        Order::Reload => Signal::SIGHUP,
-        Order::Reopen => Signal::SIGUSR1,
-    };
-    signal::send(signal, pid)?;
-    Ok(0)
+    match order {
+        Order::Status => status(pid, pid_file, line.json),
+        Order::Weight | Order::Down | Order::Drain | Order::Undrain => members::shift(order, line, pid_file),
+        Order::Upgrade => upgrade(pid, pid_file),
+        Order::Rollback => rollback(pid, pid_file),
+        Order::Stop => single::tell(signals::Signal::Term, pid),
+        Order::Quit => single::tell(signals::Signal::Quit, pid),
+        Order::Reload => single::reload(pid, ready),
+        Order::Reopen => single::tell(signals::Signal::Usr1, pid),
+    }
 }
 
-fn status(pid: u32, json: bool) -> Done {
-    let masters = everybody(pid)?;
+fn status(pid: u32, pid_file: &Path, json: bool) -> Done {
+    let masters = match everybody(pid) {
+        // Another one leads by now: it was named before this one left.
+        Err(ControlError::Gone { .. } | ControlError::Unreachable { .. })
+            if pid_file::read(pid_file).is_ok_and(|named| named != pid) =>
+        {
+            everybody(pid_file::read(pid_file)?)?
+        }
+        asked => asked?,
+    };
     if json {
         println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "masters": masters }))?);
     } else {
@@ -89,81 +82,6 @@ fn everybody(first: u32) -> Result<Vec<Status>, ControlError> {
     }
     statuses.sort_by_key(|status| status.generation);
     Ok(statuses)
-}
-
-/// What a shift takes, after its name.
-const SHIFT_USAGE: [&str; 2] = ["UPSTREAM SERVER=WEIGHT | down | up...", "UPSTREAM SERVER..."];
-
-fn shift_members(order: Order, line: &CommandLine, pid_file: &Path) -> Done {
-    let usage = SHIFT_USAGE[usize::from(order != Order::Weight)];
-    let (upstream, members) = match line.words.as_slice() {
-        [upstream, members @ ..] if !members.is_empty() => (upstream.clone(), members),
-        _ => return fail(&format!("it is not said of whom: write {usage} behind it")),
-    };
-    let changes: Result<Vec<_>, _> = members.iter().map(|word| read_change(order, word)).collect();
-    let request = Request { upstream, changes: changes?, forced: line.force };
-    match Master::call(pid_file::read(pid_file)?)?.ask(&request, Instant::now() + ANSWER_DEADLINE)? {
-        Reply::Refused(why) => fail(&why),
-        Reply::Done(what) => {
-            say(&what);
-            match order {
-                Order::Drain => until_drained(pid_file, &request.upstream, members, line.timeout),
-                _ => Ok(0),
-            }
-        }
-    }
-}
-
-fn read_change(order: Order, word: &str) -> Result<(String, Change), Refusal> {
-    match order {
-        Order::Weight => shift::change(word),
-        Order::Undrain => Ok((word.to_owned(), Change::UP)),
-        _ => Ok((word.to_owned(), Change::DOWN)),
-    }
-}
-
-/// The end of a connection to a peer is no event for a master: it is asked again and again.
-fn until_drained(pid_file: &Path, upstream: &str, names: &[String], timeout: Option<Duration>) -> Done {
-    let (began, whom) = (Instant::now(), names.join(", "));
-    let (mut next_word, mut heard) = (began, began);
-    loop {
-        let busy = match busy(pid_file, upstream, names) {
-            Ok(busy) => busy,
-            // One that dies is followed by another.
-            Err(_) if heard.elapsed() < ANSWER_DEADLINE => {
-                thread::sleep(LOOK_PAUSE);
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        heard = Instant::now();
-        if busy == 0 {
-            say(&format!("no connection to {whom} is left"));
-            return Ok(0);
-        }
-        let left = if busy == 1 { "1 connection".to_owned() } else { format!("{busy} connections") };
-        if timeout.is_some_and(|timeout| began.elapsed() >= timeout) {
-            return fail(&format!(
-                "not drained after {} s: {left} to {whom} left; it gets no new requests, ask again with -s drain or -s status",
-                began.elapsed().as_secs()
-            ));
-        }
-        if Instant::now() >= next_word {
-            say(&format!("waiting for {left} to {whom} to end"));
-            next_word += PATIENCE;
-        }
-        thread::sleep(LOOK_PAUSE);
-    }
-}
-
-/// Connections to these servers. Each master knows of its own workers and of those before; another one may lead by now.
-fn busy(pid_file: &Path, upstream: &str, names: &[String]) -> Result<u32, Box<dyn Error>> {
-    let of_master = |status: Status| {
-        let clusters = status.clusters.into_iter().filter(|cluster| cluster.name == upstream);
-        let members = clusters.flat_map(|cluster| cluster.members);
-        members.filter(|member| names.contains(&member.name)).map(|member| member.conns).sum()
-    };
-    Ok(everybody(pid_file::read(pid_file)?)?.into_iter().map(of_master).max().unwrap_or_default())
 }
 
 fn upgrade(pid: u32, pid_file: &Path) -> Done {
@@ -297,61 +215,4 @@ fn say(line: &str) {
 fn fail(line: &str) -> Done {
     eprintln!("changeoverd: {line}");
     Ok(FAILED)
-}
-
-/// A master, and what it said last.
-struct Watched {
-    master: Master,
-    last: Status,
-    /// Answers that came before the first order.
-    known: u64,
-}
-
-impl Watched {
-    fn call(pid: u32) -> Result<Watched, ControlError> {
-        let master = Master::call(pid)?;
-        let last = master.first(Instant::now() + ANSWER_DEADLINE)?;
-        let known = last.answered;
-        Ok(Watched { master, last, known })
-    }
-
-    /// Sends a signal and waits for the receipt, so that what is seen from here on is seen after it. A master that leaves
-    /// needs none.
-    fn send(&mut self, signal: Signal) -> Result<(), Box<dyn Error>> {
-        let received = format!("signal {} received", signal.as_str().trim_start_matches("SIG"));
-        let before = self.last.answered;
-        signal::send(signal, self.master.pid)?;
-        let is_there = |status: &Status| {
-            status.answers_since(before).iter().any(|answer| answer.says == received).then_some(())
-        };
-        self.until("the master to take the signal", is_there)?;
-        Ok(())
-    }
-
-    /// Waits until a fact can be told of the master; `None` if it ends before.
-    fn until<T>(
-        &mut self,
-        what: &str,
-        fact: impl Fn(&Status) -> Option<T>,
-    ) -> Result<Option<T>, ControlError> {
-        loop {
-            if let Some(told) = fact(&self.last) {
-                return Ok(Some(told));
-            }
-            match self.master.next(Instant::now() + PATIENCE) {
-                Ok(Some(status)) => self.last = status,
-                Ok(None) => return Ok(None),
-                Err(ControlError::Silent { .. }) => say(&format!("still waiting for {what}\n{}", self.last)),
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Fails, with what the master said since the first order.
-    fn fail(&self, line: &str) -> Done {
-        for answer in self.last.answers_since(self.known) {
-            eprintln!("changeoverd: {} {}", answer.at, answer.says);
-        }
-        fail(line)
-    }
 }

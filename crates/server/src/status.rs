@@ -41,6 +41,9 @@ pub(crate) struct Status {
     pub(crate) orphans: usize,
     /// Signals that wait for something.
     pub(crate) deferred: Vec<String>,
+    /// The last upgrade that failed or was taken back. An older version does not tell.
+    #[serde(default)]
+    pub(crate) failed_upgrade: Option<Failure>,
     /// Upstreams with a zone. An older version does not tell.
     #[serde(default)]
     pub(crate) clusters: Vec<Cluster>,
@@ -156,6 +159,17 @@ pub(crate) enum NeighbourStage {
     Leaving,
 }
 
+/// An upgrade that did not stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    /// Local date and time.
+    pub(crate) at: String,
+    /// The generation that is gone.
+    pub(crate) generation: u32,
+    /// One line.
+    pub(crate) why: String,
+}
+
 /// What was said to a signal, or about what happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Answer {
@@ -205,6 +219,9 @@ impl fmt::Display for Status {
                 .try_for_each(|member| writeln!(f, "    {:<width$}  {member}", member.name))?;
         }
         line(f, "deferred", &or_none(&self.deferred))?;
+        if let Some(Failure { at, why, .. }) = &self.failed_upgrade {
+            line(f, "failed upgrade", &format!("{at} {why}"))?;
+        }
         self.answers.iter().try_for_each(|answer| line(f, &answer.at, &answer.says))
     }
 }

@@ -84,17 +84,11 @@ pub(crate) struct Listener {
     pub(crate) socket: OwnedFd,
 }
 
-/// The whole life of a worker process. Returns the code to exit with: 0 after a drain or when told to leave, 2 if it
-/// cannot work.
-pub(crate) fn run(start: Start) -> i32 {
-    let log = start.log.clone();
-    live(start).unwrap_or_else(|error| {
-        log.emerg(&format!("worker cannot start: {error}"));
-        2
-    })
-}
-
-fn live(start: Start) -> io::Result<i32> {
+/// The whole life of a worker process. Returns the code to exit with: 0 after a drain or when told to leave.
+///
+/// # Errors
+/// It cannot work: there is no runtime, or a listener cannot be registered.
+pub(crate) fn run(start: Start) -> io::Result<i32> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     local.block_on(&runtime, async {

@@ -164,7 +164,7 @@ fn a_new_master_dies_where_it_is_told_to_and_says_so_first() {
     let said = server.hear();
     let words: Vec<&str> = said.split(' ').collect();
     assert_eq!((words[..3].join(" "), words[4]), ("kill master 2".into(), "write-pid-file.before"), "{said}");
-    server.wait("the rollback", || server.log().contains("rolled back to this one"));
+    server.wait("it failed", || server.log().contains("the upgrade failed: generation 2 never served"));
     assert_eq!(server.master(), old);
     assert!(!server.path("f.armed").exists(), "it was for one only");
 }
@@ -184,6 +184,24 @@ fn the_n_th_time_and_the_age_of_a_process_are_told_apart() {
     server.arm("3 note master * * say.before 2\n");
     kill(Pid::from_raw(server.master()), Signal::SIGUSR1).expect("a live master");
     assert!(server.hear().ends_with(" say.before"), "a note is of every time");
+}
+
+#[test]
+fn term_while_a_new_generation_comes_up_leaves_none_of_its_workers() {
+    let server = Server::start();
+    let old = server.master();
+    server.arm("1 stop master 2 * tell-accept.after 1\n");
+    kill(Pid::from_raw(old), Signal::SIGUSR2).expect("a live master");
+    let said = server.hear();
+    let new = said.split(' ').nth(3).expect("a pid");
+    let workers = fs::read_to_string(format!("/proc/{new}/task/{new}/children")).expect("a stopped master");
+    assert_eq!(workers.split_whitespace().count(), 1, "{said}");
+    kill(Pid::from_raw(old), Signal::SIGTERM).expect("a live master");
+    // Somebody else may have to reap it.
+    let lives = |worker: &str| {
+        fs::read_to_string(format!("/proc/{worker}/stat")).is_ok_and(|stat| !stat.contains(") Z"))
+    };
+    server.wait("nobody is left", || !workers.split_whitespace().any(lives));
 }
 
 #[test]

@@ -6,11 +6,15 @@ use std::{
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    os::fd::{AsRawFd, OwnedFd},
 };
 
 use assert_cmd::Command;
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, socket},
+    },
     unistd::Pid,
 };
 
@@ -34,7 +38,9 @@ fn a_new_generation_that_cannot_read_its_configuration_says_so_in_the_log_and_ch
     let old = server.master();
     server.configure("nonsense on;");
     server.signal(old, Signal::SIGUSR2);
-    server.wait("rolled back", |s| s.log().contains("rolled back to this one"));
+    let failed =
+        "the upgrade failed: generation 2 never served, and 1 goes on: its master exited with code 1: ";
+    server.wait("it failed", |s| s.log().contains(failed));
     assert!(server.log().contains("unknown directive \"nonsense\""), "{}", server.log());
     assert_eq!((server.master(), server.generation()), (old, Some(1)));
 }
@@ -185,9 +191,135 @@ fn an_upgrade_that_fails_says_why_and_the_old_generation_serves_on() {
     let first = server.master();
     let (code, told, said) = order(&server, &["upgrade"]);
     assert_eq!(code, Some(1), "{told}{said}");
-    assert!(said.contains("generation 2 is gone: rolled back to this one"), "{said}");
+    let why = format!(
+        "the upgrade failed: generation 2 never served, and 1 goes on: its master exited with code 1: \
+         failed to bind {listen}: Address already in use"
+    );
+    assert!(said.contains(&why), "{said}");
     assert!(said.ends_with("no upgrade; the old generation serves on\n"), "{said}");
+    // Whoever asks later is told, too.
+    let (_, told, _) = order(&server, &["status"]);
+    assert!(told.lines().any(|line| line.contains("failed upgrade") && line.contains(&why)), "{told}");
+    let (_, told, _) = order(&server, &["status", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let failure = &told["masters"][0]["failed_upgrade"];
+    assert_eq!(failure["generation"], 2, "{told}");
+    assert!(failure["why"].as_str().is_some_and(|told| told.starts_with(&why)), "{told}");
     assert_eq!((server.master(), server.generation()), (first, Some(1)));
+}
+
+/// How an upgrade fails, as the last master says it.
+fn failure(server: &Server) -> String {
+    let (code, told, said) = order(server, &["upgrade"]);
+    assert_eq!(code, Some(1), "{told}{said}");
+    let line = said.lines().find(|line| line.contains("the upgrade failed"));
+    line.unwrap_or_else(|| panic!("it says that it failed: {said}")).to_owned()
+}
+
+#[test]
+fn an_upgrade_says_why_workers_did_not_come_up_and_how_far_a_late_generation_was() {
+    let server = Server::start();
+    // Workers open their journals themselves, and there is no such directory.
+    server.configure("changeover_journal nowhere/journal;");
+    let failed = failure(&server);
+    let why = "giving up the start (worker process ";
+    assert!(failed.contains(why) && failed.contains("exited with code 2: "), "{failed}");
+    // A program that never comes to be a master.
+    let server = Server::start_as(|server| {
+        server.configure("changeover_ready_timeout 1s;");
+        let program = server.path("program");
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_changeoverd"), &program).expect("names the program");
+        program
+    });
+    fs::remove_file(server.path("program")).expect("removes");
+    let failed = failure(&server);
+    assert!(failed.contains("exited with code 127: failed to execute "), "{failed}");
+    let script = server.path("program");
+    fs::write(&script, "#!/bin/sh\nexec sleep 100\n").expect("writes");
+    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a program");
+    let failed = failure(&server);
+    let late = "generation 3 was not ready by its deadline: it is killed; the last it said: nothing";
+    assert!(failed.contains(late), "{failed}");
+    assert_eq!(server.generation(), Some(1));
+}
+
+#[test]
+fn a_signal_that_is_not_carried_out_is_told_to_whoever_ordered_it() {
+    let server = Server::start();
+    let check = |words: &str, code: i32, expected: &str| {
+        let (found, told, said) = order(&server, &[words]);
+        assert_eq!((found, format!("{told}{said}")), (Some(code), expected.to_owned()), "{words}");
+    };
+    check("reopen", 0, "");
+    check("reload", 0, "changeoverd: configuration 2 is in force\n");
+    let (old, new) = server.upgrade();
+    server.signal(old, Signal::SIGWINCH);
+    server.wait("only the new generation answers", |s| s.generation() == Some(2));
+    check("reload", 0, "changeoverd: configuration 2 is in force\n");
+    // To the old one by its own pid file.
+    let text = fs::read_to_string(server.path("nginx.conf")).expect("reads");
+    let right = text.clone();
+    fs::write(server.path("nginx.conf"), text.replace("pid server.pid", "pid server.pid.oldbin"))
+        .expect("writes");
+    check("reload", 0, "changeoverd: generation 1 serves again\n");
+    let refused = "HUP is refused: this generation serves already and another one is there; reload that one, or stop it first";
+    check("reload", 1, &format!("changeoverd: {refused}\n"));
+    fs::write(server.path("nginx.conf"), right).expect("writes");
+    check("quit", 0, "");
+    server.wait("the old one is alone", |s| s.master() == old && s.pid("server.pid.oldbin").is_none());
+    server.wait("the new one is gone", |_| kill(Pid::from_raw(new), None).is_err() || is_zombie(new));
+    check("stop", 0, "");
+}
+
+fn is_zombie(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z"))
+}
+
+#[test]
+fn a_reload_that_fails_says_why() {
+    let server = Server::start();
+    let busy = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let listen = busy.local_addr().expect("address");
+    server.configure_server(&format!("listen {listen};"), "");
+    let (code, told, said) = order(&server, &["reload"]);
+    assert_eq!(code, Some(1), "{told}{said}");
+    assert!(said.contains(&format!("failed to bind {listen}: Address already in use")), "{said}");
+    assert!(said.ends_with("the new configuration is refused: the old one stays\n"), "{said}");
+    server.configure("changeover_journal nowhere/journal;");
+    let (code, told, said) = order(&server, &["reload"]);
+    assert_eq!(code, Some(1), "{told}{said}");
+    assert!(said.ends_with("did not come up: the old configuration stays\n"), "{said}");
+    server.configure("nonsense on;");
+    let (code, _, said) = order(&server, &["reload"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("nginx.conf:1:"), "{said}");
+    assert_eq!(server.generation(), Some(1));
+}
+
+#[test]
+fn many_may_ask_at_once_and_one_too_many_is_told_so() {
+    let server = Server::start();
+    let namespace = fs::read_link("/proc/self/ns/pid").expect("a namespace");
+    let name = format!("changeoverd/{}/{}", namespace.display(), server.master());
+    let call = || {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let caller = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).expect("a socket");
+        connect(caller.as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes()).expect("a name"))
+            .expect("calls");
+        let mut first = [0; 65536];
+        assert!(recv(caller.as_raw_fd(), &mut first, MsgFlags::empty()).expect("answers") > 0);
+        caller
+    };
+    let mut callers: Vec<OwnedFd> = (0..40).map(|_| call()).collect();
+    let (code, _, said) = order(&server, &["status"]);
+    assert_eq!(code, Some(0), "{said}");
+    callers.extend((40..256).map(|_| call()));
+    let (code, _, said) = order(&server, &["status"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("does not answer now: 256 others listen to it"), "{said}");
+    drop(callers);
+    // Another test's child may have a copy of them until it executes its program.
+    server.wait("there is room again", |s| order(s, &["status"]).0 == Some(0));
 }
 
 #[test]
@@ -195,7 +327,9 @@ fn after_a_failed_upgrade_the_new_master_knows_the_number_of_the_old_one() {
     let server = Server::start();
     server.configure("nonsense on;");
     server.signal(server.master(), Signal::SIGUSR2);
-    server.wait("rolled back", |s| s.log().contains("generation 2 is gone: rolled back to this one"));
+    server.wait("it failed", |s| {
+        s.log().contains("the upgrade failed: generation 2 never served, and 1 goes on")
+    });
     server.configure("");
     let (old, new) = server.upgrade();
     let (_, told, _) = order(&server, &["status", "--json"]);

@@ -12,6 +12,8 @@ pub struct Scene {
     pub stopped: bool,
     /// A fault struck: what it hit may take a moment to be made good.
     pub faulted: bool,
+    /// A fault struck that was no order: TERM may be one, for what it cuts.
+    pub struck: bool,
     /// A worker was killed, stopped or told to leave from outside.
     pub worker_harmed: bool,
     /// A reload's workers change places right now.

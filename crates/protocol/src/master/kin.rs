@@ -84,6 +84,7 @@ impl Turn {
         self.say(Remark::HeirFollows(gone.generation, heir.generation));
         self.act(Effect::PromoteHeir);
         self.state.successor = Some(heir);
+        self.farewells.successor = self.farewells.heir;
         match heir.stage {
             // It looks after the pid files and the workers itself, unless it was told to go since we heard of it: then they are
             // all there is. Or the server is meant, and nobody serves any more.
@@ -127,6 +128,7 @@ impl Turn {
     pub(super) fn follow_elder(&mut self, elder: Predecessor) {
         self.act(Effect::PromoteElder);
         self.state.predecessor = Some(elder);
+        self.farewells.predecessor = self.farewells.elder;
         match self.state.stage {
             Stage::Serving => {
                 self.name_ourselves();

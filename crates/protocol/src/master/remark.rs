@@ -21,8 +21,12 @@ pub enum Remark {
     Resumed(Generation),
     /// The successor is ready.
     SuccessorReady(Generation),
-    /// The successor is dead; what we do about it.
+    /// The successor is dead, and had served: everything is ours again.
     RolledBack(Generation),
+    /// The successor (the first) is dead and never served; we (the second) serve on.
+    UpgradeFailed(Generation, Generation),
+    /// The successor is dead and never served, and we leave, too.
+    Abandoned(Generation),
     /// The successor was not ready in time.
     SuccessorLate(Generation),
     /// The successor is dead, and the one it started follows us now.
@@ -67,6 +71,12 @@ impl fmt::Display for Remark {
             }
             Remark::RolledBack(generation) => {
                 write!(f, "generation {generation} is gone: rolled back to this one")
+            }
+            Remark::UpgradeFailed(failed, stays) => {
+                write!(f, "the upgrade failed: generation {failed} never served, and {stays} goes on")
+            }
+            Remark::Abandoned(generation) => {
+                write!(f, "generation {generation} is gone before it served")
             }
             Remark::SuccessorLate(generation) => {
                 write!(f, "generation {generation} was not ready by its deadline: it is killed")

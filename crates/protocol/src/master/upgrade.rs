@@ -159,7 +159,7 @@ impl Turn {
             self.inherit_workers();
         }
         let meant_to_leave = is_meant_to_leave(successor.stage);
-        self.say(Remark::RolledBack(successor.generation));
+        self.tell_of_loss(successor);
         match self.state.stage {
             Stage::Leaving if successor.stage == SuccessorStage::Stopping => {
                 self.state.stage = Stage::Stopping;
@@ -167,6 +167,10 @@ impl Turn {
             }
             Stage::Terminating { .. } if successor.stage == SuccessorStage::Stopping => {
                 self.pass_on_that_all_stop();
+            }
+            // Whoever stopped us meant the server, and its workers may accept already.
+            Stage::Terminating { code: 0, .. } if successor.stage == SuccessorStage::Condemned => {
+                self.act(Effect::TerminateOrphans);
             }
             Stage::Retired | Stage::Leaving => self.state.stage = Stage::Serving,
             _ => {}
@@ -176,6 +180,16 @@ impl Turn {
             self.state.doubt_ms = Some(self.state.limits.doubt_ms);
             self.drop_deferred(&[Signal::Winch, Signal::Quit], "the new generation is gone");
         }
+    }
+
+    fn tell_of_loss(&mut self, gone: Successor) {
+        use SuccessorStage::{Condemned, Spawning, Starting};
+        let served = !matches!(gone.stage, Spawning | Starting { .. } | Condemned);
+        self.say(match self.state.stage {
+            _ if served => Remark::RolledBack(gone.generation),
+            Stage::Stopping | Stage::Terminating { .. } => Remark::Abandoned(gone.generation),
+            _ => Remark::UpgradeFailed(gone.generation, self.state.generation),
+        });
     }
 
     /// The old generation ended: in order, or not. If not, its workers serve on until ours do. Whoever told us to leave meant

@@ -1,6 +1,7 @@
 //! Everything a master knows at one turn of its loop.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::state::WorkerId;
 use crate::{Generation, signals::Signals, worker::Report};
@@ -103,6 +104,21 @@ pub enum PeerMessage {
     Staying,
     /// To the predecessor: I was told to stop; if you were told so too, do not take over.
     Stopping,
+}
+
+impl fmt::Display for PeerMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PeerMessage::Ready => "ready",
+            PeerMessage::TakeOver => "take over",
+            PeerMessage::TookOver => "took over",
+            PeerMessage::Noted => "noted",
+            PeerMessage::Leaving => "leaving",
+            PeerMessage::Bonded => "bonded",
+            PeerMessage::Staying => "staying",
+            PeerMessage::Stopping => "stopping",
+        })
+    }
 }
 
 /// How an effect went. An effect that is not named here cannot fail in a way that matters to the protocol.

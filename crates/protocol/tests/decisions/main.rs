@@ -91,7 +91,7 @@ fn a_deferred_quit_is_dropped_with_the_generation_it_waited_for() {
     check(
         &state,
         &Wakeup { successor_died: true, ..Wakeup::default() },
-        "WritePidFile | RemoveOldBin | ReapSuccessor | generation 2 is gone: rolled back to this one \
+        "WritePidFile | RemoveOldBin | ReapSuccessor | the upgrade failed: generation 2 never served, and 1 goes on \
          | deferred QUIT is dropped: the new generation is gone | FindOrphans | DrainOrphans",
     );
 }
@@ -134,7 +134,7 @@ fn a_late_generation_is_killed_and_a_failed_spawn_changes_nothing() {
     check(&upgrading(), &late, "generation 2 was not ready by its deadline: it is killed | KillSuccessor");
     let asked = step(&serving(1, None), &signals(&[Signal::Usr2])).0;
     let failed = Wakeup { results: vec![Outcome::SuccessorNotSpawned], ..Wakeup::default() };
-    check(&asked, &failed, "generation 2 is gone: rolled back to this one");
+    check(&asked, &failed, "the upgrade failed: generation 2 never served, and 1 goes on");
 }
 
 #[test]
@@ -175,7 +175,11 @@ fn quit_is_dropped_when_the_generation_it_relied_on_died_in_the_same_turn() {
         "WritePidFile | RemoveOldBin | ReapSuccessor | generation 2 is gone: rolled back to this one";
     let dropped = "deferred QUIT is dropped: the other generation died in the same moment";
     check(&beside_ready(), &dead, &format!("{undone} | {dropped} | FindOrphans | DrainOrphans"));
-    check(&upgrading(), &dead, &format!("{undone} | {dropped} | FindOrphans | DrainOrphans"));
+    let failed = undone.replace(
+        "generation 2 is gone: rolled back to this one",
+        "the upgrade failed: generation 2 never served, and 1 goes on",
+    );
+    check(&upgrading(), &dead, &format!("{failed} | {dropped} | FindOrphans | DrainOrphans"));
     let retired = step(&beside_ready(), &signals(&[Signal::Winch])).0;
     check(&retired, &dead, &format!("{undone} | {dropped} | SpawnWorker(2, 1)"));
     check(

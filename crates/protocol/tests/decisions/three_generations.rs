@@ -75,7 +75,7 @@ fn the_oldest_serves_until_the_newest_is_ready_and_then_leaves_as_it_was_told() 
     check(
         &back,
         &died,
-        "WritePidFile | RemoveOldBin | ReapSuccessor | generation 3 is gone: rolled back to this one \
+        "WritePidFile | RemoveOldBin | ReapSuccessor | the upgrade failed: generation 3 never served, and 1 goes on \
          | deferred QUIT is dropped: the new generation is gone",
     );
 }
@@ -161,7 +161,8 @@ fn a_rollback_to_the_middle_names_the_oldest_again() {
     check(
         &spawned,
         &died,
-        "WritePidFile | NameOldBin | ReapSuccessor | generation 3 is gone: rolled back to this one | FindOrphans | DrainOrphans",
+        "WritePidFile | NameOldBin | ReapSuccessor | the upgrade failed: generation 3 never served, and 2 goes on \
+         | FindOrphans | DrainOrphans",
     );
     let ready = step(&spawned, &Wakeup { from_successor: vec![PeerMessage::Ready], ..Wakeup::default() }).0;
     check(

@@ -60,9 +60,12 @@ fn whoever_exits_in_the_same_instant_as_all_others_removes_the_pid_file() {
     };
     check(&stops, &ends(false, false, false), "Exit(0)");
     check(&stops, &ends(true, false, false), "RemoveLastPidFile | Exit(0)");
-    let third = State { elder: Some(Predecessor::elder(0)), ..stops };
+    let third = State { elder: Some(Predecessor::elder(0)), ..stops.clone() };
     check(&third, &ends(true, false, true), "Exit(0)");
     check(&third, &ends(true, true, false), "RemoveLastPidFile | Exit(0)");
+    // The one between them has just died.
+    let bereaved = Wakeup { predecessor_died: true, ..ends(false, true, false) };
+    assert!(step(&third, &bereaved).1.contains(&Effect::RemoveLastPidFile));
     // Beside a new generation that exits, too.
     let leaves = step(&beside_ready(), &signals(&[Signal::Quit])).0;
     let both = Wakeup {
@@ -71,6 +74,23 @@ fn whoever_exits_in_the_same_instant_as_all_others_removes_the_pid_file() {
         ..Wakeup::default()
     };
     check(&leaves, &both, "RemoveOldBin | RemovePidFile | RemoveLastPidFile | Exit(0)");
+}
+
+#[test]
+fn a_fast_stop_takes_the_workers_of_a_new_generation_with_it_unless_that_was_ready() {
+    let died = Wakeup { successor_died: true, ..Wakeup::default() };
+    let ends = |state: &State| {
+        let stopped = step(state, &signals(&[Signal::Term])).0;
+        step(&stopped, &died).1.contains(&Effect::TerminateOrphans)
+    };
+    assert!(ends(&upgrading()));
+    let stopped = step(&upgrading(), &signals(&[Signal::Term])).0;
+    check(
+        &stopped,
+        &died,
+        "WritePidFile | RemoveOldBin | ReapSuccessor | generation 2 is gone before it served | TerminateOrphans",
+    );
+    assert!(!ends(&beside_ready()));
 }
 
 #[test]

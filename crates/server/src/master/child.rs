@@ -38,6 +38,8 @@ pub(super) struct Child {
     pub(super) pid: Pid,
     pub(super) pidfd: OwnedFd,
     pub(super) channel: OwnedFd,
+    /// Why it cannot work, if it said so.
+    pub(super) words: Option<String>,
 }
 
 impl Master {
@@ -47,7 +49,7 @@ impl Master {
         match os::fork_single_threaded()? {
             Forked::Child => process::exit(self.be_worker(settings, theirs)),
             Forked::Parent(pid) => {
-                let child = Child { pid, pidfd: hold(pid)?, channel: ours };
+                let child = Child { pid, pidfd: hold(pid)?, channel: ours, words: None };
                 // Before it gets its listeners: it finds its place there.
                 settings.zones.iter().flatten().try_for_each(|zone| admit(zone, pid))?;
                 let sockets: Vec<BorrowedFd> = settings.listeners.iter().map(|l| l.socket.as_fd()).collect();
@@ -69,10 +71,13 @@ impl Master {
         os::close_all_but(&kept);
         os::set_title("changeoverd: worker process");
         self.log_as(settings);
-        match self.equip(settings, channel) {
-            Ok(start) => worker::run(start),
+        let mouth = channel.try_clone();
+        match self.equip(settings, channel).and_then(worker::run) {
+            Ok(code) => code,
             Err(error) => {
-                self.log.emerg(&format!("worker: {error}"));
+                self.log.emerg(&format!("worker cannot start: {error}"));
+                // A master that is gone needs no reason.
+                let _ = mouth.and_then(|channel| wire::send_words(channel.as_fd(), &error.to_string()));
                 // nginx's "fatal" exit code of a worker that cannot work.
                 2
             }

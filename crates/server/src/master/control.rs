@@ -11,7 +11,7 @@ use super::{
     peer::{Peer, is_readable},
 };
 use crate::{
-    control,
+    control::{self, Rebuff},
     shift::{self, Beside, Reply, Request},
     status::{Answer, Cluster, Member, MemberState, Neighbour, NeighbourStage, Stage, Status, Worker},
     zone::{self, Zone},
@@ -20,8 +20,8 @@ use crate::{
 /// Answers that are kept for whoever asks later.
 const ANSWERS_KEPT: usize = 64;
 
-/// Callers at a time; more are hung up on.
-const CALLERS_MAX: usize = 16;
+/// Callers at a time; more are told so.
+const CALLERS_MAX: usize = 256;
 
 /// The control socket of this master and who listens to it.
 #[derive(Default)]
@@ -70,7 +70,10 @@ impl Master {
         let Some(listener) = &self.control.listener else { return };
         let status = self.spelled_status();
         while let Some(caller) = control::admit(listener) {
-            if self.control.callers.len() < CALLERS_MAX && control::tell(&caller, &status) {
+            if self.control.callers.len() == CALLERS_MAX {
+                let why = format!("{CALLERS_MAX} others listen to it");
+                control::rebuff(&caller, &Rebuff::Busy(why));
+            } else if control::tell(&caller, &status) {
                 self.watch(&caller, Source::Caller);
                 self.control.callers.push(caller);
             }
@@ -145,6 +148,7 @@ impl Master {
             newest: newer(state.heir, self.heir.as_ref()),
             orphans: self.orphans.len(),
             deferred: state.deferred.iter().map(|signal| signal.name().to_owned()).collect(),
+            failed_upgrade: self.failed_upgrade.clone(),
             clusters: self.clusters(),
             answered: self.control.answered,
             answers: self.control.answers.iter().cloned().collect(),

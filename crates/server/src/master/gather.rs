@@ -22,7 +22,10 @@ use super::{
     Master, Source,
     peer::{Heard, Peer, is_readable},
 };
-use crate::wire::{self, Frame};
+use crate::{
+    ending,
+    wire::{self, Frame},
+};
 
 /// Signals a master listens to; all of them stay blocked and come by signalfd.
 pub(crate) const SIGNALS: [(Raised, Signal); 7] = [
@@ -97,36 +100,46 @@ impl Master {
     }
 
     fn note_worker_exit(&mut self, id: WorkerId, wakeup: &mut Wakeup) {
+        // It may have said why.
+        self.note_worker_reports(id, wakeup);
         let Some(child) = self.workers.remove(&id) else { return };
         self.unwatch(&child.pidfd);
-        match waitid(Id::PIDFd(child.pidfd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
-            Ok(WaitStatus::Exited(pid, code)) => {
-                self.log.notice(&format!("worker process {pid} exited with code {code}"));
-            }
-            Ok(WaitStatus::Signaled(pid, signal, _)) => {
-                self.log.alert(&format!("worker process {pid} was killed by {signal}"));
-            }
-            other => self.log.alert(&format!("worker process {} ended: {other:?}", child.pid)),
+        let status = waitid(Id::PIDFd(child.pidfd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
+        let line = match status {
+            Ok(status) => format!("worker process {} {}", child.pid, ending::told(status)),
+            Err(errno) => format!("worker process {} ended, and was not ours to reap: {errno}", child.pid),
+        };
+        match status {
+            Ok(WaitStatus::Exited(..)) => self.log.notice(&line),
+            _ => self.log.alert(&line),
         }
+        self.last_exit = Some(match child.words {
+            Some(words) => format!("{line}: {words}"),
+            None => line,
+        });
         self.sweep_zones();
         wakeup.exits.push(id);
     }
 
     fn note_worker_reports(&mut self, id: WorkerId, wakeup: &mut Wakeup) {
-        let Some(child) = self.workers.get(&id) else { return };
-        loop {
+        let Some(child) = self.workers.get_mut(&id) else { return };
+        let failure = loop {
             match wire::receive(child.channel.as_fd()) {
                 Ok(Some(Frame::Report(report))) => wakeup.reports.push((id, report)),
-                Ok(Some(other)) => self.log.alert(&format!("worker process {} sent {other:?}", child.pid)),
+                Ok(Some(Frame::Words(words))) => child.words = Some(words),
+                Ok(Some(_)) => break Some("it sent what no worker has to say".to_owned()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // The channel is over; that the process is too will be told by its pidfd.
-                Ok(None) => return self.unwatch(&child.channel),
-                Err(error) => {
-                    self.log.alert(&format!("failed to hear worker process {}: {error}", child.pid));
-                    return self.unwatch(&child.channel);
-                }
+                Ok(None) => break None,
+                Err(error) => break Some(error.to_string()),
             }
+        };
+        let Some(child) = self.workers.get(&id) else { return };
+        if let Some(why) = failure {
+            self.log.alert(&format!("failed to hear worker process {}: {why}", child.pid));
         }
+        // It may be over for a second time.
+        self.unwatch_quietly(&child.channel);
     }
 
     fn hear_successor(&mut self, wakeup: &mut Wakeup) {
@@ -181,6 +194,7 @@ impl Master {
         let Some(mut peer) = self.successor.take() else { return };
         self.unwatch_quietly(&peer.channel);
         self.unreaped = peer.pidfd.take();
+        self.last_words = peer.words.take();
         self.unreaped.iter().for_each(|pidfd| self.unwatch(pidfd));
         self.bury(peer);
         wakeup.successor_died = true;

@@ -60,7 +60,7 @@ impl Peer {
                 Ok(Some(Frame::Heir { generation, channel })) => {
                     self.heir = Some(Newcomer { generation, channel });
                 }
-                Ok(Some(other)) => return Err(io::Error::other(format!("a master sent {other:?}"))),
+                Ok(Some(_)) => return Err(io::Error::other("it sent what no master has to say")),
                 Ok(None) => heard.ended = true,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),

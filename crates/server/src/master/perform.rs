@@ -80,7 +80,9 @@ impl Master {
                 None
             }
             Err(error) => {
-                self.log.alert(&format!("failed to start a worker: {error}"));
+                let line = format!("failed to start a worker: {error}");
+                self.log.alert(&line);
+                self.last_exit = Some(line);
                 Some(Outcome::WorkerNotSpawned(id))
             }
         }
@@ -97,9 +99,9 @@ impl Master {
         match command {
             Command::Drain => self.signal(&child.pidfd, Signal::QUIT),
             Command::Reopen => self.signal(&child.pidfd, Signal::USR1),
-            _ => self
-                .log
-                .error(&format!("failed to tell worker process {} to {command:?}: {error}", child.pid)),
+            _ => {
+                self.log.error(&format!("failed to tell worker process {} to {command}: {error}", child.pid))
+            }
         }
     }
 
@@ -113,7 +115,7 @@ impl Master {
         match pidfd_send_signal(pidfd, signal) {
             // It ended by itself in the meantime.
             Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-            Err(errno) => self.log.alert(&format!("failed to send {signal:?}: {errno}")),
+            Err(errno) => self.log.alert(&format!("failed to send signal {}: {errno}", signal.as_raw())),
         }
     }
 
@@ -126,7 +128,10 @@ impl Master {
                 Outcome::ConfigurationLoaded { workers }
             }
             Err(lines) => {
-                lines.iter().for_each(|line| self.log.emerg(line));
+                for line in lines {
+                    self.log.emerg(&line);
+                    self.remember(line);
+                }
                 self.notify(ready());
                 Outcome::ConfigurationRefused
             }
@@ -261,15 +266,13 @@ impl Master {
     }
 
     fn say(&mut self, remark: Remark) {
-        let line = match remark {
-            // Whoever wants to go on needs its pid.
-            Remark::Crowded(_) => {
-                format!("{remark} (master process {})", self.elder.as_ref().map_or(0, |peer| peer.pid))
-            }
-            _ => remark.to_string(),
-        };
+        let line = self.elaborate(remark);
         match remark {
-            Remark::Refused(..) | Remark::Dropped(..) | Remark::Crowded(_) => self.log.warn(&line),
+            Remark::Refused(..)
+            | Remark::Dropped(..)
+            | Remark::Crowded(_)
+            | Remark::UpgradeFailed(..)
+            | Remark::SuccessorLate(_) => self.log.warn(&line),
             _ => self.log.notice(&line),
         }
         self.remember(line);

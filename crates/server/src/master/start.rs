@@ -198,6 +198,11 @@ fn assemble(
         control: Default::default(),
         notifier: Notifier::from_environment()?,
         record: None,
+        last_exit: None,
+        last_words: None,
+        obituary: None,
+        failed_upgrade: None,
+        progress: String::new(),
         said_farewell: false,
         left_behind,
     };

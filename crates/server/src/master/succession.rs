@@ -7,13 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use nix::{
-    errno::Errno,
-    sys::{
-        socket::Shutdown,
-        wait::{Id, WaitPidFlag, waitid},
-    },
-};
+use nix::sys::socket::Shutdown;
 use protocol::master::{PeerMessage, Result as Outcome, WorkerId};
 use rustix::process::Signal;
 
@@ -35,6 +29,7 @@ impl Master {
             "write down the number of the next generation",
             self.numbering.set(self.state.next_generation),
         );
+        self.obituary = None;
         match self.fork_successor() {
             Ok(peer) => {
                 self.watch_neighbour(&peer, Source::SuccessorSaid, Source::SuccessorExit);
@@ -47,7 +42,9 @@ impl Master {
                 Outcome::SuccessorSpawned
             }
             Err(error) => {
-                self.log.alert(&format!("failed to start a new master: {error}"));
+                let line = format!("failed to start a new master: {error}");
+                self.log.alert(&line);
+                self.obituary = Some(line);
                 Outcome::SuccessorNotSpawned
             }
         }
@@ -67,7 +64,9 @@ impl Master {
         match os::fork_single_threaded()? {
             Forked::Child => {
                 let error = self.become_successor(&theirs, elder.as_ref());
-                self.log.emerg(&format!("failed to execute {}: {error}", self.home.program.display()));
+                let line = format!("failed to execute {}: {error}", self.home.program.display());
+                self.log.emerg(&line);
+                let _ = wire::send_words(theirs.as_fd(), &line);
                 process::exit(127)
             }
             Forked::Parent(pid) => Ok(Peer::new(pid.as_raw().unsigned_abs(), ours, Some(hold(pid)?))),
@@ -107,20 +106,10 @@ impl Master {
         }
     }
 
-    pub(super) fn reap_successor(&mut self) {
-        let Some(pidfd) = self.unreaped.take() else { return };
-        match waitid(Id::PIDFd(pidfd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
-            Ok(status) => self.log.notice(&format!("new master process ended: {status:?}")),
-            // Its parent was the master between us.
-            Err(Errno::ECHILD) => {}
-            Err(errno) => self.log.alert(&format!("failed to reap the new master: {errno}")),
-        }
-    }
-
     pub(super) fn tell_peer(&self, peer: Option<&Peer>, message: PeerMessage) {
         let Some(peer) = peer else { return };
         if let Err(error) = wire::send_peer(peer.channel.as_fd(), message) {
-            self.log.error(&format!("failed to tell master process {} {message:?}: {error}", peer.pid));
+            self.log.error(&format!("failed to tell master process {} \"{message}\": {error}", peer.pid));
         }
     }
 

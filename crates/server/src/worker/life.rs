@@ -171,9 +171,15 @@ impl Life {
             }
             Effect::AnnounceClose => self.announce_close(),
             Effect::Report(report) => {
-                // A master that is gone is noticed where it is listened to.
-                if let Err(error) = wire::send_to_master(self.channel.as_fd(), &report) {
-                    log.line(Level::Warn, &format!("failed to report {report:?} to the master: {error}"));
+                match wire::send_to_master(self.channel.as_fd(), &report) {
+                    // A master that is gone is noticed where it is listened to.
+                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                        log.line(
+                            Level::Warn,
+                            &format!("failed to report \"{report}\" to the master: {error}"),
+                        );
+                    }
+                    _ => {}
                 }
             }
             Effect::Reopen => self.reopen_logs(),

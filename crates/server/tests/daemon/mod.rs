@@ -39,6 +39,14 @@ impl Server {
         Server::begin(TempDir::new().expect("tempdir"), &[], configure)
     }
 
+    /// By the program that `prepare` names, once it has written the configuration.
+    pub(crate) fn start_as(prepare: impl Fn(&Server) -> PathBuf) -> Server {
+        let server = Server::place(TempDir::new().expect("tempdir"));
+        let program = prepare(&server);
+        Command::new(program).current_dir(server.directory.path()).assert().success();
+        server
+    }
+
     fn begin(directory: TempDir, environment: &[(&str, PathBuf)], configure: impl Fn(&Server)) -> Server {
         let server = Server::place(directory);
         configure(&server);

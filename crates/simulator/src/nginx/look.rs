@@ -15,6 +15,7 @@ pub(super) fn scene(world: &World) -> Scene {
         served: world.served,
         stopped: world.stopped,
         faulted: world.faulted,
+        struck: world.faulted,
         // New workers come up for those that leave: the accept queue holds what comes in between.
         cutting_over: count(&|worker| worker.stage == Stage::Starting && !orphan(worker)) > 0,
         unnoticed: world.living().any(|(_, master)| master.child),

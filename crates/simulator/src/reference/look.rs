@@ -22,6 +22,7 @@ pub(super) fn scene(world: &World) -> Scene {
         served: world.past.served,
         stopped: world.past.stopped,
         faulted: world.past.faulted,
+        struck: world.past.struck,
         worker_harmed: world.past.worker_harmed,
         cutting_over: world.living().any(|(_, master)| is_cutting_over(master)),
         unnoticed: world.living().any(|(_, master)| is_about_to_name_itself(master)),

@@ -133,7 +133,9 @@ impl World {
         self.past.doubled |=
             before.stage == Stage::Leaving && comes_back && !called && self.another_serves(index);
         self.past.unanswered |= signals.iter().any(|signal| !is_answered(signal, effects, before != after));
-        self.past.faulted |= matches!(after.stage, Stage::Terminating { code: 1.., .. });
+        let gave_up = matches!(after.stage, Stage::Terminating { code: 1.., .. });
+        self.past.faulted |= gave_up;
+        self.past.struck |= gave_up;
         if effects.contains(&Effect::AnnounceStart) {
             self.past.served = true;
             // If there is somebody to tell, it is ready when that is told.

@@ -53,6 +53,7 @@ pub(super) struct Past {
     /// An operator stopped the last generation, or stopped one so that nothing is promised.
     pub(super) stopped: bool,
     pub(super) faulted: bool,
+    pub(super) struck: bool,
     pub(super) worker_harmed: bool,
     /// By generation: it announced itself.
     pub(super) ready: [bool; GENERATIONS],
@@ -264,20 +265,20 @@ impl World {
     /// What is left, and the excuses that were not used yet.
     pub(super) fn allowance(&self) -> Allowance {
         let Left { signals, faults, delays, .. } = self.left;
-        let Past { faulted, worker_harmed, .. } = self.past;
-        let unexcused = [faulted, worker_harmed].map(|excuse| u8::from(!excuse));
+        let Past { faulted, struck, worker_harmed, .. } = self.past;
+        let unexcused = [faulted, struck, worker_harmed].map(|excuse| u8::from(!excuse));
         Allowance::of(signals.left().into_iter().chain([faults, delays]).chain(unexcused))
     }
 
     /// All but that.
     pub(super) fn apart_from_allowance(&self) -> u64 {
-        let past = Past { faulted: false, worker_harmed: false, ..self.past };
+        let past = Past { faulted: false, struck: false, worker_harmed: false, ..self.past };
         fingerprint(&(&self.masters, &self.workers, self.pid_file, self.old_bin, past))
     }
 
     pub(super) fn fault(&mut self) {
         self.left.faults -= 1;
-        self.past.faulted = true;
+        (self.past.faulted, self.past.struck) = (true, true);
     }
 }
 

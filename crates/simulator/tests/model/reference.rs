@@ -53,15 +53,15 @@ fn the_reference_keeps_its_promises_and_as_much_is_explored_as_ever() {
 }
 
 const COUNTS: &str = "\
-every signal, in any order: 374825 states, 1301415 edges, 53 deep
-upgrade after upgrade: 140886 states, 694482 edges, 65 deep
-upgrade after upgrade, and a fault: 264203 states, 907020 edges, 60 deep
-upgrade and two faults: 338331 states, 1261339 edges, 56 deep
-every signal, in any order, and a fault: 1914223 states, 6997438 edges, 66 deep
-three generations, a fault and a delay: 154897 states, 560060 edges, 41 deep
-three generations, two faults and a delay: 1146850 states, 4164570 edges, 43 deep
-three generations, a fast stop, a fault and a delay: 1714925 states, 6192227 edges, 47 deep
-a fast stop, everybody told to leave, two faults and two delays: 1110725 states, 4659419 edges, 35 deep
-four generations, a fault and a delay: 119870 states, 433617 edges, 42 deep
-reload after reload, and a fault: 45170 states, 147124 edges, 50 deep
-fast stops, and a fault: 30538 states, 90610 edges, 39 deep";
+every signal, in any order: 375938 states, 1299007 edges, 53 deep
+upgrade after upgrade: 148536 states, 731451 edges, 65 deep
+upgrade after upgrade, and a fault: 263585 states, 906670 edges, 60 deep
+upgrade and two faults: 331956 states, 1238737 edges, 56 deep
+every signal, in any order, and a fault: 1925267 states, 7015867 edges, 66 deep
+three generations, a fault and a delay: 151744 states, 549417 edges, 41 deep
+three generations, two faults and a delay: 1144836 states, 4168443 edges, 43 deep
+three generations, a fast stop, a fault and a delay: 1729670 states, 6261102 edges, 47 deep
+a fast stop, everybody told to leave, two faults and two delays: 1078266 states, 4482683 edges, 35 deep
+four generations, a fault and a delay: 123719 states, 446715 edges, 42 deep
+reload after reload, and a fault: 45090 states, 145963 edges, 50 deep
+fast stops, and a fault: 30950 states, 91560 edges, 39 deep";
