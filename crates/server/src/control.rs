@@ -6,7 +6,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read, Seek, Write},
-    os::fd::{AsFd, AsRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     time::{Duration, Instant},
 };
 
@@ -54,6 +54,8 @@ pub(crate) enum ControlError {
     Gone { pid: u32 },
     #[error("master process {pid} does not answer now: {why}")]
     Refused { pid: u32, why: String },
+    #[error("process {by} gives orders now (-s rollback): this order ends here")]
+    Superseded { by: u32 },
     #[error("master process {pid} takes no requests: it is of an older version")]
     Deaf { pid: u32 },
     #[error("failed to understand master process {pid}: {why}")]
@@ -165,6 +167,16 @@ impl Master {
             }
         }
         Err(ControlError::Deaf { pid })
+    }
+
+    /// Waits until it says something, or is gone, or somebody knocks somewhere else; whether that is so.
+    pub(crate) fn wait_beside(&self, other: BorrowedFd, deadline: Instant) -> Result<bool, ControlError> {
+        let waited = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(waited).unwrap_or(PollTimeout::MAX);
+        let mut fds =
+            [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN), PollFd::new(other, PollFlags::POLLIN)];
+        poll(&mut fds, timeout).map_err(|errno| ControlError::Unreachable { pid: self.pid, errno })?;
+        Ok(fds[1].any().unwrap_or(false))
     }
 
     fn understand(&self, message: &[u8]) -> Result<Status, ControlError> {

@@ -4,14 +4,15 @@
 
 mod members;
 mod single;
+mod turn;
 mod watched;
 
-use std::{collections::BTreeSet, error::Error, path::Path, time::Duration};
+use std::{collections::BTreeSet, error::Error, path::Path, rc::Rc, time::Duration};
 
 use nix::sys::signal::Signal;
 use protocol::signals;
 
-use self::watched::Watched;
+use self::{turn::Turn, watched::Watched};
 use crate::{
     command_line::{CommandLine, Order},
     control::ControlError,
@@ -40,8 +41,9 @@ pub(crate) fn carry_out(order: Order, line: &CommandLine, pid_file: &Path, ready
     match order {
         Order::Status => status(pid, pid_file, line.json),
         Order::Weight | Order::Down | Order::Drain | Order::Undrain => members::shift(order, line, pid_file),
-        Order::Upgrade => upgrade(pid, pid_file),
-        Order::Rollback => rollback(pid, pid_file),
+        // Who leads is looked up when nobody else gives orders any more.
+        Order::Upgrade => upgrade(&Rc::new(Turn::take(pid_file)?), pid_file),
+        Order::Rollback => rollback(&Rc::new(Turn::take_over(pid_file)?), pid_file),
         Order::Stop => single::tell(signals::Signal::Term, pid),
         Order::Quit => single::tell(signals::Signal::Quit, pid),
         Order::Reload => single::reload(pid, ready),
@@ -84,8 +86,8 @@ fn everybody(first: u32) -> Result<Vec<Status>, ControlError> {
     Ok(statuses)
 }
 
-fn upgrade(pid: u32, pid_file: &Path) -> Done {
-    let mut old = Watched::call(pid)?;
+fn upgrade(turn: &Rc<Turn>, pid_file: &Path) -> Done {
+    let mut old = Watched::call_in_turn(pid_file::read(pid_file)?, turn)?;
     if let Some(why) = blocks_an_upgrade(&old.last) {
         return fail(&format!("no upgrade: {why}"));
     }
@@ -178,8 +180,9 @@ fn finish(left: u32, pid_file: &Path) -> Done {
     }
 }
 
-fn rollback(pid: u32, pid_file: &Path) -> Done {
-    let mut master = Watched::call(pid)?;
+fn rollback(turn: &Rc<Turn>, pid_file: &Path) -> Done {
+    let pid = pid_file::read(pid_file)?;
+    let mut master = Watched::call_in_turn(pid, turn)?;
     match (master.last.old.clone(), master.last.new.clone()) {
         (Some(old), None) if old.stage == NeighbourStage::Leaving => fail(&format!(
             "no rollback: generation {} was told to leave (QUIT) and only waits for its last connections",

@@ -323,6 +323,47 @@ fn many_may_ask_at_once_and_one_too_many_is_told_so() {
 }
 
 #[test]
+fn a_rollback_makes_an_upgrade_step_aside_and_a_second_upgrade_is_refused() {
+    let server = Server::start_with(|s| s.configure_server("location /slow { changeover_stream; }", ""));
+    let first = server.master();
+    // Keeps the old generation draining.
+    let mut download = TcpStream::connect(&server.address).expect("connects");
+    let request = b"GET /slow?bytes=100000&per_second=1000 HTTP/1.1\r\nHost: x\r\n\r\n";
+    download.write_all(request).expect("sends");
+    let mut begin = [0; 12];
+    download.read_exact(&mut begin).expect("begins");
+    assert_eq!(&begin, b"HTTP/1.1 200");
+    std::thread::scope(|scope| {
+        let upgrade = scope.spawn(|| order(&server, &["upgrade"]));
+        server.wait("it drains", |s| s.log().contains("signal WINCH received"));
+        let (code, _, said) = order(&server, &["upgrade"]);
+        assert_eq!(code, Some(1));
+        assert!(said.contains("is at an upgrade or a rollback already"), "{said}");
+        let (code, told, said) = order(&server, &["rollback"]);
+        assert_eq!(code, Some(0), "{told}{said}");
+        let (code, told, said) = upgrade.join().expect("no panic");
+        assert_eq!(code, Some(1), "{told}{said}");
+        assert!(said.contains("gives orders now (-s rollback): this order ends here"), "{said}");
+    });
+    assert_eq!((server.master(), server.generation()), (first, Some(1)));
+}
+
+#[test]
+fn upgrades_and_rollbacks_all_at_once_stop_no_server() {
+    let server = Server::start();
+    std::thread::scope(|scope| {
+        for at in 0..10 {
+            let what = if at % 2 == 0 { "upgrade" } else { "rollback" };
+            let server = &server;
+            scope.spawn(move || order(server, &[what]));
+        }
+    });
+    assert!(server.generation().is_some(), "{}", server.log());
+    let (code, told, said) = order(&server, &["status"]);
+    assert_eq!(code, Some(0), "{told}{said}");
+}
+
+#[test]
 fn after_a_failed_upgrade_the_new_master_knows_the_number_of_the_old_one() {
     let server = Server::start();
     server.configure("nonsense on;");

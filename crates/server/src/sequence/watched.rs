@@ -2,12 +2,13 @@
 
 use std::{
     error::Error,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
 use nix::sys::signal::Signal;
 
-use super::{Done, fail, say};
+use super::{Done, fail, say, turn::Turn};
 use crate::{
     control::{ControlError, Master},
     signal,
@@ -26,6 +27,8 @@ pub(super) struct Watched {
     pub(super) last: Status,
     /// Answers that came before the first order.
     pub(super) known: u64,
+    /// What others may want while we wait.
+    turn: Option<Rc<Turn>>,
 }
 
 impl Watched {
@@ -33,7 +36,12 @@ impl Watched {
         let master = Master::call(pid)?;
         let last = master.first(Instant::now() + ANSWER_DEADLINE)?;
         let known = last.answered;
-        Ok(Watched { master, last, known })
+        Ok(Watched { master, last, known, turn: None })
+    }
+
+    /// The same, for whoever has the turn.
+    pub(super) fn call_in_turn(pid: u32, turn: &Rc<Turn>) -> Result<Watched, ControlError> {
+        Ok(Watched { turn: Some(Rc::clone(turn)), ..Watched::call(pid)? })
     }
 
     /// Sends a signal and waits for the receipt, so that what is seen from here on is seen after it. A master that leaves
@@ -41,6 +49,9 @@ impl Watched {
     pub(super) fn send(&mut self, signal: Signal) -> Result<(), Box<dyn Error>> {
         let received = format!("signal {} received", signal.as_str().trim_start_matches("SIG"));
         let before = self.last.answered;
+        if let Some(turn) = &self.turn {
+            turn.check()?;
+        }
         signal::send(signal, self.master.pid)?;
         let is_there = |status: &Status| {
             status.answers_since(before).iter().any(|answer| answer.says == received).then_some(())
@@ -59,7 +70,11 @@ impl Watched {
             if let Some(told) = fact(&self.last) {
                 return Ok(Some(told));
             }
-            match self.master.next(Instant::now() + PATIENCE) {
+            let deadline = Instant::now() + PATIENCE;
+            if let Some(turn) = &self.turn {
+                turn.wait(&self.master, deadline)?;
+            }
+            match self.master.next(deadline) {
                 Ok(Some(status)) => self.last = status,
                 Ok(None) => return Ok(None),
                 Err(ControlError::Silent { .. }) => say(&format!("still waiting for {what}\n{}", self.last)),
