@@ -29,6 +29,7 @@ mod self_test;
 mod service;
 mod socket;
 mod spelling;
+mod stream;
 #[cfg(test)]
 mod tests;
 

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use conf::{Address, HeaderBuffers, Settings};
+use conf::{Address, Settings};
 use tokio::time::Instant;
 
 use self::rest::Rest;
@@ -27,9 +27,11 @@ use super::{
     forward::Tunnel,
     framing::Reading,
     handover::Will,
+    head_size::Servers,
     journal::Execution,
     service::{Service, Ticket},
-    socket::{Socket, Stream},
+    socket::Socket,
+    stream::Stream,
 };
 
 /// Who is at the other end.
@@ -145,11 +147,11 @@ impl Connection {
     ) -> Self {
         let (now, (client, local)) = (Instant::now(), ends);
         let settings = service.configuration.http.server_for(&local, "").map(|server| &server.settings);
-        let buffers = settings.map_or_else(HeaderBuffers::default, |all| all.header_buffers);
+        let servers = Servers::new(&service.configuration, &local);
         let minute = Duration::from_secs(60);
         Connection {
             service: Rc::clone(service),
-            socket: Rc::new(socket(Reading { buffers, spelling: service.spelling })),
+            socket: Rc::new(socket(Reading { servers, spelling: service.spelling })),
             client,
             number,
             accepted: now,

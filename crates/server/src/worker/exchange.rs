@@ -212,7 +212,12 @@ pub(super) fn requested_host(request: &Parts) -> Option<String> {
         Some(host) => host.into(),
         None => String::from_utf8_lossy(header.map_or(&[][..], |value| value.as_bytes())),
     };
-    Some(without_port(&named).trim_end_matches('.').to_ascii_lowercase())
+    Some(host_of(&named))
+}
+
+/// As servers are looked for by it.
+pub(super) fn host_of(named: &str) -> String {
+    without_port(named).trim_end_matches('.').to_ascii_lowercase()
 }
 
 fn without_port(host: &str) -> &str {

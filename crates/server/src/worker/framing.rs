@@ -3,10 +3,8 @@
 
 use std::{collections::VecDeque, mem::MaybeUninit};
 
-use conf::HeaderBuffers;
-
 use super::{
-    head_size::{Oversize, oversize},
+    head_size::{Oversize, Servers, oversize},
     spelling::Names,
 };
 
@@ -28,10 +26,10 @@ pub(super) struct Framing {
 }
 
 /// How heads are read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Reading {
     /// What they have to fit into.
-    pub(super) buffers: HeaderBuffers,
+    pub(super) servers: Servers,
     pub(super) spelling: Spelling,
 }
 
@@ -124,7 +122,7 @@ impl Framing {
         }
         let mut whole = std::mem::take(&mut self.partial);
         whole.extend_from_slice(bytes);
-        if !bytes.contains(&b'\n') && oversize(&whole, self.reading.buffers).is_none() {
+        if !bytes.contains(&b'\n') && oversize(&whole, &self.reading.servers).is_none() {
             self.partial = whole;
             return bytes.len();
         }
@@ -145,7 +143,7 @@ impl Framing {
             Ok(httparse::Status::Partial) => (bytes, None),
             Err(_) => (bytes, Some(Place::Lost)),
         };
-        self.oversize = oversize(head, self.reading.buffers);
+        self.oversize = oversize(head, &self.reading.servers);
         match then {
             _ if self.oversize.is_some() => self.place = Place::Lost,
             Some(place) => self.place = place,

@@ -22,7 +22,7 @@ use super::{
     connection::{self, Client, Connection},
     room::Room,
     service::Service,
-    socket::Stream,
+    stream::Stream,
 };
 
 /// How long accepting rests when there are no descriptors, unless a connection closes first.

@@ -13,7 +13,7 @@ use super::{
     Listener,
     connection::{self, Client, Connection},
     service::Service,
-    socket::Stream,
+    stream::Stream,
 };
 
 const DEADLINE: Duration = Duration::from_secs(5);

@@ -1,89 +1,36 @@
-//! A client's socket as hyper reads and writes it, shared so that the connection can look at it beside hyper: what
-//! has come that hyper has not asked for yet, when something was last written, and whether the client is done.
+//! A client's socket, shared so that the connection can look at it beside hyper: what has come that hyper has not asked for yet,
+//! when something was last written, and whether the client is done.
+
+mod handle;
 
 use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
     io,
-    os::fd::{AsRawFd, OwnedFd, RawFd},
-    pin::Pin,
-    rc::Rc,
+    os::fd::OwnedFd,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use bytes::{Buf, BytesMut};
-use conf::Address;
+use bytes::BytesMut;
 use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpStream, UnixStream},
+    io::ReadBuf,
     time::{Instant, timeout},
 };
 
+pub(super) use self::handle::Handle;
 use super::{
     access_log::Unlogged,
     framing::{Framing, Reading},
     head_size::Oversize,
     journal::Unwritten,
     spelling::Names,
+    stream::Stream,
 };
 
 /// Most that is taken from the kernel before hyper asks for it.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
-
-/// Longest answer that is written in one piece.
-const SHORT_BYTES_MAX: usize = 1024;
-
-/// A connected stream.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    /// A client's on the same machine, or the self-test's.
-    Unix(UnixStream),
-}
-
-impl Stream {
-    /// Sends small writes at once; a unix domain socket does anyway.
-    pub(super) fn set_nodelay(&self) -> io::Result<()> {
-        match self {
-            Stream::Tcp(stream) => stream.set_nodelay(true),
-            Stream::Unix(_) => Ok(()),
-        }
-    }
-
-    /// The address the client connected to, where one listener has several.
-    pub(super) fn local_address(&self) -> Option<Address> {
-        match self {
-            Stream::Tcp(stream) => stream.local_addr().ok().map(Address::Inet),
-            Stream::Unix(_) => None,
-        }
-    }
-
-    /// Of the kind that its listener is.
-    pub(super) fn from_socket(socket: OwnedFd, listener: &Address) -> io::Result<Stream> {
-        match listener {
-            Address::Inet(_) => {
-                let socket = std::net::TcpStream::from(socket);
-                socket.set_nonblocking(true)?;
-                TcpStream::from_std(socket).map(Stream::Tcp)
-            }
-            Address::Unix(_) => {
-                let socket = std::os::unix::net::UnixStream::from(socket);
-                socket.set_nonblocking(true)?;
-                UnixStream::from_std(socket).map(Stream::Unix)
-            }
-        }
-    }
-
-    /// Without the reactor, which hears no more of it.
-    fn into_socket(self) -> io::Result<OwnedFd> {
-        match self {
-            Stream::Tcp(stream) => stream.into_std().map(OwnedFd::from),
-            Stream::Unix(stream) => stream.into_std().map(OwnedFd::from),
-        }
-    }
-}
 
 /// One client's socket.
 #[derive(Debug)]
@@ -153,7 +100,7 @@ impl Socket {
         unread: &[u8],
         since: Instant,
     ) -> Self {
-        let socket = Socket::new(stream, reading);
+        let socket = Socket::new(stream, reading.clone());
         socket.framing.replace(Framing::after(requests, reading));
         socket.feed(unread);
         socket.ahead.borrow_mut().extend_from_slice(unread);
@@ -193,7 +140,7 @@ impl Socket {
         let before = self.ahead.borrow().len();
         while !self.ended.get() && self.ahead.borrow().len() < AHEAD_BYTES_MAX {
             // Past tokio, which only knows of events it has already polled for. An event too many is harmless to it.
-            match recv(self.fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+            match recv(self.stream.borrow().fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
                 Ok(0) => self.ended.set(true),
                 Ok(count) => {
                     self.feed(&buffer[..count]);
@@ -214,12 +161,14 @@ impl Socket {
     /// it the end is not looked for: whoever sends that much has not left.
     pub(super) fn poll_end(&self, cx: &mut Context) -> Poll<()> {
         while !self.ended.get() {
-            if self.ahead.borrow().len() >= AHEAD_BYTES_MAX || self.poll_readable(cx).is_pending() {
+            if self.ahead.borrow().len() >= AHEAD_BYTES_MAX
+                || self.stream.borrow().poll_readable(cx).is_pending()
+            {
                 return Poll::Pending;
             }
             let mut bytes = [0; 4096];
             let mut buffer = ReadBuf::new(&mut bytes);
-            match self.try_read(&mut buffer) {
+            match self.stream.borrow().try_read(&mut buffer) {
                 Ok(0) => self.ended.set(true),
                 Ok(_) => {
                     self.feed(buffer.filled());
@@ -285,20 +234,20 @@ impl Socket {
     /// Writes a few last bytes past hyper, as far as they fit.
     pub(super) fn write_last(&self, bytes: &[u8]) {
         // A client that has not even read what came before has no use for them.
-        self.count(self.try_write(&[io::IoSlice::new(bytes)]).unwrap_or_default());
+        self.count(self.stream.borrow().try_write(&[io::IoSlice::new(bytes)]).unwrap_or_default());
     }
 
     /// Says that nothing more will be written.
     pub(super) fn close_write(&self) -> io::Result<()> {
-        Ok(shutdown(self.fd(), Shutdown::Write)?)
+        Ok(shutdown(self.stream.borrow().fd(), Shutdown::Write)?)
     }
 
     /// Reads and forgets what comes next, if anything does within `silent`.
     pub(super) async fn discard(&self, silent: Duration) {
-        let ready = timeout(silent, poll_fn(|cx| self.poll_readable(cx)))
+        let ready = timeout(silent, poll_fn(|cx| self.stream.borrow().poll_readable(cx)))
             .await
             .unwrap_or_else(|late| Err(late.into()));
-        match ready.and_then(|()| self.try_read(&mut ReadBuf::new(&mut [0; 4096]))) {
+        match ready.and_then(|()| self.stream.borrow().try_read(&mut ReadBuf::new(&mut [0; 4096]))) {
             Ok(0) => self.ended.set(true),
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.ended.set(true),
             _ => {}
@@ -314,149 +263,11 @@ impl Socket {
         }
     }
 
-    fn try_read(&self, buffer: &mut ReadBuf) -> io::Result<usize> {
-        match &*self.stream.borrow() {
-            Stream::Tcp(stream) => stream.try_read_buf(buffer),
-            Stream::Unix(stream) => stream.try_read_buf(buffer),
-        }
-    }
-
-    /// Of what comes hyper takes all there is room for: less means that there is no more, and the reactor will tell of the
-    /// next. So nobody asks the kernel in vain after each request.
-    fn poll_read(&self, cx: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
-        match &mut *self.stream.borrow_mut() {
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-
     /// `look` tells this task.
     fn wait(&self, cx: &Context) {
         let mut reader = self.reader.borrow_mut();
         if !reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
             *reader = Some(cx.waker().clone());
-        }
-    }
-
-    /// A short answer goes in one piece: the copy costs less than the kernel's way through a list of pieces.
-    fn poll_write(&self, cx: &mut Context, pieces: &[io::IoSlice]) -> Poll<io::Result<usize>> {
-        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
-        let mut one = [0; SHORT_BYTES_MAX];
-        let mut single = None;
-        if let [piece] = pieces {
-            single = Some(&**piece);
-        } else if let Some(mut left) = one.get_mut(..length) {
-            for piece in pieces {
-                let (here, rest) = left.split_at_mut(piece.len());
-                here.copy_from_slice(piece);
-                left = rest;
-            }
-            single = Some(&one[..length]);
-        }
-        let stream = &mut *self.stream.borrow_mut();
-        match (stream, single) {
-            (Stream::Tcp(stream), Some(bytes)) => Pin::new(stream).poll_write(cx, bytes),
-            (Stream::Unix(stream), Some(bytes)) => Pin::new(stream).poll_write(cx, bytes),
-            (Stream::Tcp(stream), None) => Pin::new(stream).poll_write_vectored(cx, pieces),
-            (Stream::Unix(stream), None) => Pin::new(stream).poll_write_vectored(cx, pieces),
-        }
-    }
-
-    fn poll_readable(&self, cx: &mut Context) -> Poll<io::Result<()>> {
-        match &*self.stream.borrow() {
-            Stream::Tcp(stream) => stream.poll_read_ready(cx),
-            Stream::Unix(stream) => stream.poll_read_ready(cx),
-        }
-    }
-
-    fn try_write(&self, buffers: &[io::IoSlice]) -> io::Result<usize> {
-        match &*self.stream.borrow() {
-            Stream::Tcp(stream) => stream.try_write_vectored(buffers),
-            Stream::Unix(stream) => stream.try_write_vectored(buffers),
-        }
-    }
-
-    fn fd(&self) -> RawFd {
-        match &*self.stream.borrow() {
-            Stream::Tcp(stream) => stream.as_raw_fd(),
-            Stream::Unix(stream) => stream.as_raw_fd(),
-        }
-    }
-}
-
-/// What hyper holds of a socket.
-#[derive(Debug, Clone)]
-pub(super) struct Handle(pub(super) Rc<Socket>);
-
-impl AsyncRead for Handle {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
-        let socket = &self.0;
-        let mut ahead = socket.ahead.borrow_mut();
-        if !ahead.is_empty() {
-            let count = ahead.len().min(buffer.remaining());
-            buffer.put_slice(&ahead[..count]);
-            ahead.advance(count);
-            return Poll::Ready(Ok(()));
-        }
-        if socket.ended.get() {
-            return Poll::Ready(Ok(()));
-        }
-        let before = buffer.filled().len();
-        match socket.poll_read(cx, buffer) {
-            Poll::Pending => {
-                socket.wait(cx);
-                Poll::Pending
-            }
-            Poll::Ready(Ok(())) => {
-                let read = &buffer.filled()[before..];
-                socket.ended.set(read.is_empty());
-                socket.feed(read);
-                Poll::Ready(Ok(()))
-            }
-            failed => failed,
-        }
-    }
-}
-
-impl AsyncWrite for Handle {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context,
-        buffers: &[io::IoSlice],
-    ) -> Poll<io::Result<usize>> {
-        let written = self.0.poll_write(cx, buffers);
-        let blocked = self.0.blocked.get();
-        if written.is_pending() {
-            self.0.blocked.set(blocked.or_else(|| Some(Instant::now())));
-        } else {
-            self.0.blocked.set(None);
-            self.0.written.set(Instant::now());
-            if let Poll::Ready(Ok(count)) = &written {
-                self.0.count(*count);
-            }
-        }
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
-        self.0.unwritten.flushed();
-        self.0.unlogged.written();
-        self.0.flushed.set(Flushed::Yes);
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
-        match self.0.shutdown.get() {
-            Shut::Obeyed => Poll::Ready(self.0.close_write()),
-            Shut::Ignored => Poll::Ready(Ok(())),
         }
     }
 }

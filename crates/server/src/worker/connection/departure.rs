@@ -6,7 +6,8 @@ use super::{
     super::{
         handover::{self, Luggage, Parcel, UNREAD_BYTES_MAX, Will},
         service::{Service, Stage},
-        socket::{Socket, Stream},
+        socket::Socket,
+        stream::Stream,
     },
     Connection,
 };

@@ -298,3 +298,24 @@ fn heads_that_are_too_large_are_refused_in_nginxs_words() {
     assert_eq!(client.answer().status(), 200, "what came before is answered");
     assert_eq!(client.answer().status(), 414);
 }
+
+/// As in nginx the room is that of the default server until the host is known.
+#[test]
+fn each_server_says_how_large_a_head_may_be() {
+    let rig = Rig::accepting(
+        "client_header_buffer_size 100; large_client_header_buffers 2 200;
+         server { listen LISTEN; return 200 small; }
+         server { listen LISTEN; server_name large; large_client_header_buffers 2 2000; return 200 large; }",
+    );
+    let cookie = format!("Cookie: {}\r\n", "x".repeat(1000));
+    let status = |head: &str| {
+        let mut client = rig.connect();
+        client.send(&format!("{head}\r\n"));
+        client.answer().status()
+    };
+    assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: small\r\n{cookie}")), 400);
+    assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: Large:80\r\n{cookie}")), 200);
+    assert_eq!(status(&format!("GET http://large/ HTTP/1.1\r\nHost: large\r\n{cookie}")), 200);
+    assert_eq!(status(&format!("GET / HTTP/1.1\r\n{cookie}Host: large\r\n")), 400);
+    assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: large\r\n{cookie}{cookie}{cookie}{cookie}")), 400);
+}
