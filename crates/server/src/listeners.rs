@@ -110,6 +110,16 @@ pub(crate) fn open(
     Ok(opened)
 }
 
+/// Gives queues that others may have made longer or shorter the length that this configuration wants.
+pub(crate) fn set_lengths(configuration: &Configuration, sockets: &[Listening]) -> Result<(), ListenError> {
+    for wanted in configuration.http.listen_sockets() {
+        let backlog = wanted.backlog.unwrap_or(BACKLOG);
+        let its = sockets.iter().filter(|one| one.address == wanted.address);
+        its.into_iter().try_for_each(|listening| start_listening(listening, backlog))?;
+    }
+    Ok(())
+}
+
 /// The same socket may have come by two ways.
 fn distinct(mut group: Vec<Listening>) -> Vec<Listening> {
     let mut seen = BTreeSet::new();
@@ -231,6 +241,20 @@ mod tests {
         // Nobody accepts.
         let queued: Vec<TcpStream> = (0..10).map(connect).collect();
         drop(queued);
+    }
+
+    #[test]
+    fn a_queue_is_set_back_to_what_the_old_configuration_wants() {
+        let address = free();
+        let text = format!("events {{ }} http {{ server {{ listen {address} backlog=1; }} }}");
+        let old = conf::parse("test", &text, "").expect("right");
+        let sockets = open(&old, 1, &[]).expect("opens");
+        let _long = opened(&format!("{address} backlog=64"), &sockets);
+        set_lengths(&old, &sockets).expect("listens");
+        let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(200));
+        // Nobody accepts, and there is room for two.
+        let queued: Vec<TcpStream> = (0..5).map(connect).filter_map(Result::ok).collect();
+        assert_eq!(queued.len(), 2);
     }
 
     #[test]

@@ -32,6 +32,7 @@ impl Master {
             Effect::LoadConfiguration => results.push(self.load_configuration()),
             Effect::DropConfiguration => {
                 self.candidate = None;
+                self.set_queue_lengths();
                 self.notify(ready());
             }
             Effect::CommitConfiguration => self.commit_configuration(),
@@ -132,6 +133,7 @@ impl Master {
                     self.log.emerg(&line);
                     self.remember(line);
                 }
+                self.set_queue_lengths();
                 self.notify(ready());
                 Outcome::ConfigurationRefused
             }
@@ -156,6 +158,12 @@ impl Master {
             configuration: Arc::new(configuration),
             text: text.into(),
         })
+    }
+
+    /// Another configuration may have come as far as its listeners: their queues are shared with it.
+    pub(super) fn set_queue_lengths(&self) {
+        let set = listeners::set_lengths(&self.settings.configuration, &self.settings.listeners);
+        self.log_failure("set the length of the listen queues", set.map_err(io::Error::other));
     }
 
     fn commit_configuration(&mut self) {

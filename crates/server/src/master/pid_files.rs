@@ -12,6 +12,8 @@ impl Master {
         let path = &self.settings.pid_file;
         match pid_file::write(path, process::id()).or_else(|error| self.promote_old_bin().ok_or(error)) {
             Ok(()) => {
+                // Whoever is named for the server has its queues as it wants them, also after a rollback.
+                self.set_queue_lengths();
                 self.deposit_configuration();
                 self.notify(self.leads());
                 Outcome::PidFileWritten
