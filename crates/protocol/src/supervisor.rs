@@ -157,6 +157,8 @@ pub enum Effect {
     Send(Signal, Process),
     /// To every worker without a master.
     SendWorkers(Signal),
+    /// Whoever started it may know that the server is stopped.
+    AnnounceStop,
     /// Open the supervisor's own log files anew.
     ReopenLogs,
     /// For the log.
@@ -195,16 +197,23 @@ impl Turn {
     }
 
     fn hear(&mut self, process: Process, word: Word) {
+        let is_known = self.state.masters.contains(&process);
         self.know(process);
         if word == Word::Leads {
-            self.lead(process);
+            self.lead(process, is_known);
         }
     }
 
-    fn lead(&mut self, process: Process) {
+    fn lead(&mut self, process: Process, is_known: bool) {
+        let is_back = is_known && self.state.leader != Some(process);
         self.state.leader = Some(process);
         self.state.last = None;
         match self.state.stage {
+            // It may have taken the first one for a commit, and refused it because the new generation had just died. Who leaves
+            // already refuses another one.
+            Stage::Stopping(said) if is_back && said == Signals::from_iter([Signal::Quit]) => {
+                return self.effects.push(Effect::Send(Signal::Quit, process));
+            }
             Stage::Stopping(_) | Stage::Serving { .. } => return,
             Stage::Replacing(Configuration::LastInForce) => self.say(Remark::ServesLastInForce),
             _ => {}
@@ -272,7 +281,10 @@ impl Turn {
     fn stop(&mut self, signal: Signal) {
         let mut said = match self.state.stage {
             Stage::Stopping(said) => said,
-            _ => Signals::NONE,
+            _ => {
+                self.effects.push(Effect::AnnounceStop);
+                Signals::NONE
+            }
         };
         said.insert(signal);
         self.state.stage = Stage::Stopping(said);

@@ -62,13 +62,27 @@ fn it_starts_a_master_and_ends_as_that_one_does() {
 fn who_leads_gets_the_signals_and_what_ends_the_server_goes_to_all() {
     let all = signals(&[Signal::Hup, Signal::Usr1, Signal::Usr2]);
     check(&upgraded(), &all, "ReopenLogs | Send(Hup, 20) | Send(Usr1, 20) | Send(Usr2, 20)");
-    check(&upgraded(), &signals(&[Signal::Term]), "Send(Term, 10) | Send(Term, 20)");
-    check(&upgraded(), &signals(&[Signal::Quit]), "Send(Quit, 10) | Send(Quit, 20)");
+    check(&upgraded(), &signals(&[Signal::Term]), "AnnounceStop | Send(Term, 10) | Send(Term, 20)");
+    let state =
+        check(&upgraded(), &signals(&[Signal::Quit]), "AnnounceStop | Send(Quit, 10) | Send(Quit, 20)");
+    check(&state, &signals(&[Signal::Quit]), "Send(Quit, 10) | Send(Quit, 20)");
     check(
         &upgraded(),
         &signals(&[Signal::Winch]),
         "supervisor: WINCH is ignored: a terminal sends it to everybody; send it to the old master, by its pid file",
     );
+}
+
+#[test]
+fn who_takes_the_lead_while_everybody_is_to_leave_is_told_again() {
+    let state = step(&upgraded(), &signals(&[Signal::Quit])).0;
+    let state = check(&state, &ended(20, Ending::Exited(0), Others::Unknown), "");
+    let state = check(&state, &heard(&[(10, Word::Leads)]), "Send(Quit, 10)");
+    check(&state, &heard(&[(10, Word::Leads)]), "");
+    // A second TERM would not be refused.
+    let state = step(&upgraded(), &signals(&[Signal::Term])).0;
+    let state = check(&state, &ended(20, Ending::Exited(0), Others::Unknown), "");
+    check(&state, &heard(&[(10, Word::Leads)]), "");
 }
 
 #[test]
@@ -169,7 +183,7 @@ fn reload_and_upgrade_are_said_of_a_server_that_pauses_to_make_it_try_now() {
 #[test]
 fn who_is_told_to_stop_while_nobody_leads_stops_the_workers_and_ends_well() {
     let term = Wakeup { others: Others::Workers, ..signals(&[Signal::Term]) };
-    let state = check(&pausing(), &term, "SendWorkers(Term)");
+    let state = check(&pausing(), &term, "AnnounceStop | SendWorkers(Term)");
     check(&state, &after(20, Others::Nobody), "Exit(0)");
 }
 
@@ -192,7 +206,8 @@ fn masters_that_lead_and_end_in_a_row_are_replaced_more_and_more_slowly() {
 
 #[test]
 fn a_master_that_exits_well_was_told_to_by_its_own_pid_and_so_are_the_workers_that_it_leaves() {
-    let state = check(&serving(), &ended(10, Ending::Exited(0), Others::Workers), "SendWorkers(Quit)");
+    let state =
+        check(&serving(), &ended(10, Ending::Exited(0), Others::Workers), "AnnounceStop | SendWorkers(Quit)");
     check(&state, &after(20, Others::Nobody), "Exit(0)");
 }
 
@@ -205,7 +220,7 @@ fn who_ends_well_beside_a_leader_that_is_killed_in_the_same_moment_had_left_the_
     };
     check(&upgraded(), &both(Ending::Exited(0), Ending::Killed(9)), REPLACES);
     // Of the leader nobody can tell how it ended: then the other one was told to stop, too.
-    check(&upgraded(), &both(Ending::Exited(0), Ending::Elsewhere), "SendWorkers(Quit)");
+    check(&upgraded(), &both(Ending::Exited(0), Ending::Elsewhere), "AnnounceStop | SendWorkers(Quit)");
 }
 
 #[test]
@@ -224,7 +239,7 @@ fn a_signal_that_comes_before_anybody_leads_waits_and_one_that_ends_all_is_for_t
     );
     let state = check(&state, &Wakeup { started: Some(Some(10)), ..Wakeup::default() }, "");
     let state = check(&state, &heard(&[(10, Word::Leads)]), "Send(Usr2, 10)");
-    let state = check(&state, &signals(&[Signal::Term]), "Send(Term, 10)");
+    let state = check(&state, &signals(&[Signal::Term]), "AnnounceStop | Send(Term, 10)");
     let state = check(&state, &heard(&[(20, Word::Lives)]), "Send(Term, 20)");
     let state = check(&state, &ended(10, Ending::Exited(0), Others::Unknown), "");
     check(&state, &ended(20, Ending::Exited(0), Others::Workers), "SendWorkers(Term)");

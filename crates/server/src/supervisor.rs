@@ -96,6 +96,7 @@ pub(crate) fn supervise(home: &Home, log: Log, pid_file: &Path) -> io::Result<u8
                 }
                 Effect::Send(signal, master) => supervisor.send(signal, master),
                 Effect::SendWorkers(signal) => supervisor.send_workers(signal),
+                Effect::AnnounceStop => supervisor.pass_on(vec!["STOPPING=1".to_owned()]),
                 Effect::ReopenLogs => supervisor.log.reopen(),
                 Effect::Say(remark) => supervisor.say(remark),
             }
