@@ -59,9 +59,11 @@ fn callers(master: i32) -> usize {
     table.lines().filter(named).count().saturating_sub(1)
 }
 
-/// The same of a master that is not just writing a pid file: it says what it has seen before it does something about it.
+/// The same of a master that is not just writing a pid file, or looking which sockets there are: it says what it has seen before
+/// it does something about it.
 fn held_at_rest(server: &Server) -> Held {
-    let rests = |held: &Held| !held.master.iter().any(|open| open.ends_with(".tmp"));
+    let rests =
+        |held: &Held| !held.master.iter().any(|open| open.ends_with(".tmp") || open.starts_with("/proc/"));
     let begun = Instant::now();
     loop {
         let held = held(server);
