@@ -73,6 +73,13 @@ pub fn parse(file: &str, text: &str, overrides: &str) -> Result<Configuration, V
     problems.resolve(configuration)
 }
 
+/// What `pid` says in a text that may be wrong elsewhere: `None` if it does not say it.
+pub fn pid(text: &str) -> Option<String> {
+    let directives = tree::read(text, &mut Problems::of(COMMAND_LINE));
+    let named = directives.iter().find(|one| one.name.text == "pid" && one.arguments.len() == 1);
+    named.map(|one| one.argument(0).to_owned())
+}
+
 /// Reads the directives of `-g`; the names of those that may stand only once.
 fn given(overrides: &str, configuration: &mut Configuration, problems: &mut Problems) -> Vec<String> {
     let directives = tree::read(overrides, problems);

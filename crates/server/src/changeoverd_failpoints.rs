@@ -3,6 +3,7 @@
 //! them.
 
 mod access_log;
+mod addressee;
 mod command_line;
 mod control;
 mod daemon;

@@ -89,6 +89,13 @@ impl Home {
         self.prefix.join(configuration.pid.as_deref().unwrap_or("changeoverd.pid"))
     }
 
+    /// The same, as far as it can be told of a file that cannot be used otherwise.
+    pub(crate) fn pid_file_in_spite(&self) -> Option<PathBuf> {
+        let text = fs::read_to_string(&self.configuration).ok()?;
+        let pid = conf::pid(&self.directives).or_else(|| conf::pid(&text))?;
+        Some(self.prefix.join(pid))
+    }
+
     /// Where log lines go, with absolute paths.
     pub(crate) fn error_logs(&self, configuration: &Configuration) -> Vec<ErrorLog> {
         let mut logs = configuration.error_logs.clone();

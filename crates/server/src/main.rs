@@ -4,6 +4,7 @@
 //! of the harness that tests them.
 
 mod access_log;
+mod addressee;
 mod command_line;
 mod control;
 mod daemon;

@@ -87,8 +87,11 @@ pub(crate) struct Master {
     last_words: Option<String>,
     /// Why a successor is gone, or is about to be, as far as is known.
     obituary: Option<String>,
-    /// The last upgrade that failed or was taken back.
+    /// The last upgrade that failed, and how many did.
     failed_upgrade: Option<Failure>,
+    failures: u32,
+    /// The last successor that is gone exited as one that was told to.
+    left_well: bool,
     /// What the predecessor was told last of how far we are.
     progress: String,
     /// Whether the other masters were told that we exit this moment.

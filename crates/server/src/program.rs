@@ -1,12 +1,13 @@
 //! What the program does, by its command line.
 
-use std::{error::Error, os::fd::AsFd, process::ExitCode};
+use std::{error::Error, os::fd::AsFd, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use conf::Configuration;
 
 use crate::{
-    command_line::CommandLine,
+    addressee,
+    command_line::{CommandLine, Order},
     home::{ConfigurationError, Home},
     last_in_force,
     log::Log,
@@ -38,19 +39,57 @@ fn run(line: &CommandLine) -> Result<u8, Failure> {
     if !asks && (inherited.is_something() || supervisor::is_there()) {
         return be_master(home, inherited);
     }
+    if let Some(order) = line.signal {
+        return give(order, line, &home);
+    }
     let (configuration, text) = home.read()?;
     if line.test || line.dump {
         return Ok(report_test(line, &home, &configuration, &text));
     }
-    if let Some(order) = line.signal {
-        let ready = configuration.changeover_ready_timeout;
-        return sequence::carry_out(order, line, &home.pid_file(&configuration), ready);
+    let pid_file = home.pid_file(&configuration);
+    if let Some(pid) = addressee::owner(&pid_file) {
+        return Err(Taken { path: pid_file, pid }.into());
     }
     if !configuration.daemon {
         let log = Log::open(&home.error_logs(&configuration))?;
         return Ok(supervisor::supervise(&home, log, &home.pid_file(&configuration))?);
     }
     Ok(master::start(home, inherited, configuration, &text)?.run()?)
+}
+
+/// The pid file of this configuration is that of another server.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the pid file {} is that of a server that runs (master process {pid}): stop that one, upgrade it with -s upgrade, or give this \
+     one a `pid` of its own", path.display()
+)]
+struct Taken {
+    path: PathBuf,
+    pid: u32,
+}
+
+/// Gives an order to the running server. A broken file keeps nobody from stopping it or taking an upgrade back: all that is needed
+/// of it is where the pid file is.
+fn give(order: Order, line: &CommandLine, home: &Home) -> Result<u8, Failure> {
+    match home.read() {
+        Ok((configuration, _)) => {
+            let ready = configuration.changeover_ready_timeout;
+            sequence::carry_out(order, line, &home.pid_file(&configuration), ready)
+        }
+        Err(error) => {
+            let reads_it = matches!(order, Order::Reload | Order::Upgrade);
+            let Some(pid_file) = home.pid_file_in_spite().filter(|_| !reads_it) else {
+                return Err(error.into());
+            };
+            eprintln!(
+                "changeoverd: {} has mistakes, which -t tells; the pid file it names is {}",
+                home.configuration.display(),
+                pid_file.display()
+            );
+            let ready = Configuration::default().changeover_ready_timeout;
+            sequence::carry_out(order, line, &pid_file, ready)
+        }
+    }
 }
 
 /// A master that somebody waits for: an old one, or a supervisor. If there will be none, he is told why.

@@ -14,6 +14,7 @@ use protocol::signals;
 
 use self::{turn::Turn, watched::Watched};
 use crate::{
+    addressee,
     command_line::{CommandLine, Order},
     control::ControlError,
     pid_file, signal,
@@ -37,7 +38,7 @@ pub(crate) fn carry_out(order: Order, line: &CommandLine, pid_file: &Path, ready
     if line.timeout.is_some() && order != Order::Drain {
         return fail("this order does not wait for connections: leave --timeout out, or write: -s drain");
     }
-    let pid = pid_file::read(pid_file)?;
+    let pid = addressee::master(pid_file)?;
     match order {
         Order::Status => status(pid, pid_file, line.json),
         Order::Weight | Order::Down | Order::Drain | Order::Undrain => members::shift(order, line, pid_file),

@@ -10,6 +10,7 @@ use std::{
 
 use daemon::{DEADLINE, Server};
 use nix::{
+    errno::Errno,
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
@@ -97,7 +98,9 @@ fn a_new_generation_that_is_killed_takes_no_queue_with_it() {
     others.iter().for_each(|worker| kill(*worker, Signal::SIGSTOP).expect("stops"));
     let asked: Vec<TcpStream> = (0..40).map(|_| ask(&server)).collect();
     let killed = [vec![Pid::from_raw(new)], workers(new)].concat();
-    killed.iter().for_each(|pid| kill(*pid, Signal::SIGKILL).expect("kills"));
+    // Who lost his master may be ended by the other one first.
+    let is_gone = |killed| matches!(killed, Ok(()) | Err(Errno::ESRCH));
+    assert!(killed.iter().all(|pid| is_gone(kill(*pid, Signal::SIGKILL))));
     workers(old).iter().for_each(|worker| kill(*worker, Signal::SIGCONT).expect("continues"));
     all_answered(asked);
 }

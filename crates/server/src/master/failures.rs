@@ -4,7 +4,7 @@
 
 use std::os::fd::AsFd;
 
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use protocol::master::{Duty, Remark, Stage};
 
 use super::Master;
@@ -50,6 +50,7 @@ impl Master {
         let Some(pidfd) = self.unreaped.take() else { return };
         // Its parent may have been the master between us.
         let status = waitid(Id::PIDFd(pidfd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
+        self.left_well = matches!(status, Ok(WaitStatus::Exited(_, 0)));
         let ended = status.map_or_else(|_| "ended".to_owned(), ending::told);
         self.log.notice(&format!("new master process {ended}"));
         let words = self.last_words.take();
@@ -73,9 +74,15 @@ impl Master {
                 self.obituary = Some(line.clone());
                 line
             }
+            // It went as it was told to.
+            Remark::RolledBack(_) if self.left_well => {
+                self.obituary = None;
+                remark.to_string()
+            }
             Remark::UpgradeFailed(generation, _) | Remark::RolledBack(generation) => {
                 let why = self.obituary.take().unwrap_or_else(|| "nobody knows why".to_owned());
                 let line = format!("{remark}: {why}");
+                self.failures += 1;
                 self.failed_upgrade = Some(Failure { at: now(), generation, why: line.clone() });
                 line
             }

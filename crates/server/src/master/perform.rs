@@ -16,6 +16,7 @@ use super::{Master, Settings, Source, start::worker_count};
 use crate::{
     access_log::AccessLogs,
     last_in_force, listeners,
+    log::Log,
     notify::{ready, reloading},
     privileges, supervisor, wire,
     zone::{self, Occasion},
@@ -142,6 +143,9 @@ impl Master {
 
     fn read_settings(&self) -> Result<Settings, Vec<String>> {
         let (configuration, text) = self.home.read().map_err(|error| error.lines())?;
+        let told = |what: &'static str| move |error: io::Error| vec![format!("{what}: {error}")];
+        privileges::check(&configuration).map_err(told("workers cannot change their user"))?;
+        Log::open(&self.home.error_logs(&configuration)).map_err(told("failed to open the logs"))?;
         let workers = worker_count(&configuration);
         let listeners = listeners::open(&configuration, workers, &self.settings.listeners);
         let pid_file = self.home.pid_file(&configuration);
@@ -274,13 +278,14 @@ impl Master {
     }
 
     fn say(&mut self, remark: Remark) {
+        let failures = self.failures;
         let line = self.elaborate(remark);
         match remark {
-            Remark::Refused(..)
-            | Remark::Dropped(..)
-            | Remark::Crowded(_)
-            | Remark::UpgradeFailed(..)
-            | Remark::SuccessorLate(_) => self.log.warn(&line),
+            // Whoever looks into a log of nothing but errors looks for this.
+            _ if self.failures > failures => self.log.error(&line),
+            Remark::Refused(..) | Remark::Dropped(..) | Remark::Crowded(_) | Remark::SuccessorLate(_) => {
+                self.log.warn(&line);
+            }
             _ => self.log.notice(&line),
         }
         self.remember(line);

@@ -202,6 +202,8 @@ fn assemble(
         last_words: None,
         obituary: None,
         failed_upgrade: None,
+        failures: 0,
+        left_well: false,
         progress: String::new(),
         said_farewell: false,
         left_behind,
