@@ -14,6 +14,7 @@ mod kin;
 mod leave;
 pub mod recorded;
 mod remark;
+mod stage;
 mod state;
 mod upgrade;
 mod wakeup;
@@ -23,9 +24,10 @@ use alloc::vec::Vec;
 
 pub use effect::Effect;
 pub use remark::Remark;
+pub use stage::Stage;
 pub use state::{
-    Bond, Cohort, CohortStage, Configuration, Duty, Limits, Notice, Origin, Predecessor, Stage, State,
-    Successor, SuccessorStage, Worker, WorkerId,
+    Bond, Cohort, CohortStage, Configuration, Duty, Limits, Notice, Origin, Predecessor, State, Successor,
+    SuccessorStage, Worker, WorkerId,
 };
 pub use wakeup::{Farewells, PeerMessage, Result, Wakeup};
 

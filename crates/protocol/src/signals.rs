@@ -102,6 +102,16 @@ impl<'de> serde::Deserialize<'de> for Signals {
     }
 }
 
+/// The names, as in a sentence.
+impl fmt::Display for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().enumerate().try_for_each(|(at, signal)| {
+            let and = if at == 0 { "" } else { " and " };
+            write!(f, "{and}{}", signal.name())
+        })
+    }
+}
+
 impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter().map(Signal::name)).finish()

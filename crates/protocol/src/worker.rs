@@ -80,6 +80,20 @@ pub enum Stage {
     Leaving,
 }
 
+/// As it stands in brackets after the name of a worker.
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Preparing => "preparing",
+            Stage::Prepared => "prepared",
+            Stage::Accepting => "accepting",
+            Stage::Stopped => "stopped accepting",
+            Stage::Draining => "draining",
+            Stage::Leaving => "leaving",
+        })
+    }
+}
+
 /// The whole state of a worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Worker {

@@ -244,3 +244,26 @@ fn a_signal_that_comes_before_anybody_leads_waits_and_one_that_ends_all_is_for_t
     let state = check(&state, &ended(10, Ending::Exited(0), Others::Unknown), "");
     check(&state, &ended(20, Ending::Exited(0), Others::Workers), "SendWorkers(Term)");
 }
+
+#[test]
+fn who_leads_and_whether_any_master_lives_is_known() {
+    let known = |state: &State| (state.leader(), state.has_master());
+    assert_eq!(known(&State::default()), (None, false));
+    let begun = step(&State::default(), &Wakeup::default()).0;
+    assert_eq!(known(&step(&begun, &started(10)).0), (None, true));
+    assert_eq!(known(&serving()), (Some(10), true));
+    assert_eq!(known(&pausing()), (None, false));
+}
+
+#[test]
+fn who_comes_later_is_told_everything_that_was_said_to_all() {
+    let state = step(&serving(), &signals(&[Signal::Quit])).0;
+    let state = check(&state, &signals(&[Signal::Term]), "Send(Term, 10)");
+    check(&state, &heard(&[(20, Word::Lives)]), "Send(Quit, 20) | Send(Term, 20)");
+}
+
+#[test]
+fn a_first_master_that_is_killed_before_it_served_is_told_as_a_shell_would() {
+    let begun = step(&step(&State::default(), &Wakeup::default()).0, &started(10)).0;
+    check(&begun, &ended(10, Ending::Killed(9), Others::Nobody), "Exit(137)");
+}

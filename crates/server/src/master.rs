@@ -15,7 +15,7 @@ mod succession;
 
 use std::{
     collections::BTreeMap,
-    io,
+    fmt, io,
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     sync::Arc,
@@ -195,13 +195,33 @@ impl Master {
     fn watch(&self, fd: impl AsFd, source: Source) {
         let event = EpollEvent::new(EpollFlags::EPOLLIN, source.token());
         if let Err(errno) = self.epoll.add(fd, event) {
-            self.log.alert(&format!("failed to watch {source:?}: {errno}"));
+            self.log.alert(&format!("failed to watch {source}: {errno}"));
         }
     }
 
     fn unwatch(&self, fd: impl AsFd) {
         if let Err(errno) = self.epoll.delete(fd) {
             self.log.alert(&format!("failed to stop watching a descriptor: {errno}"));
+        }
+    }
+}
+
+/// What is watched, as it fits after "failed to watch".
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (end, channel) = ("for its end", "for what it says");
+        match self {
+            Source::Signals => f.write_str("for signals"),
+            Source::WorkerExit(id) => write!(f, "worker {id} {end}"),
+            Source::WorkerSaid(id) => write!(f, "worker {id} {channel}"),
+            Source::SuccessorExit => write!(f, "the new master {end}"),
+            Source::SuccessorSaid => write!(f, "the new master {channel}"),
+            Source::PredecessorExit => write!(f, "the old master {end}"),
+            Source::PredecessorSaid => write!(f, "the old master {channel}"),
+            Source::HeirSaid => write!(f, "the newest master {channel}"),
+            Source::ElderSaid => write!(f, "the oldest master {channel}"),
+            Source::OrphanExit => write!(f, "a worker without a master {end}"),
+            Source::Caller => f.write_str("for callers of the control socket"),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! or absent, carrying at most [`FDS_PER_FRAME`] descriptors. The first byte is the version.
 
 use std::{
+    fmt,
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
@@ -97,6 +98,29 @@ pub(crate) struct Hello<Pidfd = OwnedFd> {
     pub(crate) pidfd: Pidfd,
     /// What it knows of the peers of its upstreams: see `segment`. An older version closes them unread.
     pub(crate) zones: Vec<Pidfd>,
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Frame::Command(command) => write!(f, "the command to {command}"),
+            Frame::Report(report) => write!(f, "a worker's \"{report}\""),
+            Frame::Peer(message) => write!(f, "another master's \"{message}\""),
+            Frame::Listeners { sockets, .. } => write!(f, "{} listening sockets", sockets.len()),
+            Frame::Hello(Hello { from, .. }) => write!(f, "a hello from generation {from}"),
+            Frame::Introduce { pidfds } => write!(f, "an introduction of {} workers", pidfds.len()),
+            Frame::Heir { generation, .. } => write!(f, "a channel to generation {generation}"),
+            Frame::Farewell { exits: true } => f.write_str("a farewell"),
+            Frame::Farewell { exits: false } => f.write_str("a farewell taken back"),
+            Frame::Words(words) => write!(f, "the words \"{words}\""),
+        }
+    }
+}
+
+/// What came instead of what was to come; nothing comes any more from a side that has ended.
+pub(crate) fn unexpected(expected: &str, came: Option<Frame>) -> io::Error {
+    let came = came.map_or("nothing: the other side has ended".into(), |frame| frame.to_string());
+    io::Error::other(format!("expected {expected}, got {came}"))
 }
 
 /// A connected pair of channels, both close-on-exec and non-blocking.
@@ -218,7 +242,7 @@ pub(crate) fn receive_from_master(channel: BorrowedFd) -> io::Result<Option<Comm
     match receive(channel)? {
         None => Ok(None),
         Some(Frame::Command(command)) => Ok(Some(command)),
-        Some(other) => Err(io::Error::other(format!("expected a command from the master, got {other:?}"))),
+        other => Err(unexpected("a command from the master", other)),
     }
 }
 
@@ -369,6 +393,18 @@ mod tests {
         let bag = bag_of(&[own.as_fd()]).expect("a bag");
         let lost = unpack(vec![bag], Some(300)).expect_err("lost").to_string();
         assert!(lost.contains("only 1 of 300"), "{lost}");
+    }
+
+    #[test]
+    fn what_was_not_expected_is_told_in_words() {
+        let check = |came, expected: &str| {
+            assert_eq!(unexpected("a command from the master", came).to_string(), expected);
+        };
+        check(None, "expected a command from the master, got nothing: the other side has ended");
+        let report = Some(Frame::Report(Report::Prepared));
+        check(report, "expected a command from the master, got a worker's \"prepared\"");
+        let farewell = Some(Frame::Farewell { exits: false });
+        check(farewell, "expected a command from the master, got a farewell taken back");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The moment a generation becomes ready: all its workers accept, then the pid file names it, then it says so.
 
-use super::{Turn, effect::Effect, remark::Remark, state::Stage, wakeup::PeerMessage};
+use super::{Turn, effect::Effect, remark::Remark, stage::Stage, wakeup::PeerMessage};
 
 impl Turn {
     pub(super) fn pid_file_written(&mut self) {

@@ -4,7 +4,8 @@ use super::{
     Turn,
     effect::Effect,
     remark::Remark,
-    state::{Cohort, CohortStage, Configuration, Duty, Origin, Stage, Worker},
+    stage::Stage,
+    state::{Cohort, CohortStage, Configuration, Duty, Origin, Worker},
     wakeup::PeerMessage,
 };
 use crate::{signals::Signal, worker::Command};

@@ -1,5 +1,7 @@
 //! What a master does: each effect is one named act.
 
+use core::fmt;
+
 use super::{remark::Remark, state::WorkerId, wakeup::PeerMessage};
 use crate::worker::Command;
 
@@ -69,4 +71,45 @@ pub enum Effect {
     Say(Remark),
     /// Exit with this code.
     Exit(u8),
+}
+
+/// As it stands in a timeline, after the name of the master.
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let act = match self {
+            Effect::SpawnWorker(worker, revision) => {
+                return write!(f, "starts worker {worker} of configuration {revision}");
+            }
+            Effect::Tell(worker, command) => return write!(f, "tells worker {worker} to {command}"),
+            Effect::KillWorker(worker) => return write!(f, "kills worker {worker}"),
+            Effect::Introduce(worker) => return write!(f, "introduces worker {worker} to the other masters"),
+            Effect::TellPredecessor(message) => return write!(f, "tells the old master \"{message}\""),
+            Effect::TellSuccessor(message) => return write!(f, "tells the new master \"{message}\""),
+            Effect::TellElder(message) => return write!(f, "tells the oldest master \"{message}\""),
+            Effect::TellHeir(message) => return write!(f, "tells the newest master \"{message}\""),
+            Effect::Say(remark) => return write!(f, "says \"{remark}\""),
+            Effect::Exit(code) => return write!(f, "exits with {code}"),
+            Effect::LoadConfiguration => "reads the configuration",
+            Effect::DropConfiguration => "drops the new configuration",
+            Effect::CommitConfiguration => "puts the new configuration in force",
+            Effect::SpawnSuccessor => "starts a new master",
+            Effect::KillSuccessor => "kills the new master",
+            Effect::ReapSuccessor => "reaps the new master",
+            Effect::PromoteElder => "has the oldest master as its old one",
+            Effect::PromoteHeir => "has the newest master as its new one",
+            Effect::FindOrphans => "looks for workers without a master",
+            Effect::DrainOrphans => "tells workers without a master to drain",
+            Effect::TerminateOrphans => "terminates workers without a master",
+            Effect::CloseListeners => "closes its listeners",
+            Effect::WritePidFile => "writes the pid file",
+            Effect::RemovePidFile => "removes the pid file if that names it",
+            Effect::RemoveLastPidFile => "removes the pid file, as nobody is left",
+            Effect::WriteOldBin => "writes the old master's pid file",
+            Effect::NameOldBin => "names the old master in its pid file",
+            Effect::RemoveOldBin => "removes the old master's pid file",
+            Effect::AnnounceStart => "announces that it serves",
+            Effect::ReopenLogs => "reopens its logs",
+        };
+        f.write_str(act)
+    }
 }

@@ -5,7 +5,8 @@ use super::{
     Turn,
     effect::Effect,
     remark::Remark,
-    state::{Bond, Predecessor, Stage, Successor, SuccessorStage, WorkerId},
+    stage::Stage,
+    state::{Bond, Predecessor, Successor, SuccessorStage, WorkerId},
     wakeup::{PeerMessage, Wakeup},
 };
 use crate::{Generation, signals::Signal};

@@ -6,7 +6,8 @@ use super::{
     Turn,
     effect::Effect,
     remark::Remark,
-    state::{Bond, CohortStage, Duty, Predecessor, Stage, SuccessorStage, WorkerId},
+    stage::Stage,
+    state::{Bond, CohortStage, Duty, Predecessor, SuccessorStage, WorkerId},
     wakeup::PeerMessage,
 };
 use crate::{signals::Signal, worker::Command};

@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 
+use super::stage::Stage;
 use crate::{Generation, signals::Signals};
 
 /// A worker, numbered by its master from 1; never used again.
@@ -79,29 +80,6 @@ impl Default for Limits {
             pause_ms: 50,
         }
     }
-}
-
-/// What a generation as a whole is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Stage {
-    /// Its first workers prepare themselves; nobody was told to accept by it yet, or not all confirmed.
-    Starting,
-    /// All workers accept; the pid file is being written.
-    Announcing,
-    /// Serves, and keeps its number of workers.
-    Serving,
-    /// Told to leave (QUIT) while the predecessor lives: serves until that one has taken over, or gives up leaving.
-    Yielding { remaining_ms: u32 },
-    /// Its workers were told to drain (WINCH); the listeners are kept, the ready successor serves.
-    Retired,
-    /// Told to leave (QUIT) beside a ready successor: exits when its last worker does, comes back if the successor dies.
-    Leaving,
-    /// Told to stop with nobody to follow, or after another generation took over: exits when its last worker does.
-    Stopping,
-    /// Told to stop now: exits with `code` when its last worker does, and kills them after `remaining_ms`.
-    Terminating { remaining_ms: u32, code: u8 },
-    /// Has decided to exit.
-    Gone,
 }
 
 /// A configuration: its number within this generation and how many workers it wants.

@@ -4,7 +4,8 @@ use super::{
     Turn,
     effect::Effect,
     remark::Remark,
-    state::{Notice, Stage, Successor, SuccessorStage},
+    stage::Stage,
+    state::{Notice, Successor, SuccessorStage},
     wakeup::PeerMessage,
 };
 use crate::signals::{Signal, Signals};

@@ -6,7 +6,8 @@ use super::{
     Turn,
     effect::Effect,
     remark::Remark,
-    state::{Duty, Stage, Worker, WorkerId},
+    stage::Stage,
+    state::{Duty, Worker, WorkerId},
     wakeup::{PeerMessage, Wakeup},
 };
 use crate::worker::{Command, Report};

@@ -29,7 +29,11 @@ fn whoever_waits_for_one_that_leaves_stays_if_that_one_thought_better_of_it_and_
     check(&returning, &died(&[]), &format!("{UNDONE} | {STAYS}"));
     check(&returning, &died(&[PeerMessage::TakeOver]), &format!("{UNDONE} | {STOPS}"));
     let asked_again = Wakeup { from_successor: vec![PeerMessage::TakeOver], ..Wakeup::default() };
-    check(&step(&returning, &asked_again).0, &died(&[]), &format!("{UNDONE} | {STOPS}"));
+    // It hears once more what it was told already, and may think better of it once more.
+    check(&returning, &asked_again, "");
+    let relieved = step(&returning, &asked_again).0;
+    check(&relieved, &died(&[]), &format!("{UNDONE} | {STOPS}"));
+    check(&step(&relieved, &heard).0, &died(&[]), &format!("{UNDONE} | {STAYS}"));
 }
 
 #[test]

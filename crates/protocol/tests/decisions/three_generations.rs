@@ -171,3 +171,19 @@ fn a_rollback_to_the_middle_names_the_oldest_again() {
         "generation 1 is gone | FindOrphans | DrainOrphans",
     );
 }
+
+#[test]
+fn the_middle_one_that_is_named_again_leaves_the_old_pid_file_alone_beside_a_newest() {
+    let told = |message| Wakeup { from_predecessor: vec![message], ..Wakeup::default() };
+    let alone = step(&serving(2, Some(1)), &told(PeerMessage::Leaving)).0;
+    let middle = step(&alone, &signals(&[Signal::Usr2])).0;
+    let displaced = step(&middle, &told(PeerMessage::TookOver)).0;
+    assert_eq!(displaced.stage, Stage::Announcing);
+    let bereft = step(&displaced, &Wakeup { predecessor_died: true, ..Wakeup::default() }).0;
+    let named = Wakeup { results: vec![Outcome::PidFileWritten], ..Wakeup::default() };
+    check(
+        &bereft,
+        &named,
+        "generation 2 is ready: all its workers accept | AnnounceStart | FindOrphans | DrainOrphans",
+    );
+}

@@ -184,9 +184,7 @@ fn receive_listeners(channel: &OwnedFd) -> io::Result<Vec<OwnedFd>> {
                     return Ok(sockets);
                 }
             }
-            other => {
-                return Err(io::Error::other(format!("expected listeners from the master, got {other:?}")));
-            }
+            other => return Err(wire::unexpected("listeners from the master", other)),
         }
     }
 }
@@ -197,5 +195,42 @@ pub(super) fn wait_readable(fd: &OwnedFd, deadline: Duration) -> io::Result<()> 
     match poll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLIN)], timeout)? {
         0 => Err(io::Error::new(io::ErrorKind::TimedOut, "nothing came over the channel in time")),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::{errno::Errno, sys::wait::WaitPidFlag};
+
+    use super::*;
+    use crate::zone::Occasion;
+
+    /// A process that shares the zone, and its number.
+    fn sleeper() -> (process::Child, Pid) {
+        let child = process::Command::new("sleep").arg("60").spawn().expect("starts");
+        let pid = Pid::from_raw(child.id().try_into().expect("a pid"));
+        (child, pid)
+    }
+
+    #[test]
+    fn a_worker_that_finds_no_room_in_a_zone_is_ended_and_reaped() {
+        let text = "events {} http { upstream origins { zone origins 64k; server 127.0.0.1:80; } server { listen 81; } }";
+        let configuration =
+            conf::parse("test", text, "").unwrap_or_else(|wrong| panic!("{}", wrong[0].render(text)));
+        let zones = zone::open((&configuration, 1), &[], Occasion::Start).expect("zones");
+        let zone = zones[0].as_ref().expect("a zone");
+        let mut let_in = Vec::new();
+        let (refused, why) = loop {
+            let (child, pid) = sleeper();
+            match admit(zone, pid) {
+                Ok(()) => let_in.push(child),
+                Err(why) => break (pid, why),
+            }
+        };
+        assert!(why.to_string().contains("share the zone of upstream \"origins\""), "{why}");
+        assert_eq!(waitpid(refused, Some(WaitPidFlag::WNOHANG)), Err(Errno::ECHILD), "it was left behind");
+        let_in.iter_mut().for_each(|child| {
+            child.kill().and_then(|()| child.wait()).expect("ends");
+        });
     }
 }

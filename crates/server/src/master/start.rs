@@ -253,7 +253,7 @@ fn greet(channel: Option<OwnedFd>) -> io::Result<Option<Greeting>> {
             let peer = Peer::new(pid, channel, Some(pidfd));
             Ok(Some(Greeting { generation, from, peer, zones }))
         }
-        other => Err(io::Error::other(format!("expected a hello from the old master, got {other:?}"))),
+        other => Err(wire::unexpected("a hello from the old master", other)),
     }
 }
 

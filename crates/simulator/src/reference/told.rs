@@ -30,7 +30,7 @@ pub(super) fn tell(before: &World, action: Action) -> String {
 
 fn worker(world: &World, at: u8) -> String {
     let worker = &world.workers[usize::from(at)];
-    format!("worker {} of generation {} ({:?})", worker.id, worker.owner + 1, worker.life.stage)
+    format!("worker {} of generation {} ({})", worker.id, worker.owner + 1, worker.life.stage)
 }
 
 fn turn(before: &World, index: u8, signals: Signals, elapsed_ms: u32, cut: Cut) -> String {
@@ -39,7 +39,7 @@ fn turn(before: &World, index: u8, signals: Signals, elapsed_ms: u32, cut: Cut) 
     let (state, effects) = master::step(&process.state, &wakeup);
     let sent = match signals.is_empty() {
         true => String::new(),
-        false => format!("{signals:?} to master {}; ", index + 1),
+        false => format!("{signals} to master {}; ", index + 1),
     };
     let late = if elapsed_ms > 0 { format!(" after {elapsed_ms} ms") } else { String::new() };
     let said: Vec<String> = effects.iter().filter_map(line).collect();
@@ -50,13 +50,12 @@ fn turn(before: &World, index: u8, signals: Signals, elapsed_ms: u32, cut: Cut) 
         Cut::Fails(at) => format!(" [effect {} fails]", at + 1),
     };
     let name = index + 1;
-    format!("{sent}master {name} wakes{late} ({:?}): {}{disturbed}", state.stage, said.join(", "))
+    format!("{sent}master {name} wakes{late} ({}): {}{disturbed}", state.stage, said.join(", "))
 }
 
 fn line(effect: &Effect) -> Option<String> {
     match effect {
         Effect::Say(master::Remark::Received(_)) => None,
-        Effect::Say(remark) => Some(format!("\"{remark}\"")),
-        other => Some(format!("{other:?}")),
+        effect => Some(effect.to_string()),
     }
 }

@@ -1,7 +1,9 @@
 //! The reference server keeps its promises within bounds; how much was explored is a snapshot, so that a model that shrinks
 //! unnoticed is noticed.
 
-use simulator::{Bounds, Model, PORTFOLIO, PROPERTIES, Property, Reference, When, explore, reference};
+use simulator::{
+    Bounds, Budget, Model, PORTFOLIO, PROPERTIES, Property, Reference, When, explore, reference,
+};
 
 /// States after which an exploration has gone astray.
 const MOST: usize = 20_000_000;
@@ -29,6 +31,35 @@ fn timeline(model: &Reference, trace: &[reference::Action]) -> String {
     }
     format!("{}\n{:#?}", lines.join("\n"), model.scene(&state))
 }
+
+#[test]
+fn what_happens_is_told_in_words() {
+    let one = Property {
+        name: "there is one generation",
+        promise: "",
+        when: When::Always,
+        holds: |scene| scene.masters[1].is_none(),
+    };
+    let signals = Budget::each(0, 0, 0, 1, 0);
+    let model = Reference { bounds: Bounds { workers: 1, signals, together: 1, faults: 0, delays: 0 } };
+    let found = explore(&model, &[&one], MOST);
+    let mut state = model.initial();
+    let mut lines = Vec::new();
+    for action in &found.violations[0].trace {
+        lines.push(model.tell(&state, *action));
+        state = model.apply(&state, *action);
+    }
+    assert_eq!(lines.join("\n"), STORY);
+}
+
+const STORY: &str = "\
+master 1 wakes (starting): starts worker 1 of configuration 1
+worker 1 of generation 1 (preparing) takes a step
+master 1 wakes (starting): introduces worker 1 to the other masters, tells worker 1 to accept
+worker 1 of generation 1 (prepared) takes a step
+master 1 wakes (announcing itself): writes the pid file
+USR2 to master 1; master 1 wakes (serving): says \"generation 1 is ready: all its workers accept\", announces that it serves, \
+removes the old master's pid file, starts a new master";
 
 #[test]
 fn the_reference_keeps_its_promises_and_as_much_is_explored_as_ever() {
