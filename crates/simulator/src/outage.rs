@@ -2,8 +2,8 @@
 
 use crate::{
     bounds::{Bounds, Budget},
-    explore::{Exploration, explore},
-    nginx::{Action, Nginx, Quirks},
+    explore::{Exploration, Violation, explore},
+    nginx::{Action, Nginx, QUEUES, Quirks},
     property::{PROPERTIES, Property},
 };
 
@@ -24,22 +24,31 @@ pub const NGINX: Bounds =
 /// States after which an exploration has gone astray.
 const MOST: usize = 10_000_000;
 
-/// Every outage of nginx with these quirks, shortest first.
-pub fn outages(bounds: Bounds, quirks: Quirks) -> (Vec<Outage>, Exploration<Action>) {
-    let asked: Vec<&Property> = PROPERTIES.iter().collect();
-    let found = explore(&Nginx { bounds, quirks }, &asked, MOST);
-    let fewest = |property: usize, blame: u32| {
-        let fewer = |other: u32| other != blame && Quirks::blamed(other).is_within(Quirks::blamed(blame));
-        !found.violations.iter().any(|other| other.property == property && fewer(other.blame))
-    };
-    let minimal = found.violations.iter().filter(|violation| fewest(violation.property, violation.blame));
+/// Every outage of nginx with these quirks, shortest first: with a configuration that stays as it is, and what is found besides
+/// when a changed one may ask for fewer workers. The second is what was explored.
+pub fn outages(bounds: Bounds, quirks: Quirks) -> (Vec<Outage>, [Exploration<Action>; 2]) {
+    let asked: Vec<&'static Property> = PROPERTIES.iter().chain(QUEUES).collect();
+    let explored = [0, 1].map(|fewer| explore(&Nginx { bounds, quirks, fewer }, &asked, MOST));
+    let found: Vec<&Violation<Action>> = explored.iter().flat_map(|found| &found.violations).collect();
+    let minimal = found.iter().enumerate().filter(|(at, violation)| {
+        !found.iter().enumerate().any(|(other, simpler)| is_explained((*at, violation), (other, simpler)))
+    });
     let mut all: Vec<Outage> = minimal
-        .map(|violation| Outage {
-            property: &PROPERTIES[violation.property],
+        .map(|(_, violation)| Outage {
+            property: asked[violation.property],
             quirks: Quirks::blamed(violation.blame),
             trace: violation.trace.clone(),
         })
         .collect();
     all.sort_by_key(|outage| outage.trace.len());
-    (all, found)
+    (all, explored)
+}
+
+/// Fewer quirks suffice for it, or the same in a simpler exploration.
+fn is_explained(
+    (at, violation): (usize, &Violation<Action>),
+    (other, simpler): (usize, &Violation<Action>),
+) -> bool {
+    let fewer = Quirks::blamed(simpler.blame).is_within(Quirks::blamed(violation.blame));
+    simpler.property == violation.property && fewer && (simpler.blame != violation.blame || other < at)
 }

@@ -48,6 +48,10 @@ pub struct Scene {
     pub crowded: bool,
     /// A generation that had given up its workers serves again.
     pub came_back: bool,
+    /// An accept queue was closed while others were open, with what waited in it.
+    pub cut: bool,
+    /// An accept queue is open that nobody accepts from, while others are accepted from.
+    pub untended: bool,
     /// A master was killed whose workers accepted, and nobody else meant to serve.
     pub outlived: bool,
     /// The last master decided to leave, and nobody had told it to.

@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use simulator::{Exploration, Model};
 
-/// How much was explored, and how fast.
-pub(super) fn counts<A>(found: &Exploration<A>, took: Duration) -> String {
-    let seconds = took.as_secs_f64();
+/// How much was explored.
+pub(super) fn counts<A>(found: &Exploration<A>) -> String {
     let exhausted = if found.exhausted { "exhausted" } else { "NOT EXHAUSTED" };
-    format!(
-        "{exhausted}: {} states, {} edges, {} steps deep, {seconds:.1} s, {:.0} states/s",
-        found.states,
-        found.edges,
-        found.depth,
-        found.states as f64 / seconds.max(f64::EPSILON)
-    )
+    format!("{exhausted}: {} states, {} edges, {} steps deep", found.states, found.edges, found.depth)
+}
+
+/// How fast.
+pub(super) fn pace(states: usize, took: Duration) -> String {
+    let seconds = took.as_secs_f64();
+    format!("{seconds:.1} s, {:.0} states/s", states as f64 / seconds.max(f64::EPSILON))
 }
 
 /// A counterexample, line by line.

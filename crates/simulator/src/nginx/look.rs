@@ -30,6 +30,8 @@ pub(super) fn scene(world: &World) -> Scene {
         bared: world.bared,
         abandoned: world.abandoned,
         came_back: world.came_back,
+        cut: world.cut,
+        untended: world.is_untended(),
         sleeping: world.living().any(|(_, master)| !master.flags.is_empty()),
         blame: world.fired | of_the_moment(world),
         ..Scene::default()
@@ -49,10 +51,12 @@ fn of_the_moment(world: &World) -> u32 {
         let dead = others.into_iter().flatten().any(|other| world.master(other).is_none());
         master.quit && dead && world.quirks.has(Quirk::QuitIsFinal)
     });
+    let untended = world.is_untended() && world.quirks.has(Quirk::ReuseportSurplus);
     (if renamed { Quirk::PidFileRenamed.bit() } else { 0 })
         | (if orphans { Quirk::OrphansServeOn.bit() } else { 0 })
         | (if final_quit { Quirk::QuitIsFinal.bit() } else { 0 })
         | (if barren { Quirk::ReadinessUnknown.bit() } else { 0 })
+        | (if untended { Quirk::ReuseportSurplus.bit() } else { 0 })
 }
 
 fn look(world: &World, index: u8, master: &Master) -> scene::Master {
@@ -65,7 +69,7 @@ fn look(world: &World, index: u8, master: &Master) -> scene::Master {
         serving: !master.quit && !master.terminate && (staying || master.boot != Boot::Running),
         exits: false,
         accepting: own(Some(Stage::Accepting)),
-        wanted: world.wanted,
+        wanted: master.wanted,
         workers: own(None),
         predecessor: master.parent,
     }
@@ -79,8 +83,8 @@ pub(super) fn tell(before: &World, action: Action) -> String {
             _ => format!("master {} looks at what waited", index + 1),
         },
         Action::Turn(index, signals) => match before.master(index) {
-            Some(master) if master.child => format!("master {} gets CHLD and {signals:?} at once", index + 1),
-            _ => format!("master {} gets {signals:?}", index + 1),
+            Some(master) if master.child => format!("master {} gets CHLD and {signals} at once", index + 1),
+            _ => format!("master {} gets {signals}", index + 1),
         },
         Action::Boot(index) => boot(before, index),
         Action::Work(at) => match before.workers[usize::from(at)].stage {
@@ -93,7 +97,10 @@ pub(super) fn tell(before: &World, action: Action) -> String {
         Action::Kill(index) => format!("SIGKILL to master {}", index + 1),
         Action::KillAll(index) => format!("SIGKILL to master {} and its workers", index + 1),
         Action::Fail(index) => format!("master {} cannot start, and exits", index + 1),
-        Action::CannotFork(index) => format!("master {} gets USR2, and cannot fork", index + 1),
+        Action::CannotFork(index, signal) => {
+            format!("master {} gets {}, and cannot fork", index + 1, signal.name())
+        }
+        Action::Fewer => "the configuration file asks for one worker fewer".into(),
         Action::Cripple(index) => format!("the workers of master {} will exit with 2", index + 1),
     }
 }

@@ -17,7 +17,10 @@ pub struct World {
     pub(super) workers: Vec<Worker>,
     pub(super) pid_file: Name,
     pub(super) old_bin: Name,
-    pub(super) wanted: u8,
+    /// Workers that the configuration file asks for.
+    pub(super) file: u8,
+    /// Workers that it will always ask for.
+    pub(super) least: u8,
     pub(super) together: u8,
     pub(super) signals: Budget,
     pub(super) faults: u8,
@@ -27,6 +30,8 @@ pub struct World {
     pub(super) bared: bool,
     pub(super) abandoned: bool,
     pub(super) came_back: bool,
+    /// A queue was closed while others were open.
+    pub(super) cut: bool,
     /// Quirks that made a difference.
     pub(super) fired: u32,
     pub(super) ready: [bool; GENERATIONS],
@@ -54,6 +59,17 @@ pub(super) struct Master {
     pub(super) listens: bool,
     /// Its workers exit with 2: a directory that is not there, say.
     pub(super) crippled: bool,
+    /// Workers that the configuration it has read asks for.
+    pub(super) wanted: u8,
+    /// Of this turn.
+    pub(super) fork: Fork,
+}
+
+/// Whether a process can be started.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Fork {
+    Works,
+    Fails,
 }
 
 /// How far a new process is.
@@ -76,6 +92,8 @@ pub(super) struct Worker {
     pub(super) stage: Stage,
     /// Told to drain, and did not get round to it.
     pub(super) told: bool,
+    /// Workers that its configuration asks for, itself among them.
+    pub(super) siblings: u8,
 }
 
 /// How far a worker is.
@@ -105,13 +123,15 @@ pub enum Action {
     Fail(u8),
     /// The workers of a new master cannot start: they exit with 2 and are not respawned.
     Cripple(u8),
-    /// USR2 to a master that cannot fork.
-    CannotFork(u8),
+    /// A signal to a master that cannot fork.
+    CannotFork(u8, Signal),
+    /// From now on the configuration file asks for one worker fewer.
+    Fewer,
 }
 
 impl World {
-    pub(super) fn new(bounds: &Bounds, quirks: Quirks) -> World {
-        let first = Master { boot: Boot::Configuring, ..Master::child_of(None) };
+    pub(super) fn new(bounds: &Bounds, quirks: Quirks, fewer: u8) -> World {
+        let first = Master::child_of(None, bounds.workers);
         World {
             quirks,
             masters: [Some(first), None, None],
@@ -119,7 +139,8 @@ impl World {
             workers: Vec::new(),
             pid_file: Name::Absent,
             old_bin: Name::Absent,
-            wanted: bounds.workers,
+            file: bounds.workers,
+            least: bounds.workers - fewer,
             together: bounds.together,
             signals: bounds.signals,
             faults: bounds.faults,
@@ -129,71 +150,11 @@ impl World {
             bared: false,
             abandoned: false,
             came_back: false,
+            cut: false,
             fired: 0,
             ready: [false; GENERATIONS],
             told: [false; GENERATIONS],
         }
-    }
-
-    pub(super) fn list(&self, out: &mut Vec<Action>) {
-        for (index, master) in self.living() {
-            if master.boot != Boot::Running {
-                out.push(Action::Boot(index));
-            } else if master.child || self.has_work(index) {
-                out.push(Action::Turn(index, Signals::NONE));
-            }
-        }
-        for (at, worker) in self.workers.iter().enumerate() {
-            if at > 0 && self.workers[at - 1] == *worker {
-                continue;
-            }
-            match worker.stage {
-                Stage::Starting => out.push(Action::Work(at as u8)),
-                Stage::Accepting if worker.told || self.notices_death(worker) => {
-                    out.push(Action::Work(at as u8))
-                }
-                Stage::Draining => out.push(Action::Finish(at as u8)),
-                Stage::Accepting => {}
-            }
-        }
-        if !self.stopped && self.served {
-            self.list_outside(out);
-        }
-    }
-
-    /// Signals to a master that starts stay pending until its first `sigsuspend`.
-    fn list_outside(&self, out: &mut Vec<Action>) {
-        for (index, master) in self.living() {
-            if master.boot == Boot::Running {
-                out.extend(self.signals.sets(self.together).map(|set| Action::Turn(index, set)));
-            }
-            if self.faults == 0 {
-                continue;
-            }
-            if master.boot == Boot::Running && self.signals.has(Signals::from_iter([Signal::Usr2])) {
-                out.push(Action::CannotFork(index));
-            }
-            out.extend([Action::Kill(index), Action::KillAll(index)]);
-            if index > 0 && master.boot == Boot::Configuring {
-                out.extend([Action::Fail(index), Action::Cripple(index)]);
-            }
-        }
-    }
-
-    /// Flags it would look at without being woken, or a deferred signal whose time has come.
-    fn has_work(&self, index: u8) -> bool {
-        let Some(master) = self.master(index) else { return false };
-        let due = master.new_binary.is_none_or(|new| self.is_ready(new) || self.master(new).is_none());
-        let idle = self.workers.iter().all(|worker| worker.owner != index);
-        let leaves = (master.quit || master.terminate) && idle && master.live;
-        let flags = !master.flags.is_empty() && !self.quirks.has(Quirk::FlagsSleep);
-        let barren = master.crippled && idle && !self.quirks.has(Quirk::ReadinessUnknown);
-        (!master.deferred.is_empty() && due) || flags || leaves || barren
-    }
-
-    fn notices_death(&self, worker: &Worker) -> bool {
-        let orphan = self.master(worker.owner).is_none();
-        orphan && !self.quirks.has(Quirk::OrphansServeOn) && self.living().next().is_some()
     }
 
     pub(super) fn master(&self, index: u8) -> Option<&Master> {
@@ -221,7 +182,7 @@ impl World {
     pub(super) fn is_ready(&self, index: u8) -> bool {
         let accepting =
             self.workers.iter().filter(|w| w.owner == index && w.stage == Stage::Accepting).count();
-        accepting >= usize::from(self.wanted)
+        self.master(index).is_some_and(|master| accepting >= usize::from(master.wanted))
     }
 
     pub(super) fn own(&mut self, index: u8) -> impl Iterator<Item = &mut Worker> {
@@ -230,7 +191,7 @@ impl World {
 }
 
 impl Master {
-    pub(super) fn child_of(parent: Option<u8>) -> Master {
+    pub(super) fn child_of(parent: Option<u8>, wanted: u8) -> Master {
         Master {
             boot: Boot::Configuring,
             parent,
@@ -245,6 +206,8 @@ impl Master {
             terminate: false,
             listens: true,
             crippled: false,
+            wanted,
+            fork: Fork::Works,
         }
     }
 

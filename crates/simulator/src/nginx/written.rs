@@ -11,16 +11,16 @@ use crate::{
 
 /// The scenario's file name and its text; `None` if nobody can force this on a real server from outside.
 pub fn written(outage: &Outage) -> Option<(String, String)> {
-    let model = Nginx { bounds: NGINX, quirks: super::Quirks::ALL };
+    let model = Nginx { bounds: NGINX, quirks: super::Quirks::ALL, fewer: 0 };
     let mut steps = Steps { lines: Vec::new(), held: None, last: Signals::NONE };
     let mut state = model.initial();
     for (at, action) in outage.trace.iter().enumerate() {
         steps.follow(&state, *action, outage.trace[at + 1..].iter().copied())?;
         state = model.apply(&state, *action);
     }
-    let name: Vec<String> = outage.quirks.iter().map(|quirk| kebab(&format!("{quirk:?}"))).collect();
+    let name: Vec<&str> = outage.quirks.iter().map(Quirk::name).collect();
     let expected = expected(outage.property.name, steps.last)?;
-    let known = outage.quirks.iter().map(why).collect::<Vec<_>>().join("; ");
+    let known = outage.quirks.iter().map(|quirk| quirk.to_string()).collect::<Vec<_>>().join("; ");
     let title = format!("nginx: {known}");
     Some((format!("{}.toml", name.join("-")), text(&title, &known, &steps.lines, expected)))
 }
@@ -41,8 +41,9 @@ impl Steps {
                 let all = if index == 0 { "web.old.*" } else { "web.new.*" };
                 self.kill(state, index, all, rest);
             }
-            // From outside nobody can make a configuration fail at just that moment.
-            Action::Fail(_) | Action::Cripple(_) | Action::CannotFork(_) => return None,
+            // From outside nobody can make a configuration fail at just that moment, and another configuration or a limit of
+            // the machine is not for a draft.
+            Action::Fail(_) | Action::Cripple(_) | Action::CannotFork(..) | Action::Fewer => return None,
             _ => {}
         }
         Some(())
@@ -141,36 +142,4 @@ fn text(title: &str, known: &str, steps: &[String], (key, line): (&str, &str)) -
          [load.users]\nto = \"web\"\nkind = \"short\"\nrate = 500\ntimeout = \"1s\"\n\n\
          [expect]\n{key} = ['{line}']\n"
     )
-}
-
-fn kebab(name: &str) -> String {
-    let mut all = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !all.is_empty() {
-            all.push('-');
-        }
-        all.push(letter.to_ascii_lowercase());
-    }
-    all
-}
-
-/// What nginx does, in a few words.
-fn why(quirk: Quirk) -> &'static str {
-    match quirk {
-        Quirk::QuitBeforeUsr2 => "QUIT is looked at before USR2 and stops the server",
-        Quirk::WinchObeyedAlone => "WINCH is obeyed though nobody else would serve",
-        Quirk::QuitIsFinal => "after QUIT the listening sockets are closed for good",
-        Quirk::NobodyTakesOver => "a new generation told to QUIT goes without the old one serving again",
-        Quirk::PidFileRenamed => "the pid file is renamed away before another one is written",
-        Quirk::ReadinessUnknown => "nobody asks whether the new generation serves",
-        Quirk::OrphansServeOn => "workers of a killed master serve on",
-        Quirk::OldBinStays => "the old pid file of a killed master stays",
-        Quirk::LiveNotSet => "after a rollback by HUP the old master goes without its workers",
-        Quirk::HupMultiplies => "HUP beside a new binary forks as many workers again",
-        Quirk::NoacceptingKept => "the workers double when a later new binary dies",
-        Quirk::NewBinaryInvalid => {
-            "after a USR2 that could not be carried out HUP forks workers and reloads nothing"
-        }
-        Quirk::FlagsSleep => "a signal that comes together with HUP sleeps until another one comes",
-    }
 }

@@ -40,6 +40,9 @@ pub(super) fn scene(world: &World) -> Scene {
         doubled: world.past.doubled,
         crowded: world.past.crowded,
         came_back: world.past.came_back,
+        // All workers share one queue.
+        cut: false,
+        untended: false,
         deserted: world.past.deserted,
         abandoned: world.past.abandoned,
         outlived: world.past.outlived,
