@@ -208,7 +208,11 @@ fn rollback(turn: &Rc<Turn>, pid_file: &Path) -> Done {
             finish(pid, pid_file)
         }
         (_, Some(_)) => finish(pid, pid_file),
-        (None, None) => fail(&format!("no rollback: generation {} is alone", master.last.generation)),
+        (None, None) => fail(&format!(
+            "no rollback: generation {} is alone; to go back to an older program or configuration, put that in place and order \
+             -s upgrade",
+            master.last.generation
+        )),
     }
 }
 

@@ -202,6 +202,9 @@ fn check_members(request: &Request, members: &[&str]) -> Result<(), Refusal> {
 /// What holds of all its members now.
 fn told(zone: &Zone, members: &[&str]) -> String {
     let told = zone.members().into_iter().zip(members).map(|(known, name)| match known.order {
+        Order { weight: 0, down: false } => {
+            format!("{name} weight 0: it gets nothing before it has a weight")
+        }
         Order { weight, down: false } => format!("{name} weight {weight}"),
         Order { weight, down: true } => format!("{name} weight {weight}, down"),
     });

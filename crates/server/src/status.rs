@@ -267,7 +267,7 @@ impl fmt::Display for Stage {
             Stage::Starting => "starting",
             Stage::Serving => "serving",
             Stage::Yielding => "waiting for the old generation to serve again",
-            Stage::Retired => "without workers, ready to come back",
+            Stage::Retired => "accepts no connections, ready to come back",
             Stage::Leaving => "leaving to the new generation",
             Stage::Stopping => "stopping when its last connection ends",
             Stage::Terminating => "stopping now",
