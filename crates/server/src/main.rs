@@ -29,6 +29,7 @@ mod sequence;
 mod shift;
 mod signal;
 mod socket_path;
+mod start_right;
 mod status;
 mod supervisor;
 mod upstream;

@@ -38,6 +38,7 @@ use crate::{
     notify::Notifier,
     numbering::Numbering,
     socket_path::SocketPath,
+    start_right::StartRight,
     status::Failure,
     zone::Zones,
 };
@@ -92,6 +93,8 @@ pub(crate) struct Master {
     failures: u32,
     /// The last successor that is gone exited as one that was told to.
     left_well: bool,
+    /// That nobody else starts a server for our pid file, until ours serves.
+    start_right: Option<StartRight>,
     /// What the predecessor was told last of how far we are.
     progress: String,
     /// Whether the other masters were told that we exit this moment.

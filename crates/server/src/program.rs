@@ -1,6 +1,6 @@
 //! What the program does, by its command line.
 
-use std::{error::Error, os::fd::AsFd, path::PathBuf, process::ExitCode};
+use std::{error::Error, os::fd::AsFd, process::ExitCode};
 
 use clap::Parser;
 use conf::Configuration;
@@ -11,7 +11,9 @@ use crate::{
     home::{ConfigurationError, Home},
     last_in_force,
     log::Log,
-    master, os, rehearsal, sequence, supervisor, version, wire,
+    master, os, rehearsal, sequence,
+    start_right::NotMine,
+    supervisor, version, wire,
 };
 
 type Failure = Box<dyn Error>;
@@ -48,24 +50,13 @@ fn run(line: &CommandLine) -> Result<u8, Failure> {
     }
     let pid_file = home.pid_file(&configuration);
     if let Some(pid) = addressee::owner(&pid_file) {
-        return Err(Taken { path: pid_file, pid }.into());
+        return Err(NotMine::Runs { path: pid_file, pid }.into());
     }
     if !configuration.daemon {
         let log = Log::open(&home.error_logs(&configuration))?;
         return Ok(supervisor::supervise(&home, log, &home.pid_file(&configuration))?);
     }
     Ok(master::start(home, inherited, configuration, &text)?.run()?)
-}
-
-/// The pid file of this configuration is that of another server.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the pid file {} is that of a server that runs (master process {pid}): stop that one, upgrade it with -s upgrade, or give this \
-     one a `pid` of its own", path.display()
-)]
-struct Taken {
-    path: PathBuf,
-    pid: u32,
 }
 
 /// Gives an order to the running server. A broken file keeps nobody from stopping it or taking an upgrade back: all that is needed

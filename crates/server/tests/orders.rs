@@ -137,3 +137,27 @@ fn a_generation_that_was_told_to_go_has_not_failed() {
     server.wait("it is gone", |s| s.master() == old);
     server.wait("it is told", |s| order(s, &["status"]).1.contains("failed upgrade"));
 }
+
+#[test]
+fn of_those_who_start_at_once_after_the_last_master_was_killed_one_takes_over() {
+    for _ in 0..3 {
+        let server = Server::start();
+        let killed = server.master();
+        server.signal(killed, Signal::SIGKILL);
+        let start = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_changeoverd"));
+            command.current_dir(server.directory.path()).stderr(std::process::Stdio::piped()).spawn()
+        };
+        let started: Vec<Child> = (0..3).map(|_| start().expect("starts")).collect();
+        let ended: Vec<_> =
+            started.into_iter().map(|child| child.wait_with_output().expect("ends")).collect();
+        let said: Vec<String> =
+            ended.iter().map(|one| String::from_utf8_lossy(&one.stderr).into_owned()).collect();
+        assert_eq!(ended.iter().filter(|one| one.status.success()).count(), 1, "{said:?}");
+        let master = server.master();
+        assert_ne!(master, killed);
+        let why = format!("is that of a server that runs (master process {master})");
+        assert_eq!(said.iter().filter(|said| said.contains(&why)).count(), 2, "{said:?}");
+        server.wait("one generation is left", |s| s.processes().len() == 3);
+    }
+}

@@ -528,7 +528,8 @@ fn every_turn_of_real_masters_is_one_that_the_protocol_takes() {
     let (_, third) = server.upgrade();
     server.signal(third, Signal::SIGKILL);
     server.wait("rolled back", |s| s.master() == second && s.pid("server.pid.oldbin").is_none());
-    let is_whole = |found| matches!(found, Conformance::Conforms { turns: 5.., .. });
+    // The third may have come as far as its readiness in four.
+    let is_whole = |found| matches!(found, Conformance::Conforms { turns: 4.., .. });
     let ended = turns(directory.path(), first);
     assert!(is_whole(conform(&ended, End::ByItself)), "{:?}", conform(&ended, End::ByItself));
     let killed = turns(directory.path(), third);

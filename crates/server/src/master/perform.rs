@@ -268,6 +268,7 @@ impl Master {
 
     /// The launching process waits for one byte; its end of the pipe closed without one means that the start failed.
     fn announce_start(&mut self) {
+        self.start_right = None;
         self.remove_left_behind();
         if let Some(launcher) = self.launcher.take() {
             self.log_failure(

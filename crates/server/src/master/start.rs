@@ -32,6 +32,7 @@ use crate::{
     orphan::{self, Estate},
     os, privileges,
     socket_path::SocketPath,
+    start_right::StartRight,
     wire::{self, Frame, Hello},
     zone::{self, Occasion, Zones},
 };
@@ -107,6 +108,7 @@ pub(crate) fn start(
     AccessLogs::open(&home.prefix, &configuration)?;
     privileges::hand_over_logs(&configuration, &home.log_files(&configuration))?;
     let pid_file = home.pid_file(&configuration);
+    let start_right = (!inherited.is_something()).then(|| StartRight::take(&pid_file)).transpose()?;
     let (listeners, mut estate) = open_listeners(&configuration, &inherited, &pid_file)?;
     let left_behind = [&inherited.listeners, &estate.listeners]
         .into_iter()
@@ -132,6 +134,7 @@ pub(crate) fn start(
     let configuration = Arc::new(configuration);
     let settings = Settings { pid_file, configuration, text: text.into(), listeners, zones };
     let mut master = assemble(state, home, log, settings, old, launcher, left_behind)?;
+    master.start_right = start_right;
     let greeted = master.greet_elder();
     master.log_unheard("greet as the oldest master", greeted);
     master.take_over_from(estate.workers);
@@ -203,6 +206,7 @@ fn assemble(
         obituary: None,
         failed_upgrade: None,
         failures: 0,
+        start_right: None,
         left_well: false,
         progress: String::new(),
         said_farewell: false,
