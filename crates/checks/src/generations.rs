@@ -25,6 +25,9 @@ pub(crate) fn right_generation(index: &Index) -> Verdict {
 /// A generation that has left.
 struct Left {
     generation: Generation,
+    /// Its last master, and how that ended.
+    master: u32,
+    ending: Option<Ending>,
     /// When its last master ended.
     at: Nanos,
     /// From when on none of it may answer.
@@ -45,7 +48,9 @@ fn of_target(index: &Index, target: usize) -> Verdict {
         answered.iter().copied().filter(|a| left.iter().any(|l| l.answered(a))).collect();
     if !late.is_empty() {
         let told = late.iter().take(TOLD).map(|attempt| story(index, attempt).to_string());
-        let count = format!("{} requests were answered by a generation that had left", late.len());
+        let first = late.first().and_then(|first| Some(left.iter().find(|l| l.answered(first))?.told(first)));
+        let first = first.unwrap_or_default();
+        let count = format!("{} requests were answered by a generation that had left{first}", late.len());
         return Verdict::Fail { lines: [count].into_iter().chain(told).collect() };
     }
     if let Some(first) = strange.first() {
@@ -126,7 +131,8 @@ fn left(masters: &[Master], fallen: &[u32]) -> Vec<Left> {
         let other = masters.iter().any(|o| o.generation != master.generation && o.lived_at(until));
         let in_order = matches!(master.ending, Some(Ending::Exited(_))) && !fallen.contains(&master.pid);
         let grace = if in_order { 0 } else { LEAVES_WITHIN };
-        other.then_some(Left { generation: master.generation, at: until, silent_from: until + grace })
+        let Master { pid, generation, ending, .. } = *master;
+        other.then_some(Left { generation, master: pid, ending, at: until, silent_from: until + grace })
     });
     replaced.collect()
 }
@@ -135,6 +141,17 @@ impl Left {
     fn answered(&self, attempt: &Attempt) -> bool {
         let own = attempt.answered_by.is_some_and(|by| by.generation == self.generation);
         own && attempt.record.intended > self.silent_from
+    }
+
+    /// How it left. The nearest signal before a late answer may be another one than that which ended its master.
+    fn told(&self, first: &Attempt) -> String {
+        let how = match self.ending {
+            Some(Ending::Exited(code)) => format!("exited with code {code}"),
+            Some(Ending::Killed(signal)) => format!("was killed by signal {signal}"),
+            Some(Ending::Unknown) | None => "ended".to_owned(),
+        };
+        let before = first.done_at().saturating_sub(self.at) as f64 / 1e6;
+        format!(": its master pid {} {how} {before:.1} ms before the first of these answers", self.master)
     }
 }
 
@@ -146,6 +163,7 @@ mod tests {
         plan::FailpointAct,
     };
 
+    use super::{Index, Verdict, right_generation};
     use crate::built::{Built, FAIL, PASS, UNKNOWN, check};
 
     #[test]
@@ -174,6 +192,23 @@ mod tests {
             act: FailpointAct::Exit,
         };
         check("right-generation", late(exits().inserted(1295, fell)), PASS);
+    }
+
+    #[test]
+    fn how_the_generation_left_is_told() {
+        let late = |ending| {
+            let built = Built::good().ended(10, 1300, ending).answered_by(1, |r| r.intended < 2_500_000_000);
+            match right_generation(&Index::new(&built.plan, &built.history)) {
+                Verdict::Fail { lines } => lines[0].clone(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let killed = late(Ending::Killed(9));
+        let expected =
+            "a generation that had left: its master pid 10 was killed by signal 9 1011.0 ms before";
+        assert!(killed.contains(expected), "{killed}");
+        let exited = late(Ending::Exited(0));
+        assert!(exited.contains("its master pid 10 exited with code 0 "), "{exited}");
     }
 
     #[test]

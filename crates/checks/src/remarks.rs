@@ -23,7 +23,7 @@ fn failed_steps<'a>(index: &'a Index) -> impl Iterator<Item = String> + 'a {
     index.history.events.iter().filter_map(|line| match &line.event {
         Event::StepFailed { step, why } if steps::may_fail(index, *step) => {
             let why = why.lines().next().unwrap_or_default();
-            Some(format!("step {} ({}) failed, as it may: {why}", step + 1, steps::text(index, *step)))
+            Some(format!("step {} failed, as it may: {why}", steps::text(index, *step)))
         }
         _ => None,
     })
@@ -57,7 +57,7 @@ mod tests {
         built = built.inserted(1700, Event::StepFailed { step: 1, why: "no such process\nlog".into() });
         assert!(remarks(&built).is_empty(), "the check `steps` tells it");
         built.plan.steps[1].may_fail = true;
-        let told = "step 2 (`signal web.old.master QUIT`, a.toml:1:1) failed, as it may: no such process";
+        let told = "step `signal web.old.master QUIT`, a.toml:1:1 failed, as it may: no such process";
         assert_eq!(remarks(&built), [told]);
         assert!(remarks(&Built::good()).is_empty());
     }

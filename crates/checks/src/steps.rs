@@ -10,7 +10,7 @@ pub(crate) fn steps(index: &Index) -> Verdict {
     let failed: Vec<String> = events()
         .filter_map(|event| match event {
             Event::StepFailed { step, why } if !may_fail(index, *step) => {
-                Some(format!("step {} ({}): {why}", step + 1, text(index, *step)))
+                Some(format!("step {}: {why}", text(index, *step)))
             }
             _ => None,
         })
@@ -23,7 +23,7 @@ pub(crate) fn steps(index: &Index) -> Verdict {
         Some(step) => {
             let begun = events().any(|event| matches!(event, Event::StepBegan { step: s, .. } if *s == step));
             let what = if begun { "was begun and not ended" } else { "was never begun" };
-            Verdict::unknown(format!("step {} ({}) {what}", step + 1, text(index, step)))
+            Verdict::unknown(format!("step {} {what}", text(index, step)))
         }
         None => Verdict::pass(format!("{} steps were done", index.plan.steps.len())),
     }
@@ -56,7 +56,7 @@ pub(crate) fn done(index: &Index, (first, last): (usize, usize)) -> Option<bool>
     (first..=last).map(was_done).try_fold(true, |all, one| Some(all && one?))
 }
 
-/// The step as a log says it, with its place in the scenario.
+/// The step as a log says it, with its place in the scenario: its number is known to nobody who wrote a verb.
 pub(crate) fn text(index: &Index, step: usize) -> String {
     let Some(step) = index.plan.steps.get(step) else { return "?".into() };
     format!("`{}`, {}:{}:{}", step.text, step.place.file, step.place.line, step.place.column)

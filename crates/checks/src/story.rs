@@ -243,7 +243,7 @@ impl std::fmt::Display for Holder {
 
 #[cfg(test)]
 mod tests {
-    use facts::Outcome;
+    use facts::{Event, Outcome};
 
     use crate::{built::Built, judge};
 
@@ -260,6 +260,16 @@ mod tests {
              21.0 ms after WINCH to master pid 10 of generation 1; cause unknown"
         );
         assert!(judgement.lost.is_empty());
+    }
+
+    #[test]
+    fn a_kill_is_the_signal_before() {
+        let built = Built::good().outcome(152, Outcome::RetriableClose);
+        let (pid, generation, role) = (20, 2, facts::Role::Master);
+        let kill = Event::SignalSent { target: "web".into(), pid, generation, role, signal: "KILL".into() };
+        let built = built.inserted(1505, kill);
+        let told = judge(&built.plan, &built.history).retriable[0].to_string();
+        assert!(told.contains(" after KILL to master pid 20 of generation 2"), "{told}");
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(crate) fn bench(asked: &arguments::Bench) -> Exit {
         Ok(runner) => runner,
         Err(error) => {
             complain(&format!("make a folder for run directories: {error}"));
-            return Exit::HarnessBug;
+            return Exit::of_folder(&asked.place);
         }
     };
     let is_interrupted = || interrupted.load(Ordering::SeqCst);

@@ -174,9 +174,20 @@ fn rerun(plan: &Plan, shelf: &Shelf) -> String {
         Some(case) => (case, " --no-upgrade"),
         None => (plan.case.id.as_str(), ""),
     };
+    let case = again(case, &plan.case.file, shelf.scenarios.as_deref());
     let folder = shelf.scenarios.as_deref().map(|folder| quoted(&folder.to_string_lossy()));
     let folder = folder.map(|folder| format!(" --scenarios {folder}")).unwrap_or_default();
-    format!("{program} verify {} --seed {}{control}{folder}", quoted(case), plan.seed)
+    format!("{program} verify {} --seed {}{control}{folder}", quoted(&case), plan.seed)
+}
+
+/// The word that means this case: its name, and of a file outside the shelf its path, which means that file alone.
+fn again(case: &str, file: &str, shelf: Option<&Path>) -> String {
+    let (name, arms) = case.split_at(case.find("::").unwrap_or(case.len()));
+    let is_on_shelf = shelf.is_some_and(|shelf| Path::new(file).starts_with(shelf));
+    match file.strip_suffix(".toml") {
+        Some(path) if path == name && !is_on_shelf => format!("{file}{arms}"),
+        _ => case.to_owned(),
+    }
 }
 
 fn quoted(word: &str) -> String {

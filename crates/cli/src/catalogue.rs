@@ -8,7 +8,7 @@ use std::{
 use diagnostic::Diagnostic;
 use facts::Plan;
 
-use crate::{mistakes::NotUnderstood, printed::complain};
+use crate::{mistakes::NotUnderstood, printed::complain, selection::path_of};
 
 /// The folder of targets, below the shelf.
 const TARGETS: &str = "targets";
@@ -50,8 +50,7 @@ impl Catalogue {
         let is_elsewhere = |path: &&Path| {
             path.is_file() && fs::canonicalize(path).is_ok_and(|path| !path.starts_with(&home))
         };
-        let files = words.filter(|word| word.ends_with(".toml")).map(Path::new);
-        let guests = files.filter(is_elsewhere).map(Path::to_owned).collect();
+        let guests = words.filter_map(path_of).filter(|path| is_elsewhere(&path.as_path())).collect();
         Catalogue { guests, ..self }
     }
 

@@ -42,7 +42,7 @@ fn attempt(asked: &arguments::CrashMatrix) -> Result<Exit, Exit> {
     let runner =
         Runner::new(&asked.place, None, &asked.shelf, Arc::clone(&interrupted)).map_err(|error| {
             complain(&format!("make a folder for run directories: {error}"));
-            Exit::HarnessBug
+            Exit::of_folder(&asked.place)
         })?;
     let all = all_cases(&catalogue, &runner, asked.seed)?;
     let chosen = chosen(all, asked)?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use report::{Disposition, Tally};
 
-use crate::profiles::Skips;
+use crate::{arguments::Place, profiles::Skips};
 
 /// How `changeover` ends. The numbers are documented and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(crate) enum Exit {
     Passed = 0,
     /// An expectation failed.
     Failed = 1,
-    /// The command line was not understood (clap's number too).
+    /// The command line was not understood (clap's number too), or names a place that cannot be written.
     Usage = 2,
     /// Nothing failed, and something is unknown: a void run, too few samples.
     Unknown = 3,
@@ -31,6 +31,11 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// Of a folder for run directories that cannot be made: who named it can name another.
+    pub(crate) fn of_folder(place: &Place) -> Exit {
+        if place.runs.is_some() { Exit::Usage } else { Exit::HarnessBug }
+    }
+
     /// Of two parts of one answer: a failure counts before what is unknown.
     pub(crate) fn worse(self, other: Exit) -> Exit {
         match (self, other) {

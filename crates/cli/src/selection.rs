@@ -1,6 +1,9 @@
 //! Which cases a run of `verify` means, and with which seeds.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use facts::Plan;
 
@@ -72,14 +75,30 @@ impl<'a> Selection<'a> {
         let words = self.asked.filters.iter().map(String::as_str);
         let runs = |plan: &Plan| !self.asked.no_upgrade || control(plan).is_some();
         let meant = |plan: &Plan| self.is_asked_for(plan) && self.is_in_profile(plan) && runs(plan);
-        words.filter(|word| !plans.iter().any(|plan| is_named(&plan.case.id, word) && meant(plan))).collect()
+        words.filter(|word| !plans.iter().any(|plan| is_named(plan, word) && meant(plan))).collect()
+    }
+
+    /// What else on the command line leaves out all that a word names; `None` when it names nothing.
+    pub(crate) fn left_out_by(&self, word: &str, plans: &[Plan]) -> Option<&'static str> {
+        let named: Vec<&Plan> = plans.iter().filter(|plan| is_named(plan, word)).collect();
+        let none = |holds: &dyn Fn(&Plan) -> bool| !named.iter().any(|plan| holds(plan));
+        let in_filter = |plan: &Plan| self.filter.as_ref().is_none_or(|filter| filter.holds(plan));
+        match named.is_empty() {
+            true => None,
+            false if self.asked.quick && none(&is_quick) => Some("--quick"),
+            false if none(&in_filter) => Some("-E"),
+            false if none(&|plan| self.is_in_profile(plan)) => Some("--profile"),
+            false if self.asked.no_upgrade && none(&|plan| control(plan).is_some()) => Some("--no-upgrade"),
+            false => Some("the flags together"),
+        }
     }
 
     /// Whether a file that cannot be used might hold a case that was asked for. Where every word names files, those
     /// decide; what else a word may mean nobody can tell of a file that was not understood.
     pub(crate) fn needs(&self, file: &Path, all: &[PathBuf]) -> bool {
-        let holds = |file: &Path, word: &str| {
-            is_named(file.to_string_lossy().trim_end_matches(".toml"), file_of(word))
+        let holds = |file: &Path, word: &str| match only_file(word) {
+            Some(only) => is_same(file, &only),
+            None => is_part(file.to_string_lossy().trim_end_matches(".toml"), file_of(word)),
         };
         let words = &self.asked.filters;
         let names_files = |word: &String| all.iter().any(|file| holds(file, word));
@@ -100,10 +119,10 @@ impl<'a> Selection<'a> {
     /// The same, in whichever part it is.
     fn is_asked_for(&self, plan: &Plan) -> bool {
         let asked = self.asked;
-        let id = &plan.case.id;
-        let named = asked.filters.is_empty() || asked.filters.iter().any(|word| is_named(id, word));
-        let quick = !asked.quick || plan.case.tags.iter().any(|tag| tag == QUICK);
-        named && quick && self.filter.as_ref().is_none_or(|filter| filter.holds(plan))
+        let named = asked.filters.is_empty() || asked.filters.iter().any(|word| is_named(plan, word));
+        named
+            && (!asked.quick || is_quick(plan))
+            && self.filter.as_ref().is_none_or(|filter| filter.holds(plan))
     }
 
     /// The default profile is for those who ask for nothing in particular: who names a case gets it.
@@ -127,8 +146,45 @@ pub(crate) fn file_of(word: &str) -> &str {
     word.split("::").next().unwrap_or_default()
 }
 
+/// The file outside the shelf that a word may name, by its path or as its cases are named: without its end. A bare word
+/// without one is a part of names, whatever lies here.
+pub(crate) fn path_of(word: &str) -> Option<PathBuf> {
+    let file = file_of(word);
+    match file {
+        _ if file.ends_with(".toml") => Some(file.into()),
+        _ if word.contains('/') || file != word => Some(format!("{file}.toml").into()),
+        _ => None,
+    }
+}
+
+/// The file that a word means and nothing else: one that is there.
+fn only_file(word: &str) -> Option<PathBuf> {
+    let file = Path::new(file_of(word));
+    let is_file = file.extension().is_some_and(|end| end == "toml") && file.is_file();
+    is_file.then(|| fs::canonicalize(file).ok()).flatten()
+}
+
+fn is_same(file: &Path, real: &Path) -> bool {
+    fs::canonicalize(file).is_ok_and(|file| file == real)
+}
+
+/// Whether a word means a case: by the file that it is, or as part of its name.
+fn is_named(plan: &Plan, word: &str) -> bool {
+    match only_file(word) {
+        Some(only) => {
+            let arms = word.strip_prefix(file_of(word)).unwrap_or_default();
+            is_same(Path::new(&plan.case.file), &only) && plan.case.id.contains(arms)
+        }
+        None => is_part(&plan.case.id, word),
+    }
+}
+
+fn is_quick(plan: &Plan) -> bool {
+    plan.case.tags.iter().any(|tag| tag == QUICK)
+}
+
 /// Whether a word of the command line is part of a name: as cases are named, or as the path of a file.
-fn is_named(id: &str, word: &str) -> bool {
+fn is_part(id: &str, word: &str) -> bool {
     let bare = word.strip_prefix("./").unwrap_or(word);
     let below = bare.rsplit_once("scenarios/").map_or(bare, |(_, below)| below);
     let name = below.strip_suffix(".toml").map_or_else(|| below.replace(".toml::", "::"), str::to_owned);

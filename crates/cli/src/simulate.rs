@@ -117,11 +117,17 @@ fn tell_properties(asked: &[&Property], happened: &[usize], so_far: Exit) -> Exi
                 exit = Exit::Unknown;
             }
             When::Sometimes => print(&format!("happens: {} ({times} states)", property.name)),
-            _ if so_far == Exit::Passed => print(&format!("holds: {} {}", property.promise, property.name)),
-            _ => {}
+            _ if so_far != Exit::Passed => {}
+            When::Always | When::AtRest => print(&held(property)),
         }
     }
     exit
+}
+
+/// Of one that is asked only when nothing more happens, the rest may well be otherwise: it says so.
+fn held(property: &Property) -> String {
+    let when = if property.when == When::AtRest { " at rest" } else { "" };
+    format!("holds{when}: {} {}", property.promise, property.name)
 }
 
 fn nginx(write: Option<&Path>) -> Exit {
@@ -171,4 +177,17 @@ fn store(folder: &Path, outages: &[Outage]) -> io::Result<()> {
         names.push(name);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PROPERTIES, held};
+
+    #[test]
+    fn what_is_asked_only_at_rest_says_so() {
+        let lines: Vec<String> = PROPERTIES.iter().map(held).collect();
+        for line in ["holds at rest: G1 somebody accepts", "holds: G1 the listening sockets stay open"] {
+            assert!(lines.iter().any(|held| held == line), "{line} in {lines:?}");
+        }
+    }
 }

@@ -37,11 +37,11 @@ fn attempt(asked: &arguments::Verify) -> Result<Exit, Exit> {
         Exit::BadScenario
     };
     let catalogue = Catalogue::open(asked.shelf.scenarios.as_deref()).map_err(bad)?;
-    let catalogue = catalogue.with_guests(asked.filters.iter().map(|word| file_of(word)));
+    let catalogue = catalogue.with_guests(asked.filters.iter().map(String::as_str));
     let selection = Selection::of(asked, catalogue.folder())?;
     let plans = asked_for(&catalogue, &selection).map_err(bad)?;
     missing(&plans, &asked.require)?;
-    let idle = selection.idle(&plans);
+    let idle = said_of(&selection.idle(&plans), &selection, &plans);
     let has_other_parts = selection.has_other_parts(&plans);
     let chosen = selection.chosen(plans);
     if chosen.is_empty() && has_other_parts {
@@ -62,13 +62,13 @@ fn attempt(asked: &arguments::Verify) -> Result<Exit, Exit> {
     let runner =
         Runner::new(&asked.place, netns, &asked.shelf, Arc::clone(&interrupted)).map_err(|error| {
             complain(&format!("make a folder for run directories: {error}"));
-            Exit::HarnessBug
+            Exit::of_folder(&asked.place)
         })?;
     ours_are_there(&chosen, &runner)?;
     // Now, not after minutes of runs.
     written::check(asked).map_err(|error| {
         complain(&error);
-        Exit::HarnessBug
+        Exit::Usage
     })?;
     let begun = Instant::now();
     let schedule = Schedule { jobs: asked.jobs, fail_fast: asked.fail_fast, interrupted: &interrupted };
@@ -118,16 +118,23 @@ fn missing(plans: &[Plan], required: &[String]) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Complains about each filter that means no case: a misspelt one must not look like a pass.
-fn all_match(idle: &[&str]) -> Result<(), Exit> {
-    for filter in idle {
-        let file = Path::new(file_of(filter));
-        let why = match file.extension() {
-            Some(end) if end == "toml" && !file.exists() => "no such file, and no case of that name",
+/// What is said of each word that means no case.
+fn said_of(idle: &[&str], selection: &Selection, plans: &[Plan]) -> Vec<String> {
+    let said = |word: &&str| {
+        let file = Path::new(file_of(word));
+        let why = match (selection.left_out_by(word, plans), file.extension()) {
+            (Some(flag), _) => return format!("`{word}`: there is such a case, and {flag} leaves it out"),
+            (None, Some(end)) if end == "toml" && !file.exists() => "no such file, and no case of that name",
             _ => "no case of that name",
         };
-        complain(&format!("`{filter}`: {why}; `changeover scenario list` names them all"));
-    }
+        format!("`{word}`: {why}; `changeover scenario list` names them all")
+    };
+    idle.iter().map(said).collect()
+}
+
+/// Complains about each filter that means no case: a misspelt one must not look like a pass.
+fn all_match(idle: &[String]) -> Result<(), Exit> {
+    idle.iter().for_each(|why| complain(why));
     if idle.is_empty() { Ok(()) } else { Err(Exit::NothingMatched) }
 }
 

@@ -127,9 +127,7 @@ fn of_the_end(judged: &[&Judged], paint: Paint) -> String {
         0 => String::new(),
         count => {
             let word = paint.doubtful("unknown");
-            format!(
-                "    {word}  {count} others: nobody can tell before the end of a whole run; result.json says each\n"
-            )
+            format!("    {word}  {count} others: nobody can tell before the end of a whole run\n")
         }
     }
 }
@@ -291,7 +289,7 @@ mod tests {
                 "          lost(upgrade) = 3",
                 "    unknown  sealed",
                 "          the run was interrupted",
-                "    unknown  1 others: nobody can tell before the end of a whole run; result.json says each",
+                "    unknown  1 others: nobody can tell before the end of a whole run",
             ]
         );
     }

@@ -10,7 +10,7 @@ use crate::shard::Shard;
 /// `verify`
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Verify {
-    /// Only cases whose name contains one of these; the path of a file does, too
+    /// Only cases whose name contains one of these; the path of a file that is there means that file alone
     pub(crate) filters: Vec<String>,
     /// Only cases of which this is true: tag(crash) & target(nginx) & !name(broken)
     #[arg(short = 'E', long, value_name = "EXPRESSION")]

@@ -102,6 +102,8 @@ mod tests {
                 let plans = plans.unwrap_or_else(|wrong| panic!("{kind:?}: {wrong:?}\n{text}"));
                 assert_eq!(plans.len(), 2);
                 assert_eq!(plans[0].case.title, name);
+                // HAProxy's folder says 1, unicorn's 4: only what counts them says how many.
+                assert_eq!(text.contains("\nworkers = "), kind == Kind::Crash, "{text}");
                 assert!(text.starts_with("#:schema ../schema.json\n"), "{text}");
             }
         }

@@ -12,13 +12,13 @@ fn failing() -> Shelf {
 }
 
 #[test]
-fn results_that_cannot_be_written_are_70_and_the_file_is_named() {
+fn results_that_cannot_be_written_are_2_before_a_run_and_70_after_it_and_the_file_is_named() {
     let said = ghost().verify(&["--results", "nowhere/results.json"]);
-    assert_eq!(said.code, Some(70), "{}{}", said.out, said.err);
+    assert_eq!(said.code, Some(2), "{}{}", said.out, said.err);
     assert!(said.err.contains("write nowhere/results.json: No such file"), "{}", said.err);
     assert_eq!(said.out, "", "it is said before anything runs");
     let junit = ghost().verify(&["--junit", "nowhere/junit.xml"]);
-    assert_eq!((junit.code, junit.out.as_str()), (Some(70), ""), "{}", junit.err);
+    assert_eq!((junit.code, junit.out.as_str()), (Some(2), ""), "{}", junit.err);
     assert!(junit.err.contains("write nowhere/junit.xml: No such file"), "{}", junit.err);
     let full = ghost().verify(&["--results", "/dev/full"]);
     assert_eq!(full.code, Some(70), "{}{}", full.out, full.err);
@@ -47,11 +47,27 @@ fn the_rerun_line_runs_the_same_again() {
 }
 
 #[test]
+fn the_rerun_line_of_a_file_that_lies_elsewhere_runs_that_file_again() {
+    let shelf = failing();
+    shelf.put("quiet.toml", QUIET);
+    shelf.put(
+        "mine/quiet.toml",
+        &QUIET.replace("step =", "matrix = { kind = ['ghost'] }\nstep =").replace("\"ghost\"", "\"${kind}\""),
+    );
+    let whole = shelf.path().join("mine/quiet.toml");
+    for (file, arms) in [("quiet.toml", ""), (whole.to_str().expect("UTF-8"), "::kind=ghost")] {
+        let again = rerun(&shelf, &[file]);
+        assert_eq!(again, format!("verify '{file}{arms}' --seed 1"));
+        assert_eq!(rerun(&shelf, &[&format!("{file}{arms}"), "--seed", "1"]), again);
+    }
+}
+
+#[test]
 fn a_folder_for_runs_that_cannot_be_made_is_named() {
     let shelf = ghost();
     shelf.put("file", "");
     let said = changeover(shelf.path(), &["verify", "--runs", "file/runs"]);
-    assert_eq!(said.code, Some(70), "{}{}", said.out, said.err);
+    assert_eq!(said.code, Some(2), "{}{}", said.out, said.err);
     assert!(said.err.contains("/file/runs: "), "{}", said.err);
 }
 

@@ -74,6 +74,54 @@ fn a_file_that_lies_elsewhere_is_a_case_too() {
 }
 
 #[test]
+fn a_case_that_lies_elsewhere_has_a_name_that_can_be_said_again() {
+    let shelf = three();
+    let arms =
+        quiet("four ${colour}", "'mine'").replace("step =", "matrix = { colour = ['red', 'blue'] }\nstep =");
+    shelf.put("mine/loud.toml", &arms);
+    shelf.put("own.toml", &arms);
+    let whole = shelf.path().join("mine/loud");
+    let whole = whole.to_str().expect("UTF-8");
+    for (word, count) in [
+        (format!("{whole}::colour=red"), 1),
+        (format!("{whole}.toml::colour=red"), 1),
+        (whole.to_owned(), 2),
+        ("mine/loud::colour=blue".into(), 1),
+        ("./mine/loud".into(), 2),
+        ("own::colour=red".into(), 1),
+    ] {
+        let said = shelf.verify(&[&word, "--list"]);
+        assert_eq!(
+            (said.code, said.out.lines().count()),
+            (Some(0), count),
+            "{word}: {}{}",
+            said.out,
+            said.err
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_there_is_meant_alone() {
+    let shelf = three();
+    shelf.put("crash.toml", &quiet("four", "'mine'"));
+    let said = shelf.verify(&["crash.toml", "--list"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "crash  four\n"), "{}", said.err);
+    check(&shelf, &["crash"], &["crash/loud"]);
+}
+
+#[test]
+fn a_word_whose_cases_are_left_out_by_a_flag_is_told_which() {
+    let shelf = three();
+    for (flags, flag) in [(&["--quick"][..], "--quick"), (&["-E", "tag(calm)"], "-E")] {
+        let said = shelf.verify(&[&["crash/loud"], flags].concat());
+        assert_eq!(said.code, Some(4), "{}{}", said.out, said.err);
+        let expected = format!("`crash/loud`: there is such a case, and {flag} leaves it out");
+        assert!(said.err.contains(&expected), "{}", said.err);
+    }
+}
+
+#[test]
 fn cases_can_be_listed_without_running() {
     let shelf = three();
     let listed = shelf.verify(&["--list", "-E", "tag(crash)"]);
