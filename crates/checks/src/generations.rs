@@ -1,37 +1,25 @@
 //! Whether the right generation answered: after a commit only the new one, after a rollback only the old one.
 
+mod left;
+
 use std::collections::BTreeMap;
 
-use facts::{Event, Generation, Nanos, Outcome, Verdict, event::Ending, plan::FailpointAct};
+use facts::{Generation, Outcome, Verdict};
 
+use self::left::{fallen, left};
 use crate::{
     Index,
     attempt::Attempt,
-    masters::{Master, masters, open_upgrade},
+    masters::{masters, open_upgrade},
     story::story,
 };
 
-/// A master that leaves by itself waits for its workers. A worker whose master was killed notices at once, but what
-/// it had accepted it still answers.
-const LEAVES_WITHIN: Nanos = 1_000_000_000;
 /// So many lives are told as evidence.
 const TOLD: usize = 5;
 
 /// A generation whose master has left while another one was in charge answers no request meant to start later.
 pub(crate) fn right_generation(index: &Index) -> Verdict {
     Verdict::worst((0..index.plan.targets.len()).map(|target| of_target(index, target)))
-}
-
-/// A generation that has left.
-struct Left {
-    generation: Generation,
-    /// Its last master, and how that ended.
-    master: u32,
-    ending: Option<Ending>,
-    /// When its last master ended.
-    at: Nanos,
-    /// From when on none of it may answer.
-    silent_from: Nanos,
 }
 
 fn of_target(index: &Index, target: usize) -> Verdict {
@@ -48,7 +36,8 @@ fn of_target(index: &Index, target: usize) -> Verdict {
         answered.iter().copied().filter(|a| left.iter().any(|l| l.answered(a))).collect();
     if !late.is_empty() {
         let told = late.iter().take(TOLD).map(|attempt| story(index, attempt).to_string());
-        let first = late.first().and_then(|first| Some(left.iter().find(|l| l.answered(first))?.told(first)));
+        let first =
+            late.first().and_then(|first| Some(left.iter().find(|l| l.answered(first))?.told(index, first)));
         let first = first.unwrap_or_default();
         let count = format!("{} requests were answered by a generation that had left{first}", late.len());
         return Verdict::Fail { lines: [count].into_iter().chain(told).collect() };
@@ -112,49 +101,6 @@ fn differ(one: &(Generation, Generation), other: &(Generation, Generation)) -> b
     (one.0 == other.0) != (one.1 == other.1)
 }
 
-/// Who exited where the scenario let it: that is no leaving in order either.
-fn fallen(index: &Index) -> Vec<u32> {
-    let fell = |line: &facts::Stamped| match line.event {
-        Event::FailpointReached { pid, act: FailpointAct::Exit, .. } => Some(pid),
-        _ => None,
-    };
-    index.history.events.iter().filter_map(fell).collect()
-}
-
-/// The generations whose last master ended while a master of another one lived.
-fn left(masters: &[Master], fallen: &[u32]) -> Vec<Left> {
-    let is_last = |m: &&Master| !masters.iter().any(|o| o.generation == m.generation && o.until > m.until);
-    let lives_on = |m: &Master| masters.iter().any(|o| o.generation == m.generation && o.until.is_none());
-    let ended = masters.iter().filter(is_last).filter(|m| !lives_on(m));
-    let replaced = ended.filter_map(|master| {
-        let until = master.until?;
-        let other = masters.iter().any(|o| o.generation != master.generation && o.lived_at(until));
-        let in_order = matches!(master.ending, Some(Ending::Exited(_))) && !fallen.contains(&master.pid);
-        let grace = if in_order { 0 } else { LEAVES_WITHIN };
-        let Master { pid, generation, ending, .. } = *master;
-        other.then_some(Left { generation, master: pid, ending, at: until, silent_from: until + grace })
-    });
-    replaced.collect()
-}
-
-impl Left {
-    fn answered(&self, attempt: &Attempt) -> bool {
-        let own = attempt.answered_by.is_some_and(|by| by.generation == self.generation);
-        own && attempt.record.intended > self.silent_from
-    }
-
-    /// How it left. The nearest signal before a late answer may be another one than that which ended its master.
-    fn told(&self, first: &Attempt) -> String {
-        let how = match self.ending {
-            Some(Ending::Exited(code)) => format!("exited with code {code}"),
-            Some(Ending::Killed(signal)) => format!("was killed by signal {signal}"),
-            Some(Ending::Unknown) | None => "ended".to_owned(),
-        };
-        let before = first.done_at().saturating_sub(self.at) as f64 / 1e6;
-        format!(": its master pid {} {how} {before:.1} ms before the first of these answers", self.master)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use facts::{
@@ -196,19 +142,28 @@ mod tests {
 
     #[test]
     fn how_the_generation_left_is_told() {
+        let kill = || Event::SignalSent {
+            target: "web".into(),
+            pid: 10,
+            generation: 1,
+            role: Role::Master,
+            signal: "KILL".into(),
+        };
         let late = |ending| {
-            let built = Built::good().ended(10, 1300, ending).answered_by(1, |r| r.intended < 2_500_000_000);
+            let built = Built::good().ended(10, 1300, ending).inserted(1299, kill());
+            let built = built.answered_by(1, |r| r.intended < 2_500_000_000);
             match right_generation(&Index::new(&built.plan, &built.history)) {
                 Verdict::Fail { lines } => lines[0].clone(),
                 other => panic!("{other:?}"),
             }
         };
         let killed = late(Ending::Killed(9));
-        let expected =
-            "a generation that had left: its master pid 10 was killed by signal 9 1011.0 ms before";
+        let expected = "a generation that had left: its master pid 10 was killed by signal 9 after KILL, 1011.0 ms before";
         assert!(killed.contains(expected), "{killed}");
         let exited = late(Ending::Exited(0));
         assert!(exited.contains("its master pid 10 exited with code 0 "), "{exited}");
+        let unknown = late(Ending::Unknown);
+        assert!(unknown.contains("its master pid 10 ended after KILL, "), "{unknown}");
     }
 
     #[test]
