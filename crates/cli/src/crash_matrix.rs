@@ -25,11 +25,14 @@ use crate::{
     interrupt,
     mistakes::NotUnderstood,
     printed::{complain, paint, print},
-    schedule::Schedule,
+    schedule::{self, Schedule},
 };
 
 /// The line of each case without which it was about nothing.
 const REACHED: &str = "fired(web) == 1";
+
+/// Fewer at a time than of scenarios: a case that is killed at every step answers late on a busy machine.
+const JOBS_PER_CORE: u32 = 2;
 
 /// Runs what was asked for.
 pub(crate) fn crash_matrix(asked: &arguments::CrashMatrix) -> Exit {
@@ -56,7 +59,8 @@ fn attempt(asked: &arguments::CrashMatrix) -> Result<Exit, Exit> {
     }
     let plans: Result<Vec<Plan>, Exit> =
         chosen.iter().map(|case| plan(&catalogue, &case.name(), &case.text(), asked.seed)).collect();
-    let schedule = Schedule { jobs: asked.jobs, fail_fast: false, interrupted: &interrupted };
+    let jobs = asked.jobs.unwrap_or_else(|| schedule::jobs(JOBS_PER_CORE));
+    let schedule = Schedule { jobs: Some(jobs), fail_fast: false, interrupted: &interrupted };
     let begun = Instant::now();
     let results = schedule.run(&runner, &plans?, |result| show(result, asked, paint()));
     let rows: Vec<Row> = chosen.iter().zip(&results).map(|(case, result)| row(case, result)).collect();

@@ -18,9 +18,15 @@ use crate::{case_run::Runner, timed::measures_time};
 
 /// So many cases at a time for each core. A case mostly waits: the shipped ones take a tenth to a quarter of a core each,
 /// and with more of them at a time waits would begin to time out.
-const JOBS_PER_CORE: usize = 3;
+const JOBS_PER_CORE: u32 = 3;
 /// Never more than this by itself: each has its own processes, sockets and files.
-const MOST_JOBS: usize = 8;
+const MOST_JOBS: u32 = 8;
+
+/// So many at a time, if there are so many for each core.
+pub(crate) fn jobs(per_core: u32) -> u32 {
+    let cores = thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+    per_core.saturating_mul(cores).min(MOST_JOBS)
+}
 
 /// When to begin no other case.
 pub(crate) struct Schedule<'a> {
@@ -78,7 +84,6 @@ impl Schedule<'_> {
     }
 
     fn jobs(&self) -> usize {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        self.jobs.map_or((JOBS_PER_CORE * cores).min(MOST_JOBS), |jobs| jobs as usize)
+        self.jobs.unwrap_or_else(|| jobs(JOBS_PER_CORE)) as usize
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct CrashMatrix {
     /// Of the draw, and of the load of every case
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// So many cases at a time [default: 3 for each core, at most 8]
+    /// So many cases at a time [default: 2 for each core, at most 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) jobs: Option<u32>,
     /// Only name the cases that would run

@@ -35,7 +35,7 @@ pub(crate) struct Verify {
     /// Run each case this often, each time with the next seed [default: what the scenario or the profile says, or 1]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: Option<u32>,
-    /// So many cases at a time, of those that measure no time; one that does always runs alone [default: 2 for
+    /// So many cases at a time, of those that measure no time; one that does always runs alone [default: 3 for
     /// each core, at most 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) jobs: Option<u32>,
