@@ -88,9 +88,8 @@ pub(crate) struct Master {
     last_words: Option<String>,
     /// Why a successor is gone, or is about to be, as far as is known.
     obituary: Option<String>,
-    /// The last upgrade that failed, and how many did.
+    /// The last upgrade that failed.
     failed_upgrade: Option<Failure>,
-    failures: u32,
     /// The last successor that is gone exited as one that was told to.
     left_well: bool,
     /// That nobody else starts a server for our pid file, until ours serves.

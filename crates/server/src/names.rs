@@ -1,7 +1,61 @@
 //! Names by which processes of one server find each other without a parent in common: abstract unix sockets, named by what
 //! they are for and by the pid file that names the masters.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    os::fd::{AsRawFd, OwnedFd},
+    path::Path,
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    sys::socket::{
+        AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt::PeerCredentials,
+    },
+    unistd::geteuid,
+};
+
+use crate::control;
+
+/// Between two looks at a name that is given back, or about to be listened on, this moment: nothing tells of either.
+const LOOK_PAUSE: Duration = Duration::from_millis(10);
+
+/// Whose a name is that only one process can have.
+pub(crate) enum Claim {
+    /// Ours, until this is dropped.
+    Ours(OwnedFd),
+    /// That of this process of our user or root, and a line to it, which hangs up when it gives the name back.
+    Theirs(u32, OwnedFd),
+    /// That of somebody else, who is to keep nobody from anything.
+    Strangers,
+}
+
+/// Takes a name, if nobody has it. The kernel takes it back from who ends, however he does.
+pub(crate) fn claim(name: &str) -> Result<Claim, Errno> {
+    loop {
+        match control::open(name) {
+            Ok(right) => return Ok(Claim::Ours(right)),
+            Err(Errno::EADDRINUSE) => {}
+            Err(errno) => return Err(errno),
+        }
+        match call(name) {
+            Err(Errno::ECONNREFUSED | Errno::EAGAIN) => thread::sleep(LOOK_PAUSE),
+            other => return other,
+        }
+    }
+}
+
+/// Calls whoever listens there.
+pub(crate) fn call(name: &str) -> Result<Claim, Errno> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+    connect(socket.as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes())?)?;
+    let who = getsockopt(&socket, PeerCredentials)?;
+    let is_trusted = who.uid() == 0 || who.uid() == geteuid().as_raw();
+    Ok(if is_trusted { Claim::Theirs(who.pid().unsigned_abs(), socket) } else { Claim::Strangers })
+}
 
 /// The first part of all names for this purpose in the server with this pid file.
 pub(crate) fn family(purpose: &str, pid_file: &Path) -> String {

@@ -4,28 +4,23 @@
 
 use std::{
     io,
-    os::fd::{AsFd, AsRawFd, OwnedFd},
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
-    thread,
     time::{Duration, Instant},
 };
 
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{
-        AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt::PeerCredentials,
-    },
-    unistd::geteuid,
 };
 
-use crate::{addressee, control, names};
+use crate::{
+    addressee,
+    names::{self, Claim},
+};
 
 /// How long a server may take to come up before another one is told so.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Between two looks at a name that is given back this moment.
-const LOOK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The right; held until it is dropped. Nothing is held if a stranger has the name: he is to keep nobody from anything.
 pub(crate) struct StartRight(
@@ -61,37 +56,19 @@ fn wait(pid_file: &Path) -> Result<Option<OwnedFd>, NotMine> {
     let name = names::family("start", pid_file);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match control::open(&name) {
-            Ok(right) => return Ok(Some(right)),
-            Err(Errno::EADDRINUSE) => {}
-            Err(errno) => return Err(errno.into()),
+        let (pid, line) = match names::claim(&name)? {
+            Claim::Ours(right) => return Ok(Some(right)),
+            Claim::Strangers => return Ok(None),
+            Claim::Theirs(pid, line) => (pid, line),
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(NotMine::Starts { path: pid_file.to_owned(), pid });
         }
-        match call(&name) {
-            Ok(None) => return Ok(None),
-            Ok(Some((pid, _))) if Instant::now() > deadline => {
-                return Err(NotMine::Starts { path: pid_file.to_owned(), pid });
-            }
-            // It says nothing: that it is ready, or gone, hangs up.
-            Ok(Some((_, line))) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-                poll(&mut [PollFd::new(line.as_fd(), PollFlags::POLLIN)], timeout)?;
-            }
-            // It has just ended, or is about to listen.
-            Err(Errno::ECONNREFUSED | Errno::EAGAIN) => thread::sleep(LOOK_PAUSE),
-            Err(errno) => return Err(errno.into()),
-        }
+        // It says nothing: that it is ready, or gone, hangs up.
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        poll(&mut [PollFd::new(line.as_fd(), PollFlags::POLLIN)], timeout)?;
     }
-}
-
-/// Whoever listens there; `None` if it is a stranger.
-fn call(name: &str) -> Result<Option<(u32, OwnedFd)>, Errno> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
-    connect(socket.as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes())?)?;
-    let who = getsockopt(&socket, PeerCredentials)?;
-    let is_trusted = who.uid() == 0 || who.uid() == geteuid().as_raw();
-    Ok(is_trusted.then(|| (who.pid().unsigned_abs(), socket)))
 }
 
 impl From<NotMine> for io::Error {

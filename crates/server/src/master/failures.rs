@@ -47,6 +47,7 @@ impl Master {
 
     /// Reaps the process of a successor that has ended.
     pub(super) fn reap_successor(&mut self) {
+        self.left_well = false;
         let Some(pidfd) = self.unreaped.take() else { return };
         // Its parent may have been the master between us.
         let status = waitid(Id::PIDFd(pidfd.as_fd()), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
@@ -59,6 +60,15 @@ impl Master {
             Some(words) => format!("its master {ended}: {words}"),
             None => format!("its master {ended}"),
         });
+    }
+
+    /// Whether a remark is about an upgrade that failed: a generation that was told to go has not.
+    pub(super) fn is_failure(&self, remark: &Remark) -> bool {
+        match remark {
+            Remark::UpgradeFailed(..) => true,
+            Remark::RolledBack(_) => !self.left_well,
+            _ => false,
+        }
     }
 
     /// The line for a remark, with what the protocol does not know.
@@ -75,14 +85,13 @@ impl Master {
                 line
             }
             // It went as it was told to.
-            Remark::RolledBack(_) if self.left_well => {
+            Remark::RolledBack(_) if !self.is_failure(&remark) => {
                 self.obituary = None;
                 remark.to_string()
             }
             Remark::UpgradeFailed(generation, _) | Remark::RolledBack(generation) => {
                 let why = self.obituary.take().unwrap_or_else(|| "nobody knows why".to_owned());
                 let line = format!("{remark}: {why}");
-                self.failures += 1;
                 self.failed_upgrade = Some(Failure { at: now(), generation, why: line.clone() });
                 line
             }

@@ -279,11 +279,11 @@ impl Master {
     }
 
     fn say(&mut self, remark: Remark) {
-        let failures = self.failures;
+        let is_failure = self.is_failure(&remark);
         let line = self.elaborate(remark);
         match remark {
             // Whoever looks into a log of nothing but errors looks for this.
-            _ if self.failures > failures => self.log.error(&line),
+            _ if is_failure => self.log.error(&line),
             Remark::Refused(..) | Remark::Dropped(..) | Remark::Crowded(_) | Remark::SuccessorLate(_) => {
                 self.log.warn(&line);
             }

@@ -205,7 +205,6 @@ fn assemble(
         last_words: None,
         obituary: None,
         failed_upgrade: None,
-        failures: 0,
         start_right: None,
         left_well: false,
         progress: String::new(),

@@ -4,7 +4,7 @@
 
 use std::{
     cell::RefCell,
-    os::fd::{AsFd, AsRawFd, OwnedFd},
+    os::fd::{AsFd, OwnedFd},
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -13,16 +13,13 @@ use std::{
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{
-        AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt::PeerCredentials,
-    },
-    unistd::geteuid,
+    sys::socket::{getsockopt, sockopt::PeerCredentials},
 };
 
 use super::say;
 use crate::{
     control::{self, ControlError, Master},
-    names,
+    names::{self, Claim},
 };
 
 /// How long somebody else may take to step aside.
@@ -61,20 +58,10 @@ const DOOR: &str = "sequence-door";
 impl Turn {
     /// Takes it, if nobody has it.
     pub(super) fn take(pid_file: &Path) -> Result<Turn, Taken> {
-        let right = names::family(RIGHT, pid_file);
-        loop {
-            match control::open(&right) {
-                Ok(right) => return Ok(Turn::with(Some(right), pid_file)),
-                Err(Errno::EADDRINUSE) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-            match call(&right) {
-                Ok(Some((pid, _))) => return Err(Taken::By(pid)),
-                Ok(None) => return Ok(Turn::with(None, pid_file)),
-                // He has just ended, or is about to listen.
-                Err(Errno::ECONNREFUSED) => thread::sleep(LOOK_PAUSE),
-                Err(errno) => return Err(errno.into()),
-            }
+        match names::claim(&names::family(RIGHT, pid_file))? {
+            Claim::Ours(right) => Ok(Turn::with(Some(right), pid_file)),
+            Claim::Theirs(pid, _) => Err(Taken::By(pid)),
+            Claim::Strangers => Ok(Turn::with(None, pid_file)),
         }
     }
 
@@ -95,7 +82,7 @@ impl Turn {
             if Instant::now() > deadline {
                 return Err(Taken::Stays(pid));
             }
-            if let Ok(Some((_, knocked))) = call(&names::family(DOOR, pid_file)) {
+            if let Ok(Claim::Theirs(_, knocked)) = names::call(&names::family(DOOR, pid_file)) {
                 say(&format!("process {pid} is at an upgrade or a rollback: it is to step aside"));
                 let left = deadline.saturating_duration_since(Instant::now());
                 let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
@@ -121,16 +108,6 @@ impl Turn {
         self.waiting.borrow_mut().push(caller);
         Err(ControlError::Superseded { by })
     }
-}
-
-/// Whoever listens there; `None` if it is a stranger.
-fn call(name: &str) -> Result<Option<(u32, OwnedFd)>, Errno> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
-    connect(socket.as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes())?)?;
-    let who = getsockopt(&socket, PeerCredentials)?;
-    let is_trusted = who.uid() == 0 || who.uid() == geteuid().as_raw();
-    Ok(is_trusted.then(|| (who.pid().unsigned_abs(), socket)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! What the language says: a scenario in, a word of its plan out.
 
+mod clients;
+mod members;
+
 use std::{fs, path::Path};
 
 use facts::{
@@ -510,125 +513,4 @@ fn a_network_that_cannot_be_is_refused() {
         "mine.toml:3:16: error[CO0014]: `kernel.hostname` is not a setting of a network (write its name as sysctl(8) does: \
          `net.ipv4.tcp_migrate_req`)"
     );
-}
-
-#[test]
-fn every_kind_of_client_has_keys_of_its_own() {
-    use facts::plan::{AtDrain, Behaviour, Fires, Framing, Method, Pace, Population};
-    let web = "target.web = { kind = 'nginx', config = 'streams', weights = { a = 1 } }\norigin.a = {}\n";
-    let of = |keys: &str| -> Population {
-        plan(&format!("{web}{STEADY}load.users = {{ to = 'web', {keys} }}\n")).populations.remove(0)
-    };
-    let upload = of("kind = 'upload', rate = 5, lasts = '2s', framing = 'expect', body = 9");
-    assert_eq!(upload.behaviour, Behaviour::Upload { over_ms: 2000, framing: Framing::Expect });
-    let told = (upload.method, upload.body_bytes, upload.path.as_str(), upload.at_drain);
-    assert_eq!(told, (Method::Post, 9, "/sink", AtDrain::MustFinish));
-    let download = of("kind = 'download', rate = 5, bytes = 77");
-    assert_eq!(download.path, "/stream?bytes=77");
-    let batches = of("kind = 'pipelined', think = '1s', depth = 3, clients = 40");
-    assert_eq!((batches.behaviour, batches.sources), (Behaviour::Pipelined { depth: 3 }, 40));
-    let events = of("kind = 'events', every = '20ms'");
-    assert_eq!(events.pace, Pace::Think { nanos: 20_000_000 });
-    assert_eq!((events.path.as_str(), events.at_drain), ("/events?every_ms=20", AtDrain::MayReconnect));
-    let fires = |keys| of(keys).pace;
-    let volley = |fires| Pace::Volley { fires };
-    assert_eq!(fires("kind = 'sniper', fires = 'first close'"), volley(Fires::FirstClose));
-    assert_eq!(fires("kind = 'storm', fires = 'phase steady'"), volley(Fires::Phase { phase: 0 }));
-    assert_eq!(fires("kind = 'storm', fires = 'every 2s'"), volley(Fires::Every { nanos: 2_000_000_000 }));
-    assert_eq!(of("kind = 'websocket', rate = 5, at_drain = 'must_finish'").at_drain, AtDrain::MustFinish);
-    let ordinary = of("kind = 'reqwest', rate = 5");
-    assert_eq!((ordinary.behaviour, ordinary.connections), (Behaviour::Reqwest, 256));
-    assert_eq!(ordinary.at_drain, AtDrain::MayCloseAtBoundary);
-}
-
-#[test]
-fn keys_that_mean_nothing_to_a_kind_are_refused() {
-    let told = |keys: &str| refused(&format!("{WEB}{STEADY}load.users = {{ to = 'web', {keys} }}\n"));
-    let check = |keys: &str, part: &str| assert!(told(keys).contains(part), "{keys}: {}", told(keys));
-    check("kind = 'short', rate = 5, depth = 3", "`depth` has no effect on `short` (it is for `pipelined`)");
-    check("kind = 'websocket', rate = 5, method = 'POST'", "`method` has no effect on `websocket`");
-    check("kind = 'pipelined', rate = 5", "clients of kind `pipelined` have no rate");
-    check("kind = 'pipelined'", "`think` is missing");
-    check("kind = 'sniper'", "`fires` is missing");
-    check("kind = 'storm', fires = 'first close'", "a storm keeps no connections that could be closed");
-    check("kind = 'storm', fires = 'soon'", "`soon` fires nothing");
-    check("kind = 'storm', fires = 'phase stedy'", "unknown phase `stedy`");
-    check("kind = 'silent', rate = 5, wait = '9s'", "`wait` is not shorter than `timeout`");
-    check("kind = 'events', think = '1s'", "a client that follows events does not think; say `every`");
-    check("kind = 'reqwest', think = '1s'", "clients of `reqwest` share their connections and do not think");
-    check("kind = 'reqwest', rate = 501", "501 is more than `reqwest` keeps up with");
-    check("kind = 'reqwest', rate = 5, clients = 9", "`clients` has no effect on `reqwest`");
-    check("kind = 'reqwest', rate = 5, looks = true", "only a client that reuses a connection can look");
-    check("kind = 'reqwest', rate = 5, method = 'POST', body = 16385", "16385 is out of range");
-    check("kind = 'upload', rate = 5, framing = 'chunky'", "`chunky` is not known here");
-}
-
-#[test]
-fn ordinary_clients_are_not_asked_for_more_than_they_keep_up_with() {
-    let two = "load.a = { to = 'web', kind = 'reqwest', rate = 300 }\n\
-               load.b = { to = 'web', kind = 'reqwest', rate = 201 }\n";
-    let told = refused(&format!("{WEB}{STEADY}{two}"));
-    assert!(
-        told.contains("501 is more than `reqwest` keeps up with, all its populations together"),
-        "{told}"
-    );
-    let faster = "step = [{ load = { name = 'a', rate = 600 } }, { sleep = '1s' }]\n\
-                  load.a = { to = 'web', kind = 'reqwest', rate = 300 }\n";
-    let told = refused(&format!("{WEB}{faster}"));
-    assert!(told.contains("600 is more than `reqwest` keeps up with"), "{told}");
-}
-
-#[test]
-fn a_server_that_lacks_a_kind_of_client_is_skipped() {
-    let websocket = "load.users = { to = 'web', kind = 'websocket', rate = 5 }\n";
-    let short = "load.users = { to = 'web', kind = 'short', rate = 5 }\n";
-    let lame = "target.web = { kind = 'lame' }\n";
-    let skip = |load: &str| plan(&format!("{lame}step = [{{ sleep = '1s' }}]\n{load}")).skip;
-    assert_eq!(skip(websocket).as_deref(), Some("lame cannot serve `websocket`: it is lame"));
-    assert_eq!(skip(short), None);
-}
-
-/// Steps on nginx with members, each a line of the plan.
-fn told(steps: &str) -> Vec<String> {
-    plan(&members(steps)).steps.into_iter().map(|step| step.text).collect()
-}
-
-fn members(steps: &str) -> String {
-    let more = "load.users = { to = 'web', kind = 'short', rate = 5 }\norigin.a = {}\norigin.b = {}\n";
-    let web = "target.web = { kind = 'nginx', config = 'proxy', weights = { a = 1, b = 7 } }\n";
-    format!("{web}{more}step = [{{ sleep = '1s' }}, {steps}]\n")
-}
-
-#[test]
-fn a_member_is_drained_as_its_target_says_and_gets_back_the_weight_that_it_had() {
-    let drain = "{ drain = { target = 'web', member = 'b' } }";
-    let undrain = "{ undrain = { target = 'web', member = 'b' } }";
-    let steps = plan(&members(&format!("{drain}, {undrain}"))).steps;
-    let weights: Vec<u32> = steps
-        .iter()
-        .filter_map(|step| match &step.action {
-            Action::Weight { weights, .. } => Some(weights["b"]),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(weights, [0, 7]);
-    let told = told(drain);
-    assert_eq!(told[1], "drain web b: written");
-    assert!(told[2].starts_with("drain web b: signal web.master HUP"), "{told:?}");
-    assert!(told[3].starts_with("drain web b: wait until reloaded(web)"), "{told:?}");
-    let refused = |steps: &str, why: &str| {
-        let told = refused(&members(steps));
-        assert!(told.contains(why), "{told}");
-    };
-    refused(undrain, "`b` is not drained at this point");
-    refused(&format!("{drain}, {drain}"), "`b` gets nothing at this point");
-    refused("{ drain = { target = 'web', member = 'c' } }", "`c`");
-    refused("{ drain = 7 }", "a target such as");
-    refused(&format!("{drain}, {{ drain = {{ target = 'web', member = 'a' }} }}"), "all weights are 0 then");
-    let reaction = format!(
-        "{}on = [{{ event = 'every 1s', undrain = {{ target = 'web', member = 'b' }} }}]\n",
-        members(drain)
-    );
-    let told = self::refused(&reaction);
-    assert!(told.contains("`undrain` waits for its end"), "{told}");
 }
